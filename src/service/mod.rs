@@ -1,0 +1,1 @@
+//! Joins clock, store and domain; owns the I/O thread.

@@ -1,0 +1,1 @@
+//! Budgets in the memory of this process.
