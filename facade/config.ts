@@ -35,8 +35,8 @@ export function readConfig(config: unknown): Settings {
     return read(check.object(config, 'config'));
   } catch (error) {
     if (!(error instanceof TokenBudgetError)) throw error;
-    const details = error.cause === undefined ? { field: error.field } : { field: error.field, cause: error.cause };
-    throw new TokenBudgetError('INVALID_CONFIG', error.message, details);
+    const { message, field } = error;
+    throw new TokenBudgetError('INVALID_CONFIG', message, Object.hasOwn(error, 'cause') ? { field, cause: error.cause } : { field });
   }
 }
 
