@@ -28,7 +28,7 @@ fn main() {
     for path in scripts {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("script names are ASCII");
         let source = expand(&path, &lua.join("batch"), 0);
-        let sha1 = sha1_smol::Sha1::from(&source).hexdigest();
+        let sha1 = sha1_smol::Sha1::from(&source).digest().to_string();
         let upper = name.to_uppercase();
         writeln!(
             rust,

@@ -29,11 +29,11 @@ State one MessagePack array, S:
         1 version   2-11, 12-21, 22-31 per period: window start, window end, level, prompt,
         completion, cache read, cache write, reasoning, unattributed, open reservations
         32 next expiry ms   33 latest expiry ms   34 swept until ms   35 end of the key's life ms
-        36.. per model: name, tokens hourly, daily, monthly
+        36-38 tokens of models without a place, per period   39.. per model: name, tokens per period
 ]]
 local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
 local floor, min, max = math.floor, math.min, math.max
-local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT = 9007199254740991, 1e9, 64
+local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS = 9007199254740991, 1e9, 64, 35
 local A = cmsgpack.unpack(ARGV[1])
 local writes, records = A[19] == 1, A[20]
 local PENDING, HISTORY, REQUESTS = 11 + records, 11 + records, 14 + records

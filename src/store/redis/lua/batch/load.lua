@@ -7,7 +7,7 @@ for from = 1001, 10 + records, 1000 do
 end
 if A[2] == 1 and stored[10] and cmsgpack.unpack(stored[10])[1] == A[1] then return stored[10] end
 local S = stored[1] and cmsgpack.unpack(stored[1])
-  or { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  or { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 if S[1] ~= 1 then return redis.error_reply('ERR the state of this budget has an unknown version') end
 local used, held, rolled = {}, {}, false
 for p = 1, 3 do
@@ -20,9 +20,9 @@ for p = 1, 3 do
     S[s], S[s + 1], u = A[w], A[w + 1], 0
     for k = s + 2, s + 8 do S[k] = 0 end
     if p == 3 then
-      for k = #S, 36, -1 do S[k] = nil end
+      for k = #S, 39, -1 do S[k] = nil end
     end
-    for k = 36 + p, #S, 4 do S[k] = 0 end
+    for k = OTHER_MODELS + p, #S, 4 do S[k] = 0 end
   end
   if u % 1 ~= 0 or held[p] % 1 ~= 0 then return redis.error_reply('ERR a counter of this budget is no integer') end
   used[p] = min(u, MAX_TOKENS)

@@ -1,5 +1,7 @@
--- When the next open reservation expires. Looked up only when the soonest one has ended.
-if S[11] + S[21] + S[31] == 0 then
+-- When the next open reservation expires. Looked up only when the soonest one has ended. A batch
+-- that only reads tells the stored instant, which may have passed: a sweep is due.
+if not writes then
+elseif S[11] + S[21] + S[31] == 0 then
   S[32], S[33] = 0, 0
 elseif find_next then
   S[32] = 0

@@ -8,9 +8,10 @@ out[o + 4], out[o + 5], out[o + 6], out[o + 7] = limits[p], S[s - 8], S[s - 7], 
 for k = 1, 6 do out[o + 7 + k] = S[s - 6 + k] end
 o = o + 14
 local n_at, n = o, 0
-for m = 36, #S, 4 do
+for m = OTHER_MODELS, #S - 3, 4 do
   if S[m + p] > 0 then
-    out[o + 1], out[o + 2], o, n = S[m], S[m + p], o + 2, n + 1
+    out[o + 1], out[o + 2] = m == OTHER_MODELS and '(other)' or S[m], S[m + p]
+    o, n = o + 2, n + 1
   end
 end
 out[n_at] = n

@@ -1,22 +1,12 @@
 -- Counts a usage in each period whose window it lies in.
 dirty, counted = true, true
 local at = A[u + 8]
-local model = A[u + 7]
-local m = model_index[model]
-if not m then
-  m = 36
-  while S[m] and S[m] ~= model do m = m + 4 end
-  if not S[m] then
-    if m >= 36 + 4 * MODEL_LIMIT then
-      --- @include other_model
-    else
-      S[m], S[m + 1], S[m + 2], S[m + 3] = model, 0, 0, 0
-    end
-  end
-  model_index[model] = m
-end
 local entry = keeps_history and A[u + 9] ~= '' and A[u + 9]
 local everywhere = at < 0 or at >= now or (at >= S[2] and at >= S[12] and at >= S[22])
+local m = OTHER_MODELS
+if total > 0 and (everywhere or at >= S[2] or at >= S[12] or at >= S[22]) then
+  --- @include model
+end
 if everywhere then
   a1, a2, a3, a4 = a1 + A[u + 1], a2 + A[u + 2], a3 + A[u + 3], a4 + A[u + 4]
   a5, a6 = a5 + A[u + 5], a6 + A[u + 6]
@@ -38,8 +28,8 @@ for p = 1, 3 do
     local after = min(MAX_TOKENS, before + total)
     used[p] = after
     if limit < 0 then
-      S[s - 6] = 0
-    else
+      if total > 0 then S[s - 6] = 0 end
+    elseif total > 0 then
       --- @include level
     end
   end

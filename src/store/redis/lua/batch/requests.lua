@@ -11,7 +11,7 @@ if #ids > 0 then
       for k = 1, #values do
         if values[k] then
           local numbers, at = match(values[k], '^(.*)@(%d+)$')
-          if at and now - tonumber(at) < ttl then seen[from + k - 1] = numbers end
+          if at and now - tonumber(at) < A[16] then seen[from + k - 1] = numbers end
         end
       end
     end
