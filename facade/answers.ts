@@ -1,15 +1,20 @@
 /** From the numbers of an answer to the objects callers get. `at` is where the numbers begin. */
-import { STATS_MODELS, limitOf } from './backend/protocol';
+import { limitOf, numberAt, STATS_MODELS } from './backend/protocol';
 import { reservationOf } from './events';
 import { percentUsed } from './percent';
 import { type PeriodIndex, periodName } from './periods';
 import type { BudgetCheck, BudgetPeriod } from './types/budget';
-import type { ReservationResult, ReservationSettlement } from './types/reservation';
+import type { ReservationResult, ReservationSettlement, TokenReservation } from './types/reservation';
 import type { UsageStats } from './types/usage';
 
-export function checkAnswer(numbers: Float64Array, at: number, tokens: number, index: PeriodIndex): BudgetCheck {
+export function checkAnswer(
+  numbers: Float64Array,
+  at: number,
+  tokens: number,
+  index: PeriodIndex,
+): BudgetCheck {
   const period = periodName(index);
-  const limit = numbers[at + 2]!;
+  const limit = numberAt(numbers, at + 2);
   if (limit < 0) {
     return {
       allowed: true,
@@ -23,8 +28,8 @@ export function checkAnswer(numbers: Float64Array, at: number, tokens: number, i
       available: Infinity,
     };
   }
-  const used = numbers[at]!;
-  const reserved = numbers[at + 1]!;
+  const used = numberAt(numbers, at);
+  const reserved = numberAt(numbers, at + 1);
   const available = availableOf(used, reserved, limit);
   const wouldExceed = tokens > available;
   return {
@@ -58,13 +63,25 @@ export function checkWithoutStore(allowed: boolean, tokens: number, index: Perio
 
 /** Numbers: createdAt, expiresAt, remaining. */
 export function grantedAnswer(
-  numbers: Float64Array, at: number, id: string, orchestratorId: string, tokens: number, mask: number,
-): ReservationResult {
-  const remaining = limitOf(numbers[at + 2]!);
+  numbers: Float64Array,
+  at: number,
+  id: string,
+  orchestratorId: string,
+  tokens: number,
+  mask: number,
+): ReservationResult & { reservation: TokenReservation } {
+  const remaining = limitOf(numberAt(numbers, at + 2));
   return {
     success: true,
     reservationId: id,
-    reservation: reservationOf(id, orchestratorId, tokens, mask, numbers[at]!, numbers[at + 1]!),
+    reservation: reservationOf(
+      id,
+      orchestratorId,
+      tokens,
+      mask,
+      numberAt(numbers, at),
+      numberAt(numbers, at + 1),
+    ),
     remaining,
     available: remaining + tokens,
   };
@@ -72,11 +89,14 @@ export function grantedAnswer(
 
 /** Numbers: period, used, reserved, limit, windowStart, windowEnd. */
 export function deniedAnswer(
-  numbers: Float64Array, at: number, tokens: number, storeDown: boolean,
+  numbers: Float64Array,
+  at: number,
+  tokens: number,
+  storeDown: boolean,
 ): ReservationResult & { period: BudgetPeriod; limit: number; available: number } {
-  const period = periodName(numbers[at]!);
-  const limit = limitOf(numbers[at + 3]!);
-  const available = storeDown ? 0 : availableOf(numbers[at + 1]!, numbers[at + 2]!, limit);
+  const period = periodName(numberAt(numbers, at));
+  const limit = limitOf(numberAt(numbers, at + 3));
+  const available = storeDown ? 0 : availableOf(numberAt(numbers, at + 1), numberAt(numbers, at + 2), limit);
   const denied = {
     success: false,
     remaining: 0,
@@ -87,27 +107,31 @@ export function deniedAnswer(
     retryable: storeDown || tokens <= limit,
   };
   if (storeDown) return { ...denied, storeUnavailable: true };
-  return { ...denied, resetsAt: new Date(numbers[at + 5]!) };
+  return { ...denied, resetsAt: new Date(numberAt(numbers, at + 5)) };
 }
 
 /** Numbers: reserved, recorded, overage, late. */
 export function settlementAnswer(numbers: Float64Array, at: number, actual: number): ReservationSettlement {
   return {
-    reserved: numbers[at]!,
+    reserved: numberAt(numbers, at),
     actual,
-    overage: numbers[at + 2]!,
+    overage: numberAt(numbers, at + 2),
     late: numbers[at + 3] === 1,
-    recorded: numbers[at + 1]!,
+    recorded: numberAt(numbers, at + 1),
   };
 }
 
 /** Numbers as in the record; the names of the models come beside them. */
 export function statsAnswer(
-  numbers: Float64Array, at: number, models: readonly string[], orchestratorId: string, index: PeriodIndex,
+  numbers: Float64Array,
+  at: number,
+  models: readonly string[],
+  orchestratorId: string,
+  index: PeriodIndex,
 ): UsageStats {
-  const used = numbers[at]!;
-  const reserved = numbers[at + 1]!;
-  const limit = limitOf(numbers[at + 2]!);
+  const used = numberAt(numbers, at);
+  const reserved = numberAt(numbers, at + 1);
+  const limit = limitOf(numberAt(numbers, at + 2));
   return {
     orchestratorId,
     period: periodName(index),
@@ -116,19 +140,19 @@ export function statsAnswer(
     remaining: availableOf(used, reserved, limit),
     percentUsed: percentUsed(used, reserved, limit),
     reservedTokens: reserved,
-    activeReservations: numbers[at + 5]!,
-    periodStart: new Date(numbers[at + 3]!),
-    periodEnd: new Date(numbers[at + 4]!),
+    activeReservations: numberAt(numbers, at + 5),
+    periodStart: new Date(numberAt(numbers, at + 3)),
+    periodEnd: new Date(numberAt(numbers, at + 4)),
     breakdown: {
-      promptTokens: numbers[at + 6]!,
-      completionTokens: numbers[at + 7]!,
-      cacheReadTokens: numbers[at + 8]!,
-      cacheWriteTokens: numbers[at + 9]!,
-      reasoningTokens: numbers[at + 10]!,
-      unattributedTokens: numbers[at + 11]!,
+      promptTokens: numberAt(numbers, at + 6),
+      completionTokens: numberAt(numbers, at + 7),
+      cacheReadTokens: numberAt(numbers, at + 8),
+      cacheWriteTokens: numberAt(numbers, at + 9),
+      reasoningTokens: numberAt(numbers, at + 10),
+      unattributedTokens: numberAt(numbers, at + 11),
     },
     topModels: models.map((model, rank) => {
-      const tokens = numbers[at + STATS_MODELS + 1 + rank]!;
+      const tokens = numberAt(numbers, at + STATS_MODELS + 1 + rank);
       return { model, tokens, percentage: used === 0 ? 0 : (tokens / used) * 100 };
     }),
   };

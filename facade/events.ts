@@ -2,9 +2,16 @@ import { EventEmitter } from 'node:events';
 import type { Amounts } from './arguments';
 import { percentOf, percentUsed } from './percent';
 import { periodName, periodsOf } from './periods';
-import type { BudgetDeniedEvent, BudgetThresholdEvent, TrackerEventName, TrackerEvents } from './types/events';
+import type {
+  BudgetDeniedEvent,
+  BudgetThresholdEvent,
+  TrackerEventName,
+  TrackerEvents,
+} from './types/events';
 import type { ReservationSettlement, TokenReservation } from './types/reservation';
 import type { TokenUsage } from './types/usage';
+
+type Listener = (...args: never) => unknown;
 
 /**
  * Tells listeners. One that throws, or whose promise rejects, stops neither the operation nor the
@@ -27,11 +34,11 @@ export class Announcer {
       // Somebody watches or forwards every event by replacing `emit`.
       if (name !== 'error' || this.hears(name)) this.#call(name, emitter.emit, [name, ...args]);
     } else if (emitter.listenerCount(name) > 0) {
-      for (const listener of emitter.rawListeners(name)) this.#call(name, listener, args);
+      for (const listener of emitter.rawListeners(name)) this.#call(name, listener as Listener, args);
     }
   }
 
-  #call(name: TrackerEventName, listener: Function, args: readonly unknown[]): void {
+  #call(name: TrackerEventName, listener: Listener, args: readonly unknown[]): void {
     try {
       const result: unknown = Reflect.apply(listener, this.#emitter, args);
       if (typeof result === 'object' && result !== null && 'then' in result) {
@@ -47,7 +54,12 @@ export class Announcer {
   }
 
   threshold(
-    period: number, threshold: number, used: number, reserved: number, limit: number, atMs: number,
+    period: number,
+    threshold: number,
+    used: number,
+    reserved: number,
+    limit: number,
+    atMs: number,
     orchestratorId: string,
   ): void {
     const event: BudgetThresholdEvent = {
@@ -65,10 +77,18 @@ export class Announcer {
   }
 
   expired(
-    tokens: number, periods: number, createdAtMs: number, expiresAtMs: number, id: string, orchestratorId: string,
+    tokens: number,
+    periods: number,
+    createdAtMs: number,
+    expiresAtMs: number,
+    id: string,
+    orchestratorId: string,
   ): void {
     if (!this.hears('reservation:expired')) return;
-    this.emit('reservation:expired', reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs));
+    this.emit(
+      'reservation:expired',
+      reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
+    );
   }
 
   denied(event: BudgetDeniedEvent): void {
@@ -82,7 +102,12 @@ export class Announcer {
 }
 
 export function reservationOf(
-  id: string, orchestratorId: string, tokens: number, mask: number, createdAtMs: number, expiresAtMs: number,
+  id: string,
+  orchestratorId: string,
+  tokens: number,
+  mask: number,
+  createdAtMs: number,
+  expiresAtMs: number,
 ): TokenReservation {
   const periods = periodsOf(mask);
   return {

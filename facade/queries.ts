@@ -70,7 +70,7 @@ export function storedOverride(override: CheckedOverride): StoredOverride {
 
 export function overrides(json: string, orchestratorId: string): StoredOverride[] {
   const answer = JSON.parse(json) as { overrides: OverrideEntry[] };
-  return answer.overrides.map((entry) => {
+  return answer.overrides.map(entry => {
     const stored: StoredOverride = {
       id: entry.id,
       orchestratorId,
@@ -88,7 +88,13 @@ export function overrides(json: string, orchestratorId: string): StoredOverride[
 
 export function reservations(json: string, orchestratorId: string): TokenReservation[] {
   const answer = JSON.parse(json) as {
-    reservations: Array<{ id: string; tokens: number; periods: number; createdAtMs: number; expiresAtMs: number }>;
+    reservations: Array<{
+      id: string;
+      tokens: number;
+      periods: number;
+      createdAtMs: number;
+      expiresAtMs: number;
+    }>;
   };
   return answer.reservations.map(({ id, tokens, periods, createdAtMs, expiresAtMs }) =>
     reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
@@ -96,13 +102,18 @@ export function reservations(json: string, orchestratorId: string): TokenReserva
 }
 
 const OPTIONAL_MEMBERS = [
-  'cacheReadTokens', 'cacheWriteTokens', 'reasoningTokens', 'requestId', 'reservationId', 'metadata',
+  'cacheReadTokens',
+  'cacheWriteTokens',
+  'reasoningTokens',
+  'requestId',
+  'reservationId',
+  'metadata',
 ] as const satisfies ReadonlyArray<keyof UsageRecord>;
 
 export function history(json: string, orchestratorId: string): UsageRecord[] {
   const answer = JSON.parse(json) as { records: object[] };
-  return answer.records.map((entry) => {
-    const extras = OPTIONAL_MEMBERS.filter((key) => Object.hasOwn(entry, key));
+  return answer.records.map(entry => {
+    const extras = OPTIONAL_MEMBERS.filter(key => Object.hasOwn(entry, key));
     return {
       orchestratorId,
       sessionId: words(entry, 'sessionId'),
@@ -111,7 +122,7 @@ export function history(json: string, orchestratorId: string): UsageRecord[] {
       completionTokens: amount(entry, 'completionTokens'),
       totalTokens: amount(entry, 'totalTokens'),
       model: words(entry, 'model'),
-      ...Object.fromEntries(extras.map((key) => [key, member(entry, key)])),
+      ...Object.fromEntries(extras.map(key => [key, member(entry, key)])),
     };
   });
 }

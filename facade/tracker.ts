@@ -1,22 +1,37 @@
-import { EventEmitter } from 'node:events';
 import { reasonOf, signalOf } from './abort';
-import { overrideId, readAttribution, readBudget, readOptions, readOverride, readPage, readPeriods, readUsage } from './arguments';
+import {
+  overrideId,
+  readAttribution,
+  readBudget,
+  readOptions,
+  readOverride,
+  readPage,
+  readPeriods,
+  readUsage,
+} from './arguments';
 import type { Backend } from './backend/backend';
 import { EmbeddedBackend } from './backend/embedded';
 import { Verb, type VerbNumber } from './backend/protocol';
 import { RemoteBackend } from './backend/remote';
-import { type Settings, readConfig } from './config';
-import { TokenBudgetError, asTokenBudgetError, closedError, reservationNotFound } from './errors';
+import { readConfig, type Settings } from './config';
+import { asTokenBudgetError, closedError, reservationNotFound, TokenBudgetError } from './errors';
 import { Announcer } from './events';
 import { RESERVATION_ID_MAX_LENGTH } from './identifiers';
 import { toJson } from './json';
 import { Orchestrators } from './orchestrators';
 import type { PeriodIndex } from './periods';
 import * as queries from './queries';
+import { TypedEmitter } from './typed-emitter';
 import type { BudgetCheck, BudgetInForce, BudgetPeriod, TokenBudget } from './types/budget';
 import type { BudgetConfig } from './types/config';
-import type { TrackerEventName, TrackerEvents, TrackerListener } from './types/events';
-import type { CheckOptions, CloseOptions, HistoryOptions, ListReservationsOptions, ReadyOptions, ReserveOptions } from './types/options';
+import type {
+  CheckOptions,
+  CloseOptions,
+  HistoryOptions,
+  ListReservationsOptions,
+  ReadyOptions,
+  ReserveOptions,
+} from './types/options';
 import type { BudgetOverride, StoredOverride } from './types/override';
 import type { ReservationResult, TokenReservation } from './types/reservation';
 import type { TokenUsage, UsageAttribution, UsageRecord, UsageStats } from './types/usage';
@@ -25,18 +40,6 @@ import * as check from './validate';
 const CLOSE_TIMEOUT_MS = 5000;
 /** How many orchestrators `clearThresholdCache` asks for at once. */
 const CLEAR_BATCH = 500;
-
-/** Listeners are typed by the event's name. */
-export interface TokenBudgetTracker {
-  on<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  once<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  off<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  addListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  removeListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  prependListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  prependOnceListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-  emit<E extends TrackerEventName>(event: E, ...args: TrackerEvents[E]): boolean;
-}
 
 /**
  * Counts, reserves and enforces the tokens of many orchestrators at once.
@@ -53,7 +56,7 @@ export interface TokenBudgetTracker {
  * }
  * ```
  */
-export class TokenBudgetTracker extends EventEmitter {
+export class TokenBudgetTracker extends TypedEmitter {
   readonly #settings: Settings;
   readonly #backend: Backend;
   readonly #announcer: Announcer;
@@ -133,7 +136,11 @@ export class TokenBudgetTracker extends EventEmitter {
    * Works from any process and, late, after the reservation expired. Emits
    * `reservation:released` and, when something was recorded, `usage:tracked`.
    */
-  releaseReservation(reservationId: string, actualUsed: number, attribution?: UsageAttribution): Promise<void> {
+  releaseReservation(
+    reservationId: string,
+    actualUsed: number,
+    attribution?: UsageAttribution,
+  ): Promise<void> {
     try {
       this.#assertOpen();
       if (typeof reservationId !== 'string') throw check.invalid('reservationId', 'a string', reservationId);
@@ -157,7 +164,9 @@ export class TokenBudgetTracker extends EventEmitter {
 
   /** What was recorded in the current window, newest first. */
   async getUsageHistory(
-    orchestratorId: string, period: BudgetPeriod = 'hourly', options?: HistoryOptions,
+    orchestratorId: string,
+    period: BudgetPeriod = 'hourly',
+    options?: HistoryOptions,
   ): Promise<UsageRecord[]> {
     const id = this.#ask(orchestratorId);
     const index = check.period(period, 'period');
@@ -181,7 +190,9 @@ export class TokenBudgetTracker extends EventEmitter {
   async removeOverride(orchestratorId: string, id: string): Promise<boolean> {
     const owner = this.#ask(orchestratorId);
     const given = overrideId(id, 'overrideId');
-    const answer = JSON.parse(await this.#query(Verb.removeOverride, owner, { id: given })) as { removed: boolean };
+    const answer = JSON.parse(await this.#query(Verb.removeOverride, owner, { id: given })) as {
+      removed: boolean;
+    };
     if (answer.removed) this.#announcer.emit('override:removed', { orchestratorId: owner, id: given });
     return answer.removed;
   }
@@ -213,7 +224,10 @@ export class TokenBudgetTracker extends EventEmitter {
   }
 
   /** Reservations that hold tokens, soonest expiry first. */
-  async listReservations(orchestratorId: string, options?: ListReservationsOptions): Promise<TokenReservation[]> {
+  async listReservations(
+    orchestratorId: string,
+    options?: ListReservationsOptions,
+  ): Promise<TokenReservation[]> {
     const id = this.#ask(orchestratorId);
     const { period, offset, limit } = readPage(options);
     return queries.reservations(await this.#query(Verb.listReservations, id, { period, offset, limit }), id);
@@ -225,11 +239,12 @@ export class TokenBudgetTracker extends EventEmitter {
    */
   async clearThresholdCache(orchestratorId?: string, period?: BudgetPeriod): Promise<void> {
     this.#assertOpen();
-    const ids = orchestratorId === undefined ? this.#orchestrators.all() : [this.#orchestrator(orchestratorId)];
+    const ids =
+      orchestratorId === undefined ? this.#orchestrators.all() : [this.#orchestrator(orchestratorId)];
     const index = optionalPeriod(period);
     for (let from = 0; from < ids.length; from += CLEAR_BATCH) {
       const batch = ids.slice(from, from + CLEAR_BATCH);
-      await Promise.all(batch.map((id) => this.#query(Verb.clearThresholds, id, { period: index })));
+      await Promise.all(batch.map(id => this.#query(Verb.clearThresholds, id, { period: index })));
     }
   }
 

@@ -11,10 +11,17 @@ import type { VerbNumber } from './protocol';
  */
 export interface Backend {
   check(
-    orchestratorId: string, tokens: number, period: PeriodIndex, signal: AbortSignal | undefined,
+    orchestratorId: string,
+    tokens: number,
+    period: PeriodIndex,
+    signal: AbortSignal | undefined,
   ): Promise<BudgetCheck>;
   reserve(
-    orchestratorId: string, tokens: number, periods: number, ttlMs: number, signal: AbortSignal | undefined,
+    orchestratorId: string,
+    tokens: number,
+    periods: number,
+    ttlMs: number,
+    signal: AbortSignal | undefined,
   ): Promise<ReservationResult>;
   settle(reservationId: string, amounts: Amounts): Promise<void>;
   track(usage: CheckedUsage): Promise<void>;

@@ -59,7 +59,12 @@ export class Calls {
     return new Promise<T>((resolve, reject) => {
       const call = ++this.#last;
       const pending: PendingCall = {
-        plan, signal, resolve: resolve as (value: unknown) => void, reject, onAbort: undefined, settled: false,
+        plan,
+        signal,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        onAbort: undefined,
+        settled: false,
       };
       if (signal !== undefined) this.#listen(call, pending, signal);
       this.#calls.set(call, pending);

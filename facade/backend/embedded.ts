@@ -1,17 +1,17 @@
-import { type Amounts, type CheckedUsage } from '../arguments';
 import { checkAnswer, deniedAnswer, grantedAnswer, settlementAnswer, statsAnswer } from '../answers';
+import type { Amounts, CheckedUsage } from '../arguments';
 import type { Settings } from '../config';
-import { TokenBudgetError, reservationNotFound } from '../errors';
+import { reservationNotFound, TokenBudgetError } from '../errors';
 import { type Announcer, settledUsage } from '../events';
 import { orchestratorOf } from '../identifiers';
 import { EmbeddedTracker } from '../native';
-import { type PeriodIndex } from '../periods';
+import type { PeriodIndex } from '../periods';
 import type { BudgetCheck } from '../types/budget';
 import type { ReservationResult } from '../types/reservation';
 import type { UsageStats } from '../types/usage';
 import type { Backend } from './backend';
 import { ExpiryTimer } from './expiry-timer';
-import { Kind, type VerbNumber, errorCode } from './protocol';
+import { errorCode, Kind, numberAt, type VerbNumber } from './protocol';
 
 const OUT_LENGTH = 64;
 /** Where calls that return a text put their status. */
@@ -51,41 +51,67 @@ export class EmbeddedBackend implements Backend {
     if (status === EVENTS_WAIT) this.#announce();
     if (check.wouldExceed) {
       this.#announcer.denied({
-        orchestratorId, period: check.period, tokens, available: check.available ?? 0, limit: check.limit,
-        timestamp: new Date(now), source: 'check',
+        orchestratorId,
+        period: check.period,
+        tokens,
+        available: check.available ?? 0,
+        limit: check.limit,
+        timestamp: new Date(now),
+        source: 'check',
       });
     }
     return Promise.resolve(check);
   }
 
-  reserve(orchestratorId: string, tokens: number, periods: number, ttlMs: number): Promise<ReservationResult> {
+  reserve(
+    orchestratorId: string,
+    tokens: number,
+    periods: number,
+    ttlMs: number,
+  ): Promise<ReservationResult> {
     const now = this.#now();
     const out = this.#out;
     const id = this.#native.reserve(orchestratorId, tokens, periods, ttlMs, now);
-    const status = out[STATUS]!;
+    const status = numberAt(out, STATUS);
     if (status < 0) throw this.#failure(status);
     if (id === null) {
       const denied = deniedAnswer(out, 0, tokens, false);
       if (status === EVENTS_WAIT) this.#announce();
       const { period, available, limit } = denied;
       this.#announcer.denied({
-        orchestratorId, period, tokens, available, limit, timestamp: new Date(now), source: 'reserve',
+        orchestratorId,
+        period,
+        tokens,
+        available,
+        limit,
+        timestamp: new Date(now),
+        source: 'reserve',
       });
       return Promise.resolve(denied);
     }
-    const expiresAtMs = out[1]!;
+    const expiresAtMs = numberAt(out, 1);
     const granted = grantedAnswer(out, 0, id, orchestratorId, tokens, periods);
     if (status === EVENTS_WAIT) this.#announce();
     this.#timer.atLatest(expiresAtMs, now);
-    this.#announcer.emit('reservation:created', granted.reservation!);
+    this.#announcer.emit('reservation:created', granted.reservation);
     return Promise.resolve(granted);
   }
 
   settle(reservationId: string, amounts: Amounts): Promise<void> {
     const now = this.#now();
     const status = this.#native.settle(
-      reservationId, this.#record, amounts.total, amounts.prompt, amounts.completion, amounts.cacheRead,
-      amounts.cacheWrite, amounts.reasoning, amounts.model, amounts.sessionId, amounts.requestId, now,
+      reservationId,
+      this.#record,
+      amounts.total,
+      amounts.prompt,
+      amounts.completion,
+      amounts.cacheRead,
+      amounts.cacheWrite,
+      amounts.reasoning,
+      amounts.model,
+      amounts.sessionId,
+      amounts.requestId,
+      now,
     );
     if (status < 0) throw this.#failure(status, reservationId);
     const settlement = settlementAnswer(this.#out, 0, amounts.total);
@@ -98,8 +124,19 @@ export class EmbeddedBackend implements Backend {
 
   track(usage: CheckedUsage): Promise<void> {
     const status = this.#native.track(
-      usage.orchestratorId, usage.total, usage.prompt, usage.completion, usage.cacheRead, usage.cacheWrite,
-      usage.reasoning, usage.timestampMs, usage.model, usage.sessionId, usage.requestId, usage.metadata, this.#now(),
+      usage.orchestratorId,
+      usage.total,
+      usage.prompt,
+      usage.completion,
+      usage.cacheRead,
+      usage.cacheWrite,
+      usage.reasoning,
+      usage.timestampMs,
+      usage.model,
+      usage.sessionId,
+      usage.requestId,
+      usage.metadata,
+      this.#now(),
     );
     if (status < 0) throw this.#failure(status);
     const duplicate = this.#out[0] === 1;
@@ -110,7 +147,7 @@ export class EmbeddedBackend implements Backend {
 
   stats(orchestratorId: string, period: PeriodIndex): Promise<UsageStats> {
     const models = this.#native.stats(orchestratorId, period, this.#now());
-    const status = this.#out[STATUS]!;
+    const status = numberAt(this.#out, STATUS);
     if (status < 0) throw this.#failure(status);
     const stats = statsAnswer(this.#out, 0, JSON.parse(models) as string[], orchestratorId, period);
     if (status === EVENTS_WAIT) this.#announce();
@@ -120,7 +157,7 @@ export class EmbeddedBackend implements Backend {
   query(verb: VerbNumber, orchestratorId: string, argumentsJson: string): Promise<string> {
     this.#out[STATUS] = 0;
     const answer = this.#native.query(verb, orchestratorId, argumentsJson, this.#now());
-    const status = this.#out[STATUS]!;
+    const status = numberAt(this.#out, STATUS);
     if (status < 0) throw this.#failure(status);
     if (status === EVENTS_WAIT) this.#announce();
     return Promise.resolve(answer);
@@ -151,8 +188,10 @@ export class EmbeddedBackend implements Backend {
 
   #announce(): void {
     for (const [kind, ...fields] of JSON.parse(this.#native.takeEvents()) as Event[]) {
-      if (kind === Kind.threshold) this.#announcer.threshold(...(fields as Parameters<Announcer['threshold']>));
-      else if (kind === Kind.expired) this.#announcer.expired(...(fields as Parameters<Announcer['expired']>));
+      if (kind === Kind.threshold)
+        this.#announcer.threshold(...(fields as Parameters<Announcer['threshold']>));
+      else if (kind === Kind.expired)
+        this.#announcer.expired(...(fields as Parameters<Announcer['expired']>));
     }
   }
 

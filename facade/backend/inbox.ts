@@ -1,4 +1,4 @@
-import { Kind, textLength } from './protocol';
+import { Kind, numberAt, textLength } from './protocol';
 
 /** One record, read where it lies. The same object is used for each: keep nothing of it. */
 export class InboxRecord {
@@ -12,15 +12,15 @@ export class InboxRecord {
 
   place(numbers: Float64Array, at: number, text: string, textAt: number): void {
     this.numbers = numbers;
-    this.kind = numbers[at + 1]!;
-    this.call = numbers[at + 2]!;
+    this.kind = numberAt(numbers, at + 1);
+    this.call = numberAt(numbers, at + 2);
     this.at = at + 3;
     this.text = text;
     this.#textAt = textAt;
   }
 
   number(index: number): number {
-    return this.numbers[this.at + index]!;
+    return numberAt(this.numbers, this.at + index);
   }
 
   /** The next text, measured by number `index`. Texts are read in their order, each once. */
@@ -31,33 +31,27 @@ export class InboxRecord {
   }
 }
 
-const INITIAL_LENGTH = 4096;
-/** Far beyond any record. */
-const MAX_LENGTH = 2 ** 22;
+/** Many records; none is longer than 64 numbers. */
+const LENGTH = 4096;
 const HEADER_LENGTH = 3;
 
 /** Takes whole records until nothing is left; see "Records" in `docs/boundary.md`. */
 export class Inbox {
-  #numbers = new Float64Array(INITIAL_LENGTH);
+  readonly #numbers = new Float64Array(LENGTH);
   readonly #record = new InboxRecord();
 
   drain(take: (out: Float64Array) => string, deliver: (record: InboxRecord) => void): void {
-    for (;;) {
-      const numbers = this.#numbers;
+    const numbers = this.#numbers;
+    let end = -1;
+    while (end < 0) {
       const text = take(numbers);
-      const end = numbers[0]!;
-      if (end === 0) {
-        if (numbers.length >= MAX_LENGTH) throw new RangeError('A record is longer than any can be');
-        this.#numbers = new Float64Array(numbers.length * 2);
-        continue;
-      }
+      end = numberAt(numbers, 0);
       let textAt = 0;
-      for (let at = 1; at < Math.abs(end); at += Math.max(HEADER_LENGTH, numbers[at]!)) {
+      for (let at = 1; at < Math.abs(end); at += Math.max(HEADER_LENGTH, numberAt(numbers, at))) {
         this.#record.place(numbers, at, text, textAt);
-        textAt += textLength(numbers[at + 1]!, numbers, at + HEADER_LENGTH);
+        textAt += textLength(numberAt(numbers, at + 1), numbers, at + HEADER_LENGTH);
         deliver(this.#record);
       }
-      if (end > 0) return;
     }
   }
 }

@@ -7,14 +7,24 @@ export function announceRecord(announcer: Announcer, record: InboxRecord): void 
   switch (record.kind) {
     case Kind.threshold:
       announcer.threshold(
-        record.number(0), record.number(1), record.number(2), record.number(3), record.number(4), record.number(5),
+        record.number(0),
+        record.number(1),
+        record.number(2),
+        record.number(3),
+        record.number(4),
+        record.number(5),
         record.string(6),
       );
       break;
     case Kind.expired: {
       const id = record.string(4);
       announcer.expired(
-        record.number(0), record.number(1), record.number(2), record.number(3), id, record.string(5),
+        record.number(0),
+        record.number(1),
+        record.number(2),
+        record.number(3),
+        id,
+        record.string(5),
       );
       break;
     }

@@ -1,7 +1,14 @@
-import { checkAnswer, checkWithoutStore, deniedAnswer, grantedAnswer, settlementAnswer, statsAnswer } from '../answers';
+import {
+  checkAnswer,
+  checkWithoutStore,
+  deniedAnswer,
+  grantedAnswer,
+  settlementAnswer,
+  statsAnswer,
+} from '../answers';
 import type { Amounts, CheckedUsage } from '../arguments';
 import type { Settings } from '../config';
-import { TokenBudgetError, asTokenBudgetError, closedError, reservationNotFound } from '../errors';
+import { asTokenBudgetError, closedError, reservationNotFound, TokenBudgetError } from '../errors';
 import { type Announcer, settledUsage } from '../events';
 import { orchestratorOf } from '../identifiers';
 import { RemoteTracker } from '../native';
@@ -13,7 +20,7 @@ import type { Backend } from './backend';
 import { type CallPlan, Calls } from './calls';
 import { Inbox, type InboxRecord, isEvent } from './inbox';
 import { Outbox } from './outbox';
-import { Kind, STATS_MODELS, type VerbNumber, errorCode } from './protocol';
+import { errorCode, Kind, STATS_MODELS, type VerbNumber } from './protocol';
 import { announceRecord } from './remote-events';
 
 /** A promise of this module's own realm: fake timers replace every other way to wait for a tick's end. */
@@ -38,12 +45,12 @@ export class RemoteBackend implements Backend {
     this.#record = !settings.releaseOnly;
     this.#calls = new Calls({
       limit: settings.maxPending,
-      onBusy: (busy) => (busy ? native.ref() : native.unref()),
-      onForget: (call) => {
+      onBusy: busy => (busy ? native.ref() : native.unref()),
+      onForget: call => {
         this.#outbox.forget(call);
         this.#schedule();
       },
-      onLateFailure: (error) => announcer.emit('error', error),
+      onLateFailure: error => announcer.emit('error', error),
     });
     for (const [id, [hourly, daily, monthly]] of settings.orchestratorBudgets) {
       native.configureBudget(id, hourly ?? NaN, daily ?? NaN, monthly ?? NaN);
@@ -52,45 +59,61 @@ export class RemoteBackend implements Backend {
   }
 
   check(
-    orchestratorId: string, tokens: number, period: PeriodIndex, signal: AbortSignal | undefined,
+    orchestratorId: string,
+    tokens: number,
+    period: PeriodIndex,
+    signal: AbortSignal | undefined,
   ): Promise<BudgetCheck> {
-    return this.#begin({
-      send: (call) => this.#outbox.check(call, orchestratorId, tokens, period),
-      finish: (record) => {
-        if (record.kind !== Kind.check && record.kind !== Kind.storeDown) throw failure(record);
-        const check = record.kind === Kind.check
-          ? checkAnswer(record.numbers, record.at, tokens, period)
-          : checkWithoutStore(record.number(0) === 1, tokens, period);
-        if (check.wouldExceed) this.#denied(orchestratorId, tokens, check, 'check');
-        return check;
+    return this.#begin(
+      {
+        send: call => this.#outbox.check(call, orchestratorId, tokens, period),
+        finish: record => {
+          if (record.kind !== Kind.check && record.kind !== Kind.storeDown) throw failure(record);
+          const check =
+            record.kind === Kind.check
+              ? checkAnswer(record.numbers, record.at, tokens, period)
+              : checkWithoutStore(record.number(0) === 1, tokens, period);
+          if (check.wouldExceed) this.#denied(orchestratorId, tokens, check, 'check');
+          return check;
+        },
       },
-    }, signal);
+      signal,
+    );
   }
 
   reserve(
-    orchestratorId: string, tokens: number, periods: number, ttlMs: number, signal: AbortSignal | undefined,
+    orchestratorId: string,
+    tokens: number,
+    periods: number,
+    ttlMs: number,
+    signal: AbortSignal | undefined,
   ): Promise<ReservationResult> {
-    return this.#begin({
-      send: (call) => this.#outbox.reserve(call, orchestratorId, tokens, periods, ttlMs),
-      finish: (record) => {
-        if (record.kind === Kind.reserved) return this.#granted(record, orchestratorId, tokens, periods);
-        if (record.kind !== Kind.denied) throw failure(record);
-        const denied = deniedAnswer(record.numbers, record.at, tokens, record.number(6) === 1);
-        this.#denied(orchestratorId, tokens, denied, 'reserve');
-        return denied;
+    return this.#begin(
+      {
+        send: call => this.#outbox.reserve(call, orchestratorId, tokens, periods, ttlMs),
+        finish: record => {
+          if (record.kind === Kind.reserved) return this.#granted(record, orchestratorId, tokens, periods);
+          if (record.kind !== Kind.denied) throw failure(record);
+          const denied = deniedAnswer(record.numbers, record.at, tokens, record.number(6) === 1);
+          this.#denied(orchestratorId, tokens, denied, 'reserve');
+          return denied;
+        },
       },
-    }, signal);
+      signal,
+    );
   }
 
   settle(reservationId: string, amounts: Amounts): Promise<void> {
     const nowMs = Date.now();
     return this.#begin({
-      send: (call) => this.#outbox.settle(call, reservationId, this.#record, amounts, nowMs),
-      finish: (record) => {
+      send: call => this.#outbox.settle(call, reservationId, this.#record, amounts, nowMs),
+      finish: record => {
         if (record.kind !== Kind.settled) throw failure(record, reservationId);
         const settlement = settlementAnswer(record.numbers, record.at, amounts.total);
         const orchestratorId = record.string(6);
-        this.#announcer.settled(reservationId, settlement, () => settledUsage(orchestratorId, amounts, nowMs));
+        this.#announcer.settled(reservationId, settlement, () =>
+          settledUsage(orchestratorId, amounts, nowMs),
+        );
       },
       spooled: () =>
         this.#announcer.emit('usage:spooled', settledUsage(orchestratorOf(reservationId), amounts, nowMs)),
@@ -99,8 +122,8 @@ export class RemoteBackend implements Backend {
 
   track(usage: CheckedUsage): Promise<void> {
     return this.#begin({
-      send: (call) => this.#outbox.track(call, usage, Date.now()),
-      finish: (record) => {
+      send: call => this.#outbox.track(call, usage, Date.now()),
+      finish: record => {
         if (record.kind !== Kind.tracked) throw failure(record);
         if (record.number(0) !== 1) this.#announcer.emit('usage:tracked', usage.given);
       },
@@ -110,8 +133,8 @@ export class RemoteBackend implements Backend {
 
   stats(orchestratorId: string, period: PeriodIndex): Promise<UsageStats> {
     return this.#begin({
-      send: (call) => this.#outbox.stats(call, orchestratorId, period),
-      finish: (record) => {
+      send: call => this.#outbox.stats(call, orchestratorId, period),
+      finish: record => {
         if (record.kind !== Kind.stats) throw failure(record);
         const count = record.number(STATS_MODELS);
         const names = STATS_MODELS + 1 + count;
@@ -123,8 +146,8 @@ export class RemoteBackend implements Backend {
 
   query(verb: VerbNumber, orchestratorId: string, argumentsJson: string): Promise<string> {
     return this.#begin({
-      send: (call) => this.#outbox.query(call, orchestratorId, argumentsJson, verb),
-      finish: (record) => {
+      send: call => this.#outbox.query(call, orchestratorId, argumentsJson, verb),
+      finish: record => {
         if (record.kind !== Kind.answer) throw failure(record);
         return record.string(0);
       },
@@ -132,21 +155,23 @@ export class RemoteBackend implements Backend {
   }
 
   ping(): Promise<void> {
-    return this.#begin({ send: (call) => this.#outbox.ping(call), finish: done });
+    return this.#begin({ send: call => this.#outbox.ping(call), finish: done });
   }
 
   ready(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return this.#begin({ send: (call) => this.#outbox.ready(call, timeoutMs), finish: done }, signal);
+    return this.#begin({ send: call => this.#outbox.ready(call, timeoutMs), finish: done }, signal);
   }
 
   close(timeoutMs: number): Promise<void> {
     const closed = this.#calls.begin<void>({
-      send: (call) => this.#outbox.close(call, timeoutMs),
-      finish: (record) => {
+      send: call => this.#outbox.close(call, timeoutMs),
+      finish: record => {
         if (record.kind !== Kind.closed) throw failure(record);
         const lost = record.number(0);
         if (lost > 0) {
-          this.#announcer.emit('store:warning', { message: `${lost} reported usages could not be delivered` });
+          this.#announcer.emit('store:warning', {
+            message: `${lost} reported usages could not be delivered`,
+          });
         }
         this.#calls.rejectAll(closedError());
       },
@@ -181,7 +206,10 @@ export class RemoteBackend implements Backend {
 
   #wake(): void {
     try {
-      this.#inbox.drain((out) => this.#native.take(out), (record) => this.#deliver(record));
+      this.#inbox.drain(
+        out => this.#native.take(out),
+        record => this.#deliver(record),
+      );
     } catch (error) {
       this.#calls.rejectAll(asTokenBudgetError(error));
     }
@@ -198,17 +226,26 @@ export class RemoteBackend implements Backend {
     const storeDown = record.number(4) === 1;
     const granted = grantedAnswer(numbers, at + 1, record.string(0), orchestratorId, tokens, periods);
     if (storeDown) granted.storeUnavailable = true;
-    this.#announcer.emit('reservation:created', granted.reservation!);
+    this.#announcer.emit('reservation:created', granted.reservation);
     return granted;
   }
 
   #denied(
-    orchestratorId: string, tokens: number,
+    orchestratorId: string,
+    tokens: number,
     { period, available = 0, limit = Infinity }: Pick<ReservationResult, 'period' | 'available' | 'limit'>,
     source: 'check' | 'reserve',
   ): void {
     if (period === undefined) return;
-    this.#announcer.denied({ orchestratorId, period, tokens, available, limit, timestamp: new Date(), source });
+    this.#announcer.denied({
+      orchestratorId,
+      period,
+      tokens,
+      available,
+      limit,
+      timestamp: new Date(),
+      source,
+    });
   }
 }
 
@@ -221,6 +258,7 @@ function failure(record: InboxRecord, reservationId?: string): TokenBudgetError 
     return new TokenBudgetError('STORE_UNAVAILABLE', `Unexpected answer of kind ${record.kind}`);
   }
   const code = errorCode(record.number(0));
-  if (code === 'RESERVATION_NOT_FOUND' && reservationId !== undefined) return reservationNotFound(reservationId);
+  if (code === 'RESERVATION_NOT_FOUND' && reservationId !== undefined)
+    return reservationNotFound(reservationId);
   return new TokenBudgetError(code, record.string(1));
 }

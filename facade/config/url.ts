@@ -12,7 +12,12 @@ export interface UrlParts {
 }
 
 const NOTHING: UrlParts = {
-  host: undefined, port: undefined, username: undefined, password: undefined, db: undefined, tls: undefined,
+  host: undefined,
+  port: undefined,
+  username: undefined,
+  password: undefined,
+  db: undefined,
+  tls: undefined,
 };
 
 /** `redis://` and `rediss://`. The address itself never gets into a message: it may hold a password. */
