@@ -1,38 +1,9 @@
-//! The store in memory keeps every promise.
+//! The store in memory keeps every promise, and agrees with the model.
 
 mod conformance;
+mod model;
 
-use std::sync::Arc;
-
-use token_budget::clock::ManualClock;
-use token_budget::store::memory::MemoryStore;
-
-use conformance::harness::Harness;
-
-struct MemoryHarness {
-    store: MemoryStore,
-    clock: Arc<ManualClock>,
-}
-
-impl Harness for MemoryHarness {
-    type Store = MemoryStore;
-
-    async fn open() -> Self {
-        let clock = Arc::new(ManualClock::at(0));
-        Self { store: MemoryStore::new(clock.clone()), clock }
-    }
-
-    fn store(&self) -> &MemoryStore {
-        &self.store
-    }
-
-    fn set_now_ms(&self, now_ms: u64) {
-        self.clock.set(now_ms);
-    }
-
-    fn remembers_replies(&self) -> bool {
-        false
-    }
-}
+use conformance::memory_harness::MemoryHarness;
 
 conformance_tests!(MemoryHarness);
+model_tests!(MemoryHarness);

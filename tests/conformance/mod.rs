@@ -13,6 +13,7 @@ pub mod expiry;
 pub mod harness;
 pub mod history;
 pub mod idempotency;
+pub mod memory_harness;
 pub mod overrides;
 pub mod reserve;
 pub mod retry;
