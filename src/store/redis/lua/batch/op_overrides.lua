@@ -30,6 +30,7 @@ elseif kind == 9 and A[i + 7] > now and #live >= 4000 then
 else
   local first = A[i + 3]
   for k = first, first + 2 do call('STRLEN', KEYS[k]) end
+  cold = cold or {}
   cold[#cold + 1] = { 'DEL', KEYS[first], KEYS[first + 1], KEYS[first + 2] }
   out[o + 1], o = 0, o + 1
   if kind == 10 then
@@ -37,7 +38,7 @@ else
   elseif A[i + 7] > now then
     local l = #live
     live[l + 1], live[l + 2], live[l + 3], live[l + 4] = A[i + 4], A[i + 5], A[i + 6], A[i + 7]
-    cold[#cold + 1] = { 'SET', KEYS[first + A[i + 5] - 1], A[i + 8], 'PXAT', A[i + 7] }
+    cold[#cold + 1] = { 'SET', KEYS[first + A[i + 5] - 1], A[i + 8], 'PXAT', A[i + 7] + shift }
   end
   over, over_changed, limits, dirty = live, true, false, true
 end
