@@ -7,7 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use token_budget::clock::{ManualClock};
+use token_budget::clock::{Clock, ManualClock};
 use token_budget::domain::calendar::Calendar;
 use token_budget::domain::error::{OperationError, StoreError};
 use token_budget::domain::identifier::{OrchestratorId, ReservationId};
@@ -75,6 +75,15 @@ impl Rig {
             client: "client-1".into(),
             sequence: AtomicU64::new(0),
         }
+    }
+
+    /// What the manual clock shows.
+    pub fn clock_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub fn advance(&self, by_ms: u64) {
+        self.clock.advance(by_ms);
     }
 
     pub fn keys(&self) -> OrchestratorKeys {
