@@ -23,7 +23,7 @@ end
 local limits, base, over, limits_text = false, false, false, stored[2]
 local late_ttl, thresholds, keeps_history = A[17], A[21], A[18] > 0
 -- Tables are made where they are first needed: each costs as much as ten additions.
-local limits_changed, over_changed, cold = false, false, false
+local limits_changed, over_changed, over_live, cold = false, false, false, false
 local common, H = false, false
 local model_index, macc, counted = false, false, false
 local a1, a2, a3, a4, a5, a6 = 0, 0, 0, 0, 0, 0
