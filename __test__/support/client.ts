@@ -3,7 +3,12 @@ import Redis, { type Cluster, type RedisOptions } from 'ioredis';
 
 /** A plain client to look into a server with; `endClient` it. It gives up at once and prints nothing. */
 export function connectClient(options: RedisOptions): Redis {
-  const redis = new Redis({ retryStrategy: () => null, maxRetriesPerRequest: 0, ...options });
+  const redis = new Redis({
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    disconnectTimeout: 20,
+    ...options,
+  });
   redis.on('error', () => {});
   return redis;
 }
