@@ -1,1 +1,15 @@
 //! The only place that names napi.
+//!
+//! Transfer objects only: numbers and text in, numbers and text out, as `docs/boundary.md` lays
+//! down. What they mean is decided below, what they look like to users above.
+
+mod answers;
+mod calls;
+mod config;
+mod embedded;
+mod events;
+mod exports;
+mod query;
+mod record;
+mod remote;
+mod text;

@@ -1,0 +1,127 @@
+//! Answers of a tracker as records.
+
+use super::query;
+use super::record::{RecordWriter, Records};
+use crate::domain::operation::{Outcome, PeriodView, Settlement, Stats};
+use crate::service::answer::{Answer, CallId, Event};
+use crate::service::remote::Outbox;
+
+/// Kinds of records, see `docs/boundary.md`.
+pub(super) mod kind {
+    pub const CHECK: f64 = 1.0;
+    pub const RESERVED: f64 = 2.0;
+    pub const DENIED: f64 = 3.0;
+    pub const SETTLED: f64 = 4.0;
+    pub const TRACKED: f64 = 5.0;
+    pub const STATS: f64 = 6.0;
+    pub const ANSWER: f64 = 7.0;
+    pub const DONE: f64 = 8.0;
+    pub const SPOOLED: f64 = 9.0;
+    pub const ERROR: f64 = 10.0;
+    pub const CLOSED: f64 = 11.0;
+    pub const STORE_DOWN: f64 = 12.0;
+    pub const THRESHOLD: f64 = 20.0;
+    pub const EXPIRED: f64 = 21.0;
+    pub const CONNECTED: f64 = 22.0;
+    pub const DISCONNECTED: f64 = 23.0;
+    pub const WARNING: f64 = 24.0;
+}
+
+impl Outbox for Records {
+    fn push(&mut self, answer: Answer) {
+        write_answer(self, answer);
+    }
+}
+
+fn write_answer(records: &mut Records, answer: Answer) {
+    match answer {
+        Answer::Outcome { call, outcome } => write_outcome(records, call, &outcome),
+        Answer::Reserved { call, id, created_at_ms, expires_at_ms, remaining, store_down } => {
+            records.push(kind::RESERVED, call, |record| {
+                record.text(&id).amount(created_at_ms).amount(expires_at_ms).limit(remaining).flag(store_down);
+            });
+        }
+        Answer::Denied { call, view, store_down } => records.push(kind::DENIED, call, |record| {
+            record.amount(view.period.index() as u64);
+            write_view(record, &view);
+            record.flag(store_down);
+        }),
+        Answer::Settled { call, orchestrator, settlement } => records.push(kind::SETTLED, call, |record| {
+            write_settlement(record, &settlement);
+            record.units(&orchestrator.decoded_utf16());
+        }),
+        Answer::Done { call } => records.push(kind::DONE, call, |_| ()),
+        Answer::Spooled { call } => records.push(kind::SPOOLED, call, |_| ()),
+        Answer::StoreDown { call, allowed } => records.push(kind::STORE_DOWN, call, |record| {
+            record.flag(allowed);
+        }),
+        Answer::Failed { call, code, message } => records.push(kind::ERROR, call, |record| {
+            record.amount(code as u64).text(&message);
+        }),
+        Answer::Closed { call, lost } => records.push(kind::CLOSED, call, |record| {
+            record.amount(lost);
+        }),
+        Answer::Event(event) => write_event(records, &event),
+    }
+}
+
+fn write_outcome(records: &mut Records, call: CallId, outcome: &Outcome) {
+    match outcome {
+        Outcome::Check(view) => records.push(kind::CHECK, call, |record| write_view(record, view)),
+        Outcome::Tracked { duplicate, .. } => records.push(kind::TRACKED, call, |record| {
+            record.flag(*duplicate);
+        }),
+        Outcome::Stats(stats) => records.push(kind::STATS, call, |record| write_stats(record, stats)),
+        outcome => records.push(kind::ANSWER, call, |record| {
+            record.text(&query::answer_json(outcome));
+        }),
+    }
+}
+
+fn write_view(record: &mut RecordWriter<'_>, view: &PeriodView) {
+    record.amount(view.used).amount(view.reserved).limit(view.limit);
+    record.amount(view.window.start_ms).amount(view.window.end_ms);
+}
+
+fn write_settlement(record: &mut RecordWriter<'_>, settlement: &Settlement) {
+    record.amount(settlement.reserved).amount(settlement.recorded).amount(settlement.overage);
+    record.flag(settlement.late).flag(settlement.duplicate).amount(settlement.periods.bits().into());
+}
+
+fn write_stats(record: &mut RecordWriter<'_>, stats: &Stats) {
+    write_view(record, &stats.view);
+    let parts = &stats.parts;
+    record.amount(stats.open_reservations).amount(parts.prompt).amount(parts.completion);
+    record.amount(parts.cache_read).amount(parts.cache_write).amount(parts.reasoning);
+    record.amount(stats.unattributed).amount(stats.models.len() as u64);
+    for (_, tokens) in &stats.models {
+        record.amount(*tokens);
+    }
+    for (model, _) in &stats.models {
+        record.text(model);
+    }
+}
+
+fn write_event(records: &mut Records, event: &Event) {
+    match event {
+        Event::Threshold { orchestrator, threshold, transition } => records.push(kind::THRESHOLD, 0, |record| {
+            record.amount(transition.period.index() as u64).number(*threshold);
+            record.amount(transition.used).amount(transition.reserved).amount(transition.limit);
+            record.amount(transition.at_ms).units(&orchestrator.decoded_utf16());
+        }),
+        Event::Expired { orchestrator, reservation } => records.push(kind::EXPIRED, 0, |record| {
+            record.amount(reservation.tokens).amount(reservation.periods.bits().into());
+            record.amount(reservation.created_at_ms).amount(reservation.expires_at_ms);
+            record.text(reservation.id.as_str()).units(&orchestrator.decoded_utf16());
+        }),
+        Event::Connected { address } => records.push(kind::CONNECTED, 0, |record| {
+            record.text(address);
+        }),
+        Event::Disconnected { address, reason } => records.push(kind::DISCONNECTED, 0, |record| {
+            record.text(address).text(reason);
+        }),
+        Event::Warning { message } => records.push(kind::WARNING, 0, |record| {
+            record.text(message);
+        }),
+    }
+}

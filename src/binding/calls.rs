@@ -1,0 +1,218 @@
+//! Submitted numbers and text as calls of a tracker.
+
+use std::time::Duration;
+
+use super::query;
+use crate::domain::identifier::{OrchestratorId, ReservationId, encode_utf16};
+use crate::domain::operation::Operation;
+use crate::domain::period::{Period, Periods};
+use crate::domain::usage::{Parts, Usage};
+use crate::service::answer::FailureCode;
+use crate::service::remote::{Call, CallKind, UNHELD_PREFIX};
+
+/// Numbers of operations, see `docs/boundary.md`.
+mod operation {
+    pub const CHECK: u32 = 1;
+    pub const RESERVE: u32 = 2;
+    pub const SETTLE: u32 = 3;
+    pub const TRACK: u32 = 4;
+    pub const STATS: u32 = 5;
+    pub const QUERY: u32 = 6;
+    pub const PING: u32 = 7;
+    pub const READY: u32 = 8;
+    pub const CLOSE: u32 = 9;
+    pub const FORGET: u32 = 10;
+}
+
+/// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
+/// wrote it is at fault, and what follows cannot be told apart.
+pub(super) fn decode(numbers: &[f64], text: &[u16], take: &mut dyn FnMut(Call)) {
+    let mut reader = Reader { numbers, text };
+    while let Some(code) = reader.number() {
+        let Some(id) = reader.amount() else { return };
+        match kind(code as u32, &mut reader) {
+            Ok(kind) => take(Call { id, kind }),
+            Err(Malformed::Argument(message)) => {
+                take(Call { id, kind: CallKind::Refused { code: FailureCode::InvalidArgument, message } });
+            }
+            Err(Malformed::Submission) => {
+                let message = "malformed submission".to_owned();
+                take(Call { id, kind: CallKind::Refused { code: FailureCode::InvalidArgument, message } });
+                return;
+            }
+        }
+    }
+}
+
+pub(super) enum Malformed {
+    /// The call is whole but cannot be understood.
+    Argument(String),
+    /// Numbers or text are missing.
+    Submission,
+}
+
+struct Reader<'a> {
+    numbers: &'a [f64],
+    text: &'a [u16],
+}
+
+impl<'a> Reader<'a> {
+    fn number(&mut self) -> Option<f64> {
+        let (first, rest) = self.numbers.split_first()?;
+        self.numbers = rest;
+        Some(*first)
+    }
+
+    /// Refuses what the facade should have refused.
+    fn amount(&mut self) -> Option<u64> {
+        amount(self.number()?)
+    }
+
+    fn need(&mut self) -> Result<u64, Malformed> {
+        self.amount().ok_or(Malformed::Submission)
+    }
+
+    /// The length of a text; `None` for an absent one.
+    fn length(&mut self) -> Result<Option<usize>, Malformed> {
+        match self.number() {
+            Some(-1.0) => Ok(None),
+            Some(length) => amount(length).map(|length| Some(length as usize)).ok_or(Malformed::Submission),
+            None => Err(Malformed::Submission),
+        }
+    }
+
+    fn units(&mut self, length: Option<usize>) -> Result<&'a [u16], Malformed> {
+        let (text, rest) = self.text.split_at_checked(length.unwrap_or(0)).ok_or(Malformed::Submission)?;
+        self.text = rest;
+        Ok(text)
+    }
+
+    fn string(&mut self, length: Option<usize>) -> Result<String, Malformed> {
+        Ok(String::from_utf16_lossy(self.units(length)?))
+    }
+}
+
+/// An exact integer 0 … 2^53-1.
+pub(super) fn amount(value: f64) -> Option<u64> {
+    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && value.fract() == 0.0;
+    exact.then_some(value as u64)
+}
+
+pub(super) fn orchestrator(units: &[u16]) -> Result<OrchestratorId, Malformed> {
+    let message = "orchestratorId: expected 1 to 256 bytes of UTF-8";
+    OrchestratorId::from_utf16(units).ok_or_else(|| Malformed::Argument(message.to_owned()))
+}
+
+pub(super) fn period(index: u64) -> Result<Period, Malformed> {
+    let message = || Malformed::Argument(format!("period: unknown number {index}"));
+    Period::from_index(index as usize).ok_or_else(message)
+}
+
+pub(super) fn periods(bits: u64) -> Result<Periods, Malformed> {
+    let message = || Malformed::Argument(format!("period: unknown set {bits}"));
+    u8::try_from(bits).ok().and_then(Periods::from_bits).ok_or_else(message)
+}
+
+fn kind(code: u32, reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+    match code {
+        operation::CHECK => {
+            let (length, at, tokens) = (reader.length()?, reader.need()?, reader.need()?);
+            let orchestrator = orchestrator(reader.units(length)?)?;
+            Ok(plain(orchestrator, Operation::Check { period: period(at)?, tokens }))
+        }
+        operation::RESERVE => {
+            let (length, bits, tokens, ttl_ms) = (reader.length()?, reader.need()?, reader.need()?, reader.need()?);
+            let orchestrator = orchestrator(reader.units(length)?)?;
+            let periods = periods(bits)?;
+            let id = ReservationId::generate(&orchestrator, periods);
+            Ok(plain(orchestrator, Operation::Reserve { id, tokens, periods, ttl_ms }))
+        }
+        operation::SETTLE => settle(reader),
+        operation::TRACK => track(reader),
+        operation::STATS => {
+            let (length, at) = (reader.length()?, reader.need()?);
+            let orchestrator = orchestrator(reader.units(length)?)?;
+            Ok(plain(orchestrator, Operation::Stats { period: period(at)? }))
+        }
+        operation::QUERY => {
+            let (length, arguments_length, verb) = (reader.length()?, reader.length()?, reader.need()?);
+            let id = reader.units(length)?;
+            let arguments = reader.string(arguments_length)?;
+            let operation = query::operation(verb as u32, &arguments).map_err(Malformed::Argument)?;
+            Ok(plain(orchestrator(id)?, operation))
+        }
+        operation::PING => Ok(CallKind::Ping),
+        operation::READY => Ok(CallKind::Ready { timeout: Duration::from_millis(reader.need()?) }),
+        operation::CLOSE => Ok(CallKind::Close { timeout: Duration::from_millis(reader.need()?) }),
+        operation::FORGET => Ok(CallKind::Forget(reader.need()?)),
+        _ => Err(Malformed::Submission),
+    }
+}
+
+fn plain(orchestrator: OrchestratorId, operation: Operation) -> CallKind {
+    CallKind::Operate { orchestrator, operation, caller_now_ms: None }
+}
+
+fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+    let (id, model, session, request) = (reader.length()?, reader.length()?, reader.length()?, reader.length()?);
+    let record = reader.need()? != 0;
+    let (total, parts) = (reader.need()?, parts(reader)?);
+    let now_ms = reader.need()?;
+    let name = reader.string(id)?;
+    let usage = Usage {
+        total,
+        parts,
+        model: reader.string(model)?,
+        session_id: reader.string(session)?,
+        request_id: request_id(reader, request)?,
+        metadata_json: None,
+        reported_at_ms: now_ms,
+        occurred_at_ms: None,
+    };
+    let usage = record.then_some(usage);
+    if let Some(id) = name.strip_prefix(UNHELD_PREFIX).and_then(ReservationId::parse) {
+        return Ok(CallKind::SettleUnheld { id, usage, caller_now_ms: now_ms });
+    }
+    match ReservationId::parse(&name) {
+        Some(id) => Ok(plain(id.orchestrator(), Operation::Settle { id, usage })),
+        None => {
+            let message = format!("Reservation not found: {name}");
+            Ok(CallKind::Refused { code: FailureCode::ReservationNotFound, message })
+        }
+    }
+}
+
+fn track(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+    let (id, model, session) = (reader.length()?, reader.length()?, reader.length()?);
+    let (request, metadata) = (reader.length()?, reader.length()?);
+    let (total, parts) = (reader.need()?, parts(reader)?);
+    let (reported_at_ms, now_ms) = (reader.need()?, reader.need()?);
+    let id = reader.units(id)?;
+    let usage = Usage {
+        total,
+        parts,
+        model: reader.string(model)?,
+        session_id: reader.string(session)?,
+        request_id: request_id(reader, request)?,
+        metadata_json: metadata.map(|length| reader.string(Some(length))).transpose()?,
+        reported_at_ms,
+        // What is dated now or later counts as now, whatever the store's clock says.
+        occurred_at_ms: (reported_at_ms < now_ms).then_some(reported_at_ms),
+    };
+    let operation = Operation::Track(usage);
+    Ok(CallKind::Operate { orchestrator: orchestrator(id)?, operation, caller_now_ms: Some(now_ms) })
+}
+
+fn parts(reader: &mut Reader<'_>) -> Result<Parts, Malformed> {
+    Ok(Parts {
+        prompt: reader.need()?,
+        completion: reader.need()?,
+        cache_read: reader.need()?,
+        cache_write: reader.need()?,
+        reasoning: reader.need()?,
+    })
+}
+
+fn request_id(reader: &mut Reader<'_>, length: Option<usize>) -> Result<Option<String>, Malformed> {
+    length.map(|length| reader.units(Some(length)).map(encode_utf16)).transpose()
+}

@@ -1,0 +1,137 @@
+//! The configuration a facade hands over, as JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::domain::calendar::Calendar;
+use crate::domain::period::PERIOD_COUNT;
+use crate::domain::policy::{Limits, Policy};
+use crate::service::settings::{OnStoreError, RemoteSettings, Settings};
+use crate::store::redis::config::{Address, Credentials, RedisConfig, Tls, Topology};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Config {
+    time_zone: String,
+    thresholds: Vec<f64>,
+    default_budget: [Option<u64>; PERIOD_COUNT],
+    idempotency_ttl_ms: u64,
+    late_settle_ttl_ms: u64,
+    history_limit: u64,
+    broadcast: bool,
+    release_only: bool,
+    pub(super) memory_name: Option<String>,
+    client_id: Option<String>,
+    command_timeout_ms: Option<u64>,
+    connect_timeout_ms: Option<u64>,
+    spool_limit: Option<usize>,
+    on_store_error: Option<String>,
+    redis: Option<Redis>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Redis {
+    mode: String,
+    nodes: Vec<Node>,
+    primary_name: Option<String>,
+    db: u32,
+    username: Option<String>,
+    password: Option<String>,
+    sentinel_username: Option<String>,
+    sentinel_password: Option<String>,
+    tls: Option<TlsConfig>,
+    key_prefix: String,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    host: String,
+    port: u16,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TlsConfig {
+    ca: Option<String>,
+    cert: Option<String>,
+    key: Option<String>,
+    reject_unauthorized: bool,
+}
+
+impl Config {
+    pub(super) fn parse(json: &str) -> Result<Self, String> {
+        serde_json::from_str(json).map_err(|error| format!("config: {error}"))
+    }
+
+    pub(super) fn settings(&self) -> Result<Settings, String> {
+        let unknown_zone = || format!("timeZone: no IANA time zone is called {}", self.time_zone);
+        let policy = Policy {
+            calendar: Calendar::parse(&self.time_zone).ok_or_else(unknown_zone)?,
+            thresholds: self.thresholds.clone().into(),
+            idempotency_ttl_ms: self.idempotency_ttl_ms,
+            late_settle_ttl_ms: self.late_settle_ttl_ms,
+            history_limit: self.history_limit,
+            broadcast: self.broadcast,
+        };
+        Ok(Settings {
+            policy: Arc::new(policy),
+            default_budget: Limits(self.default_budget),
+            orchestrator_budgets: Default::default(),
+            release_only: self.release_only,
+        })
+    }
+
+    pub(super) fn remote_settings(self) -> Result<RemoteSettings, String> {
+        let shared = self.settings()?;
+        let missing = |field: &str| format!("config: missing field `{field}`");
+        let on_store_error = match self.on_store_error.as_deref() {
+            Some("reject") => OnStoreError::Reject,
+            Some("allow") => OnStoreError::Allow,
+            Some("deny") => OnStoreError::Deny,
+            _ => return Err(missing("onStoreError")),
+        };
+        let connect_timeout_ms = self.connect_timeout_ms.ok_or_else(|| missing("connectTimeoutMs"))?;
+        let command_timeout_ms = self.command_timeout_ms.ok_or_else(|| missing("commandTimeoutMs"))?;
+        Ok(RemoteSettings {
+            shared,
+            redis: self.redis.ok_or_else(|| missing("redis"))?.config(connect_timeout_ms)?,
+            client: self.client_id.ok_or_else(|| missing("clientId"))?.into(),
+            command_timeout: Duration::from_millis(command_timeout_ms),
+            on_store_error,
+            spool_limit: self.spool_limit.ok_or_else(|| missing("spoolLimit"))?,
+        })
+    }
+}
+
+impl Redis {
+    fn config(self, connect_timeout_ms: u64) -> Result<RedisConfig, String> {
+        let mut nodes: Vec<_> =
+            self.nodes.into_iter().map(|node| Address { host: node.host, port: node.port }).collect();
+        let topology = match (self.mode.as_str(), self.primary_name) {
+            ("standalone", _) => Topology::Standalone(nodes.pop().ok_or("redis.nodes: empty")?),
+            ("cluster", _) => Topology::Cluster(nodes),
+            ("sentinel", Some(primary_name)) => Topology::Sentinel {
+                primary_name,
+                sentinels: nodes,
+                credentials: Credentials { username: self.sentinel_username, password: self.sentinel_password },
+            },
+            (mode, _) => return Err(format!("redis.mode: cannot use {mode}")),
+        };
+        Ok(RedisConfig {
+            topology,
+            credentials: Credentials { username: self.username, password: self.password },
+            db: self.db,
+            tls: self.tls.map(|tls| Tls {
+                ca_pem: tls.ca,
+                cert_pem: tls.cert,
+                key_pem: tls.key,
+                reject_unauthorized: tls.reject_unauthorized,
+            }),
+            key_prefix: self.key_prefix,
+            connect_timeout: Duration::from_millis(connect_timeout_ms),
+        })
+    }
+}

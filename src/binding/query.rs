@@ -1,0 +1,164 @@
+//! The colder operations: arguments and answers as JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::operation::{Operation, Outcome, Override};
+use crate::domain::period::{PERIOD_COUNT, Period};
+use crate::domain::policy::Limits;
+
+/// Verbs, see `docs/boundary.md`.
+mod verb {
+    pub const SET_BUDGET: u32 = 1;
+    pub const GET_BUDGET: u32 = 2;
+    pub const SET_OVERRIDE: u32 = 3;
+    pub const REMOVE_OVERRIDE: u32 = 4;
+    pub const LIST_OVERRIDES: u32 = 5;
+    pub const LIST_RESERVATIONS: u32 = 6;
+    pub const HISTORY: u32 = 7;
+    pub const CLEAR_THRESHOLDS: u32 = 8;
+}
+
+#[derive(Deserialize)]
+struct BudgetArguments {
+    budget: Option<[Option<u64>; PERIOD_COUNT]>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OverrideArguments {
+    id: String,
+    period: usize,
+    additional_tokens: u64,
+    expires_at_ms: u64,
+    document: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+struct IdArguments {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct PeriodArguments {
+    period: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct PageArguments {
+    period: Option<usize>,
+    offset: u64,
+    limit: u64,
+}
+
+/// The operation a verb and its arguments stand for.
+pub(super) fn operation(verb: u32, arguments: &str) -> Result<Operation, String> {
+    fn parse<'a, T: Deserialize<'a>>(arguments: &'a str) -> Result<T, String> {
+        serde_json::from_str(arguments).map_err(|error| format!("arguments: {error}"))
+    }
+    Ok(match verb {
+        verb::SET_BUDGET => Operation::SetBudget(parse::<BudgetArguments>(arguments)?.budget.map(Limits)),
+        verb::GET_BUDGET => Operation::GetBudget,
+        verb::SET_OVERRIDE => {
+            let OverrideArguments { id, period, additional_tokens, expires_at_ms, document } = parse(arguments)?;
+            let document_json = document.get().to_owned();
+            let period = named_period(period)?;
+            Operation::SetOverride(Override { id, period, additional_tokens, expires_at_ms, document_json })
+        }
+        verb::REMOVE_OVERRIDE => Operation::RemoveOverride { id: parse::<IdArguments>(arguments)?.id },
+        verb::LIST_OVERRIDES => {
+            Operation::ListOverrides { period: maybe_period(parse::<PeriodArguments>(arguments)?.period)? }
+        }
+        verb::LIST_RESERVATIONS => {
+            let PageArguments { period, offset, limit } = parse(arguments)?;
+            Operation::ListReservations { period: maybe_period(period)?, offset, limit }
+        }
+        verb::HISTORY => {
+            let PageArguments { period, offset, limit } = parse(arguments)?;
+            let period = maybe_period(period)?.unwrap_or(Period::Hourly);
+            Operation::History { period, offset, limit }
+        }
+        verb::CLEAR_THRESHOLDS => {
+            Operation::ClearThresholds { period: maybe_period(parse::<PeriodArguments>(arguments)?.period)? }
+        }
+        _ => return Err(format!("verb: unknown number {verb}")),
+    })
+}
+
+fn named_period(index: usize) -> Result<Period, String> {
+    Period::from_index(index).ok_or_else(|| format!("period: unknown number {index}"))
+}
+
+fn maybe_period(index: Option<usize>) -> Result<Option<Period>, String> {
+    index.map(named_period).transpose()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BudgetAnswer {
+    base: [Option<u64>; PERIOD_COUNT],
+    effective: [Option<u64>; PERIOD_COUNT],
+    stored: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OverrideAnswer<'a> {
+    id: &'a str,
+    period: usize,
+    additional_tokens: u64,
+    expires_at_ms: u64,
+    document: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReservationAnswer<'a> {
+    id: &'a str,
+    tokens: u64,
+    periods: u8,
+    created_at_ms: u64,
+    expires_at_ms: u64,
+}
+
+/// The answer to a colder operation.
+pub(super) fn answer_json(outcome: &Outcome) -> String {
+    let json = match outcome {
+        Outcome::Budget(view) => {
+            let answer = BudgetAnswer { base: view.base.0, effective: view.effective.0, stored: view.stored };
+            serde_json::to_string(&answer)
+        }
+        Outcome::OverrideRemoved(removed) => Ok(format!(r#"{{"removed":{removed}}}"#)),
+        Outcome::Overrides(overrides) => {
+            let overrides: Vec<_> = overrides.iter().map(override_answer).collect();
+            serde_json::to_string(&overrides).map(|list| format!(r#"{{"overrides":{list}}}"#))
+        }
+        Outcome::Reservations(reservations) => {
+            let reservations: Vec<_> = reservations
+                .iter()
+                .map(|open| ReservationAnswer {
+                    id: open.id.as_str(),
+                    tokens: open.tokens,
+                    periods: open.periods.bits(),
+                    created_at_ms: open.created_at_ms,
+                    expires_at_ms: open.expires_at_ms,
+                })
+                .collect();
+            serde_json::to_string(&reservations).map(|list| format!(r#"{{"reservations":{list}}}"#))
+        }
+        Outcome::History(records) => Ok(format!(r#"{{"records":[{}]}}"#, records.join(","))),
+        _ => Ok("{}".to_owned()),
+    };
+    // Plain data with string keys: there is nothing in it that JSON cannot hold.
+    json.unwrap_or_else(|_| "{}".to_owned())
+}
+
+fn override_answer(granted: &Override) -> OverrideAnswer<'_> {
+    OverrideAnswer {
+        id: &granted.id,
+        period: granted.period.index(),
+        additional_tokens: granted.additional_tokens,
+        expires_at_ms: granted.expires_at_ms,
+        document: serde_json::from_str(&granted.document_json).ok(),
+    }
+}

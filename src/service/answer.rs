@@ -1,0 +1,95 @@
+//! What a tracker tells its caller.
+
+use crate::domain::error::OperationError;
+use crate::domain::identifier::OrchestratorId;
+use crate::domain::operation::{Outcome, PeriodView, Receipt};
+use crate::domain::reservation::ExpiredReservation;
+use crate::domain::threshold::Transition;
+
+/// The caller's number of a call; 0 is nobody's.
+pub type CallId = u64;
+
+/// Why a call failed. The numbers are part of the boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FailureCode {
+    ReservationNotFound = 1,
+    RequestConflict = 2,
+    Timeout = 3,
+    StoreUnavailable = 4,
+    Closed = 5,
+    InvalidArgument = 6,
+    InvalidConfig = 7,
+}
+
+impl FailureCode {
+    /// The code an operation that was refused fails with.
+    pub fn of(error: &OperationError) -> Self {
+        match error {
+            OperationError::ReservationNotFound { .. } => FailureCode::ReservationNotFound,
+            OperationError::RequestConflict { .. } => FailureCode::RequestConflict,
+            OperationError::DeadlinePassed => FailureCode::Timeout,
+            OperationError::TooManyOverrides => FailureCode::InvalidArgument,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Any outcome but those below.
+    Outcome { call: CallId, outcome: Outcome },
+    /// `store_down`: granted by `onStoreError`, nothing is held.
+    Reserved { call: CallId, id: String, created_at_ms: u64, expires_at_ms: u64, remaining: Option<u64>, store_down: bool },
+    Denied { call: CallId, view: PeriodView, store_down: bool },
+    Settled { call: CallId, orchestrator: OrchestratorId, settlement: crate::domain::operation::Settlement },
+    Done { call: CallId },
+    /// The usage waits for the store; the final answer follows.
+    Spooled { call: CallId },
+    /// A check answered by `onStoreError`.
+    StoreDown { call: CallId, allowed: bool },
+    Failed { call: CallId, code: FailureCode, message: String },
+    /// `lost`: reported usages that could not be delivered.
+    Closed { call: CallId, lost: u64 },
+    Event(Event),
+}
+
+/// What happens beside the calls.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    Threshold { orchestrator: OrchestratorId, threshold: f64, transition: Transition },
+    Expired { orchestrator: OrchestratorId, reservation: ExpiredReservation },
+    Connected { address: String },
+    Disconnected { address: String, reason: String },
+    Warning { message: String },
+}
+
+/// The events an outcome stands for, given to `emit` in the order of their thresholds.
+pub fn threshold_events(
+    orchestrator: &OrchestratorId,
+    transitions: &[Transition],
+    thresholds: &[f64],
+    mut emit: impl FnMut(Event),
+) {
+    for transition in transitions {
+        for threshold in transition.crossed(thresholds) {
+            let (orchestrator, transition) = (orchestrator.clone(), *transition);
+            emit(Event::Threshold { orchestrator, threshold, transition });
+        }
+    }
+}
+
+/// The transitions of an outcome.
+pub fn transitions(outcome: &Outcome) -> &[Transition] {
+    match outcome {
+        Outcome::Tracked { transitions, .. } => transitions,
+        Outcome::Settled(settlement) => &settlement.transitions,
+        _ => &[],
+    }
+}
+
+/// The reservations a receipt found expired, as events.
+pub fn expired_events(orchestrator: &OrchestratorId, receipt: &Receipt, mut emit: impl FnMut(Event)) {
+    for reservation in &receipt.expired {
+        emit(Event::Expired { orchestrator: orchestrator.clone(), reservation: reservation.clone() });
+    }
+}

@@ -1,0 +1,203 @@
+//! Carries the queue of an orchestrator to the store, batch by batch.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::pending::{Pending, Role, Stage};
+use super::queue::{Entry, Queue};
+use super::tracker::Tracker;
+use crate::domain::error::{Applied, OperationError, StoreError};
+use crate::domain::operation::{Operation, Outcome, Receipt, Request};
+use crate::domain::tokens;
+use crate::service::answer::{Answer, FailureCode, expired_events, threshold_events, transitions};
+use crate::store::{Batch, Store, Ticket};
+
+/// How long one attempt may wait for an answer when nobody's deadline is nearer: usage in the spool.
+const SPOOL_ATTEMPT: Duration = Duration::from_secs(1);
+
+/// Pause before an attempt that follows a refusal to even try.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// Clocks that differ by less are taken to agree: the difference is measured across a network.
+const CLOCK_TOLERANCE_MS: i64 = 10;
+
+impl Tracker {
+    pub(super) async fn carry_queue(self: Rc<Self>, queue: Rc<Queue>) {
+        loop {
+            let entries = queue.next_batch();
+            if entries.is_empty() || self.closed.get() {
+                break;
+            }
+            self.carry(&queue, entries).await;
+        }
+        self.retire_queue(&queue);
+    }
+
+    async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>) {
+        let (mut batch, calls) = self.batch(queue, entries);
+        loop {
+            let started = Instant::now();
+            match self.store.apply_until(&batch, self.attempt_deadline(&calls, started)).await {
+                Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
+                Err(StoreError::Refused { message }) => return self.refuse(&calls, &message),
+                Err(StoreError::Unavailable { applied, .. }) => {
+                    batch.ticket.retry |= applied == Applied::Unknown;
+                }
+            }
+            let may_be_applied = batch.ticket.retry;
+            if self.closed.get() || calls.iter().all(|call| call.is_dead(may_be_applied)) {
+                return;
+            }
+            if started.elapsed() < RETRY_PAUSE {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+        }
+    }
+
+    fn batch(&self, queue: &Queue, entries: Vec<Entry>) -> (Batch, Vec<Rc<Pending>>) {
+        let sequence = self.last_sequence.get() + 1;
+        self.last_sequence.set(sequence);
+        let now = Instant::now();
+        let store_now_ms = self.store.now_ms();
+        let mut calls = Vec::with_capacity(entries.len());
+        let mut requests = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let Entry { pending, mut operation, caller_skew_ms } = entry;
+            self.date(&mut operation, caller_skew_ms);
+            let deadline_ms = has_deadline(pending.role, &operation)
+                .then(|| store_now_ms + pending.deadline.saturating_duration_since(now).as_millis() as u64);
+            requests.push(Request { operation, deadline_ms });
+            calls.push(pending);
+        }
+        let batch = Batch {
+            orchestrator: queue.orchestrator.clone(),
+            policy: Arc::clone(&self.settings.shared.policy),
+            configured: self.settings.shared.configured(&queue.orchestrator),
+            requests,
+            ticket: Ticket { client: Arc::clone(&self.settings.client), sequence, retry: false },
+        };
+        (batch, calls)
+    }
+
+    /// Translates a timestamp of the caller's clock into the store's, once.
+    fn date(&self, operation: &mut Operation, caller_skew_ms: i64) {
+        let usage = match operation {
+            Operation::Track(usage) => usage,
+            Operation::Settle { usage: Some(usage), .. } => usage,
+            _ => return,
+        };
+        let Some(occurred_at_ms) = usage.occurred_at_ms else { return };
+        let skew_ms = self.link.clock_offset_ms() + caller_skew_ms;
+        if skew_ms.abs() > CLOCK_TOLERANCE_MS {
+            usage.occurred_at_ms = Some(occurred_at_ms.saturating_add_signed(skew_ms).min(tokens::MAX_TOKENS));
+        }
+    }
+
+    fn attempt_deadline(&self, calls: &[Rc<Pending>], now: Instant) -> Instant {
+        let waiting = calls.iter().filter(|call| call.is_waiting()).map(|call| call.deadline);
+        waiting.max().unwrap_or(now).max(now + SPOOL_ATTEMPT)
+    }
+
+    fn deliver(self: &Rc<Self>, queue: &Queue, batch: Batch, calls: Vec<Rc<Pending>>, receipt: Receipt) {
+        let mut again = Vec::new();
+        let mut orphans = Vec::new();
+        let next_expiry_ms = receipt.next_expiry_ms;
+        self.answer(|push| {
+            expired_events(&queue.orchestrator, &receipt, |event| push(Answer::Event(event)));
+            for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
+                match outcome {
+                    Err(OperationError::DeadlinePassed) if pending.is_waiting() && pending.deadline > Instant::now() => {
+                        // Our picture of the store's clock was wrong; by now it is right.
+                        again.push(Entry { pending, operation: request.operation, caller_skew_ms: 0 });
+                    }
+                    Err(error) => self.deliver_error(push, &pending, &error),
+                    Ok(outcome) => {
+                        let abandoned = self.deliver_outcome(push, queue, &pending, request.operation, outcome);
+                        orphans.extend(abandoned);
+                    }
+                }
+            }
+        });
+        self.note_expiries(&queue.orchestrator, next_expiry_ms);
+        for entry in again.into_iter().rev() {
+            queue.push_first(entry);
+        }
+        for operation in orphans {
+            self.enqueue_internal(queue.orchestrator.clone(), operation);
+        }
+    }
+
+    /// Returns what has to be undone because nobody waits for it any more.
+    fn deliver_outcome(
+        &self,
+        push: &mut dyn FnMut(Answer),
+        queue: &Queue,
+        pending: &Pending,
+        operation: Operation,
+        outcome: Outcome,
+    ) -> Option<Operation> {
+        let thresholds = &self.settings.shared.policy.thresholds;
+        threshold_events(&queue.orchestrator, transitions(&outcome), thresholds, |event| push(Answer::Event(event)));
+        if pending.stage() == Stage::Answered {
+            return match (pending.role, operation, outcome) {
+                (Role::Reserve, Operation::Reserve { id, .. }, Outcome::Reserved { .. }) => {
+                    Some(Operation::Settle { id, usage: None })
+                }
+                _ => None,
+            };
+        }
+        self.finish(pending);
+        let call = pending.call;
+        push(match (operation, outcome) {
+            (Operation::Reserve { id, .. }, Outcome::Reserved { created_at_ms, expires_at_ms, remaining }) => {
+                let id = id.as_str().to_owned();
+                Answer::Reserved { call, id, created_at_ms, expires_at_ms, remaining, store_down: false }
+            }
+            (_, Outcome::Denied(view)) => Answer::Denied { call, view, store_down: false },
+            (_, Outcome::Settled(settlement)) => {
+                Answer::Settled { call, orchestrator: queue.orchestrator.clone(), settlement }
+            }
+            (Operation::Track(usage), Outcome::Tracked { duplicate: true, .. }) if pending.unheld => {
+                let id = usage.request_id.unwrap_or_default();
+                let message = OperationError::ReservationNotFound { id }.to_string();
+                Answer::Failed { call, code: FailureCode::ReservationNotFound, message }
+            }
+            (_, outcome) => Answer::Outcome { call, outcome },
+        });
+        None
+    }
+
+    fn deliver_error(&self, push: &mut dyn FnMut(Answer), pending: &Pending, error: &OperationError) {
+        if pending.stage() == Stage::Answered {
+            return;
+        }
+        self.finish(pending);
+        let code = FailureCode::of(error);
+        push(Answer::Failed { call: pending.call, code, message: error.to_string() });
+    }
+
+    /// The server answered with an error: sending again would meet the same one.
+    fn refuse(&self, calls: &[Rc<Pending>], message: &str) {
+        self.answer(|push| {
+            for pending in calls.iter().filter(|pending| pending.stage() != Stage::Answered) {
+                self.finish(pending);
+                let message = format!("the store refused: {message}");
+                push(Answer::Failed { call: pending.call, code: FailureCode::StoreUnavailable, message });
+            }
+        });
+    }
+
+    fn finish(&self, pending: &Pending) {
+        if pending.stage() == Stage::Spooled {
+            self.spooled.set(self.spooled.get() - 1);
+        }
+        pending.set_stage(Stage::Answered);
+    }
+}
+
+/// Whether an operation must not run late: those that change something nobody would hear of.
+/// Spent tokens are recorded however late they arrive.
+fn has_deadline(role: Role, operation: &Operation) -> bool {
+    matches!(role, Role::Reserve | Role::Other) && operation.writes()
+}

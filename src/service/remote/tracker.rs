@@ -1,0 +1,329 @@
+//! The I/O thread's end of a tracker.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::{AbortHandle, spawn_local};
+
+use super::call::{Call, CallKind, unheld_name};
+use super::deadlines::Deadlines;
+use super::pending::{Pending, Role, Stage};
+use super::queue::{Entry, Queue};
+use super::sweeper::ExpiryNotes;
+use super::{Outbox, Submission, Wake};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::identifier::OrchestratorId;
+use crate::domain::operation::Operation;
+use crate::service::answer::{Answer, CallId, Event, FailureCode, threshold_events};
+use crate::service::settings::RemoteSettings;
+use crate::store::redis::config::Topology;
+use crate::store::redis::events;
+use crate::store::redis::keys::Keys;
+use crate::store::redis::link::{Link, LinkEvent};
+use crate::store::redis::store::RedisStore;
+
+pub(super) struct Tracker {
+    pub settings: RemoteSettings,
+    pub link: Link,
+    pub store: RedisStore<Link>,
+    pub notes: ExpiryNotes,
+    pub deadlines: Deadlines,
+    pub spooled: Cell<usize>,
+    pub last_sequence: Cell<u64>,
+    pub opened_at: Instant,
+    pub ever_connected: Cell<bool>,
+    pub closed: Cell<bool>,
+    queues: RefCell<HashMap<OrchestratorId, Rc<Queue>>>,
+    /// Told whenever a queue runs empty.
+    drained: Notify,
+    answers: Arc<Mutex<dyn Outbox>>,
+    answered: Notify,
+    tasks: RefCell<Vec<AbortHandle>>,
+}
+
+/// Runs a tracker until it is closed or its caller is gone. Called on the I/O thread.
+pub(super) fn start<O: Outbox>(
+    settings: RemoteSettings,
+    outbox: Arc<Mutex<O>>,
+    wake: Wake,
+    mut submissions: UnboundedReceiver<Submission>,
+) {
+    let tracker = Tracker::new(settings, outbox);
+    tracker.spawn_tasks(wake);
+    spawn_local(async move {
+        while let Some(submission) = submissions.recv().await {
+            let mut touched = Vec::new();
+            submission(&mut |call| tracker.accept(call, &mut touched));
+            // What came in together with it belongs into the same batches.
+            while let Ok(submission) = submissions.try_recv() {
+                submission(&mut |call| tracker.accept(call, &mut touched));
+            }
+            tracker.carry_all(touched);
+        }
+        tracker.end().await;
+    });
+}
+
+impl Tracker {
+    fn new<O: Outbox>(settings: RemoteSettings, outbox: Arc<Mutex<O>>) -> Rc<Self> {
+        Rc::new_cyclic(|this: &std::rc::Weak<Tracker>| {
+            let observer = {
+                let this = this.clone();
+                Box::new(move |event| {
+                    if let Some(tracker) = this.upgrade() {
+                        tracker.on_link_event(event);
+                    }
+                })
+            };
+            let clustered = matches!(settings.redis.topology, Topology::Cluster(_));
+            let link = Link::open(settings.redis.clone(), observer);
+            let store = RedisStore::new(link.clone(), Keys::new(&settings.redis.key_prefix, clustered));
+            if settings.shared.policy.broadcast {
+                let this = this.clone();
+                let hear = move |payload: Vec<u8>| {
+                    if let Some(tracker) = this.upgrade() {
+                        tracker.on_announcement(&payload);
+                    }
+                };
+                link.subscribe(store.keys().events_channel(), Box::new(hear));
+            }
+            Self {
+                link,
+                store,
+                notes: ExpiryNotes::default(),
+                deadlines: Deadlines::default(),
+                spooled: Cell::new(0),
+                last_sequence: Cell::new(0),
+                opened_at: Instant::now(),
+                ever_connected: Cell::new(false),
+                closed: Cell::new(false),
+                queues: RefCell::default(),
+                drained: Notify::new(),
+                answers: outbox,
+                answered: Notify::new(),
+                tasks: RefCell::default(),
+                settings,
+            }
+        })
+    }
+
+    fn spawn_tasks(self: &Rc<Self>, wake: Wake) {
+        let waker = Rc::clone(self);
+        self.keep(spawn_local(async move {
+            loop {
+                // Runs after the other tasks that are ready, so that their answers share one wake-up.
+                waker.answered.notified().await;
+                wake();
+            }
+        }));
+        let timer = Rc::clone(self);
+        self.keep(spawn_local(async move {
+            loop {
+                let (pending, queue) = timer.deadlines.next_due().await;
+                timer.on_deadline(&pending, &queue);
+            }
+        }));
+        self.keep(spawn_local(Rc::clone(self).sweep_forever()));
+    }
+
+    fn keep(&self, task: tokio::task::JoinHandle<()>) {
+        self.tasks.borrow_mut().push(task.abort_handle());
+    }
+
+    /// Puts answers into the outbox, under one lock, and wakes the caller.
+    pub(super) fn answer(&self, fill: impl FnOnce(&mut dyn FnMut(Answer))) {
+        {
+            let mut outbox = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            fill(&mut |answer| outbox.push(answer));
+        }
+        self.answered.notify_one();
+    }
+
+    pub(super) fn fail(&self, call: CallId, code: FailureCode, message: impl Into<String>) {
+        let message = message.into();
+        self.answer(|push| push(Answer::Failed { call, code, message }));
+    }
+
+    fn accept(self: &Rc<Self>, call: Call, touched: &mut Vec<Rc<Queue>>) {
+        let Call { id, kind } = call;
+        if self.closed.get() && !matches!(kind, CallKind::Close { .. }) {
+            return self.fail(id, FailureCode::Closed, "the tracker is closed");
+        }
+        match kind {
+            CallKind::Operate { orchestrator, mut operation, caller_now_ms } => {
+                if let Operation::Settle { usage, .. } = &mut operation {
+                    usage.take_if(|_| self.settings.shared.release_only);
+                }
+                let pending = Pending::new(id, Role::of(&operation), self.deadline());
+                self.enqueue(orchestrator, pending, operation, caller_now_ms, touched);
+            }
+            CallKind::SettleUnheld { usage, .. } if usage.is_none() || self.settings.shared.release_only => {
+                // Nothing is held and nothing is to be recorded.
+                self.answer(|push| push(Answer::Done { call: id }));
+            }
+            CallKind::SettleUnheld { id: reservation, usage, caller_now_ms } => {
+                let mut usage = usage.unwrap_or_default();
+                usage.request_id = Some(unheld_name(&reservation));
+                let mut pending = Pending::new(id, Role::Usage, self.deadline());
+                pending.unheld = true;
+                let operation = Operation::Track(usage);
+                self.enqueue(reservation.orchestrator(), pending, operation, Some(caller_now_ms), touched);
+            }
+            CallKind::Forget(forgotten) => self.forget(forgotten),
+            CallKind::Refused { code, message } => self.fail(id, code, message),
+            CallKind::Ping => self.spawn_ping(id),
+            CallKind::Ready { timeout } => self.spawn_ready(id, timeout),
+            CallKind::Close { timeout } => self.spawn_close(id, timeout),
+        }
+    }
+
+    /// Until the first connection stands a call waits at most `connectTimeout`.
+    fn deadline(&self) -> Instant {
+        let timeout = self.settings.command_timeout;
+        let first = self.settings.redis.connect_timeout;
+        Instant::now() + if self.ever_connected.get() { timeout } else { timeout.min(first) }
+    }
+
+    fn enqueue(
+        &self,
+        orchestrator: OrchestratorId,
+        pending: Pending,
+        operation: Operation,
+        caller_now_ms: Option<u64>,
+        touched: &mut Vec<Rc<Queue>>,
+    ) {
+        let caller_skew_ms = caller_now_ms.map_or(0, |now_ms| SystemClock.now_ms() as i64 - now_ms as i64);
+        let queue = self.queue(orchestrator);
+        let pending = Rc::new(pending);
+        if pending.role == Role::Usage && self.is_known_down() && self.spool(&pending) {
+            // Known to be away: the caller need not wait for the deadline to learn it.
+        } else if pending.role != Role::Internal {
+            self.deadlines.add(Rc::clone(&pending), Rc::clone(&queue));
+        }
+        queue.push(Entry { pending, operation, caller_skew_ms });
+        if !queue.carried.replace(true) {
+            touched.push(queue);
+        }
+    }
+
+    /// Asks for something on the tracker's own behalf.
+    pub(super) fn enqueue_internal(self: &Rc<Self>, orchestrator: OrchestratorId, operation: Operation) {
+        let mut touched = Vec::new();
+        let pending = Pending::new(0, Role::Internal, self.deadline());
+        self.enqueue(orchestrator, pending, operation, None, &mut touched);
+        self.carry_all(touched);
+    }
+
+    fn queue(&self, orchestrator: OrchestratorId) -> Rc<Queue> {
+        let mut queues = self.queues.borrow_mut();
+        if let Some(queue) = queues.get(&orchestrator) {
+            return Rc::clone(queue);
+        }
+        let queue = Rc::new(Queue::new(orchestrator.clone()));
+        queues.insert(orchestrator, Rc::clone(&queue));
+        queue
+    }
+
+    /// Forgets a queue that ran empty; called by the task that carried it.
+    pub(super) fn retire_queue(&self, queue: &Queue) {
+        queue.carried.set(false);
+        self.queues.borrow_mut().remove(&queue.orchestrator);
+        self.drained.notify_waiters();
+    }
+
+    fn carry_all(self: &Rc<Self>, queues: Vec<Rc<Queue>>) {
+        for queue in queues {
+            spawn_local(Rc::clone(self).carry_queue(queue));
+        }
+    }
+
+    fn on_link_event(&self, event: LinkEvent) {
+        let event = match event {
+            LinkEvent::Connected { address } => {
+                self.ever_connected.set(true);
+                Event::Connected { address }
+            }
+            LinkEvent::Disconnected { address, reason } => Event::Disconnected { address, reason },
+            LinkEvent::Warning { message } => Event::Warning { message },
+        };
+        self.answer(|push| push(Answer::Event(event)));
+    }
+
+    /// A threshold that another process crossed. Its own are told with the operation.
+    fn on_announcement(&self, payload: &[u8]) {
+        let Some(heard) = events::decode(payload) else { return };
+        if *heard.client == *self.settings.client {
+            return;
+        }
+        let thresholds = Arc::clone(&self.settings.shared.policy.thresholds);
+        self.answer(|push| {
+            threshold_events(&heard.orchestrator, &[heard.transition], &thresholds, |event| push(Answer::Event(event)));
+        });
+    }
+
+    fn spawn_ping(self: &Rc<Self>, call: CallId) {
+        let tracker = Rc::clone(self);
+        spawn_local(async move {
+            match tracker.link.ping(tracker.deadline()).await {
+                Ok(()) => tracker.answer(|push| push(Answer::Done { call })),
+                Err(error) => tracker.fail(call, FailureCode::StoreUnavailable, error.to_string()),
+            }
+        });
+    }
+
+    fn spawn_ready(self: &Rc<Self>, call: CallId, timeout: Duration) {
+        let tracker = Rc::clone(self);
+        spawn_local(async move {
+            match tracker.link.ready(Instant::now() + timeout).await {
+                Ok(()) => tracker.answer(|push| push(Answer::Done { call })),
+                Err(error) => tracker.fail(call, FailureCode::StoreUnavailable, error.to_string()),
+            }
+        });
+    }
+
+    fn spawn_close(self: &Rc<Self>, call: CallId, timeout: Duration) {
+        let tracker = Rc::clone(self);
+        spawn_local(async move {
+            let deadline = tokio::time::Instant::now() + timeout;
+            let _ = tokio::time::timeout_at(deadline, tracker.wait_until_drained()).await;
+            let waiting = tracker.deadlines.drain();
+            let undelivered = waiting.iter().filter(|pending| pending.role == Role::Usage).count();
+            let lost = (undelivered + tracker.spooled.get()) as u64;
+            for pending in waiting {
+                pending.set_stage(Stage::Answered);
+                tracker.fail(pending.call, FailureCode::Closed, "the tracker was closed before the store answered");
+            }
+            tracker.answer(|push| push(Answer::Closed { call, lost }));
+            tracker.end().await;
+        });
+    }
+
+    async fn wait_until_drained(&self) {
+        loop {
+            let drained = self.drained.notified();
+            if self.queues.borrow().is_empty() {
+                return;
+            }
+            drained.await;
+        }
+    }
+
+    /// Ends tasks and connections. What is still queued is dropped.
+    async fn end(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        self.link.close().await;
+        // Let the last answers be fetched before the task that wakes the caller ends.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        for task in self.tasks.take() {
+            task.abort();
+        }
+    }
+}
