@@ -73,10 +73,10 @@ class RedisReplay {
   async run(): Promise<void> {
     for await (const batch of this.#run.batches) {
       for (const row of batch) {
-        await this.#gate.start(() => this.#replay(row));
         if (this.#run.signal.aborted || this.#failure !== null) {
           return this.#gate.idle();
         }
+        await this.#gate.start(() => this.#replay(row));
       }
     }
     return this.#gate.idle();
