@@ -5,7 +5,6 @@ import { metadataJson } from './json';
 import { ALL_PERIODS, type PeriodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
 import {
-  MAX_DURATION_MS,
   count,
   countField,
   elements,
@@ -13,6 +12,7 @@ import {
   integer,
   invalid,
   join,
+  MAX_DURATION_MS,
   object,
   optionalCountField,
   orchestrator,
@@ -96,8 +96,15 @@ export function readAttribution(attribution: unknown, total: number): Amounts {
 
 function unattributed(total: number): Amounts {
   return {
-    total, prompt: 0, completion: 0, cacheRead: 0, cacheWrite: 0, reasoning: 0,
-    model: '', sessionId: '', requestId: null,
+    total,
+    prompt: 0,
+    completion: 0,
+    cacheRead: 0,
+    cacheWrite: 0,
+    reasoning: 0,
+    model: '',
+    sessionId: '',
+    requestId: null,
   };
 }
 
@@ -148,12 +155,17 @@ export interface CheckedOptions {
   duration: number;
 }
 
-export function readOptions(options: unknown, durationKey: 'ttl' | 'timeout', fallback: number): CheckedOptions {
+export function readOptions(
+  options: unknown,
+  durationKey: 'ttl' | 'timeout',
+  fallback: number,
+): CheckedOptions {
   if (options === undefined) return { signal: undefined, duration: fallback };
   const source = object(options, 'options');
   const given = own(source, durationKey, 'options');
   const min = durationKey === 'ttl' ? 1 : 0;
-  const duration = given === undefined ? fallback : integer(given, `options.${durationKey}`, min, MAX_DURATION_MS);
+  const duration =
+    given === undefined ? fallback : integer(given, `options.${durationKey}`, min, MAX_DURATION_MS);
   return { signal: signalOf(source), duration };
 }
 
@@ -171,7 +183,11 @@ export function readPage(options: unknown): { period: PeriodIndex | null; offset
 }
 
 function optionalText(
-  source: object, key: string, at: string, maxBytes: number, lone: 'lone allowed' | 'well-formed',
+  source: object,
+  key: string,
+  at: string,
+  maxBytes: number,
+  lone: 'lone allowed' | 'well-formed',
 ): string | null {
   const value = own(source, key, at);
   return value === undefined ? null : text(value, join(at, key), maxBytes, lone);

@@ -1,10 +1,10 @@
 /** From what the constructor is given to what the addon is told: checks and defaults. */
 import { randomUUID } from 'node:crypto';
 import { readBudget } from './arguments';
-import { toJson } from './json';
-import { isTimeZone } from './native';
 import { readRedis } from './config/redis';
 import { TokenBudgetError } from './errors';
+import { toJson } from './json';
+import { isTimeZone } from './native';
 import { describe } from './text';
 import * as check from './validate';
 
@@ -35,8 +35,12 @@ export function readConfig(config: unknown): Settings {
     return read(check.object(config, 'config'));
   } catch (error) {
     if (!(error instanceof TokenBudgetError)) throw error;
-    const details = error.cause === undefined ? { field: error.field } : { field: error.field, cause: error.cause };
-    throw new TokenBudgetError('INVALID_CONFIG', error.message, details);
+    const { message, field } = error;
+    throw new TokenBudgetError(
+      'INVALID_CONFIG',
+      message,
+      Object.hasOwn(error, 'cause') ? { field, cause: error.cause } : { field },
+    );
   }
 }
 
@@ -58,7 +62,8 @@ function read(config: object): Settings {
   if (redis !== null && clock !== undefined) {
     throw check.invalid('clock', 'no clock beside redis, whose own decides', clock);
   }
-  const releaseOnly = optional('settle', 'record' as const, oneOf('record', 'release-only')) === 'release-only';
+  const releaseOnly =
+    optional('settle', 'record' as const, oneOf('record', 'release-only')) === 'release-only';
   const commandTimeoutMs = duration('commandTimeout', 2000, 1, TIMER_MAX_MS);
   const connectTimeoutMs = duration('connectTimeout', 5000, 1, TIMER_MAX_MS);
   const common = {
@@ -124,7 +129,7 @@ function readBudgets(value: unknown, at: string): Array<readonly [string, Limits
   } catch (cause) {
     throw new TokenBudgetError('INVALID_ARGUMENT', `${at}: reading it threw`, { field: at, cause });
   }
-  return ids.map((id) => {
+  return ids.map(id => {
     const path = `${at}[${describe(id)}]`;
     check.orchestrator(id, path);
     return [id, readBudget(check.own(source, id, at), path)] as const;

@@ -2,7 +2,14 @@ import { TokenBudgetError } from './errors';
 import { withoutLoneSurrogates } from './text';
 import { invalid, object } from './validate';
 
-type Plain = string | number | boolean | null | undefined | readonly Plain[] | { readonly [key: string]: Plain };
+type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
 
 /** Text that is JSON already and is put in as it is. */
 export class RawJson {

@@ -3,16 +3,41 @@
 export interface EmbeddedTracker {
   configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
   check(orchestratorId: string, tokens: number, period: number, nowMs: number): number;
-  reserve(orchestratorId: string, tokens: number, periods: number, ttlMs: number, nowMs: number): string | null;
+  reserve(
+    orchestratorId: string,
+    tokens: number,
+    periods: number,
+    ttlMs: number,
+    nowMs: number,
+  ): string | null;
   settle(
-    reservationId: string, record: boolean, total: number, prompt: number, completion: number,
-    cacheRead: number, cacheWrite: number, reasoning: number, model: string, sessionId: string,
-    requestId: string | null, nowMs: number,
+    reservationId: string,
+    record: boolean,
+    total: number,
+    prompt: number,
+    completion: number,
+    cacheRead: number,
+    cacheWrite: number,
+    reasoning: number,
+    model: string,
+    sessionId: string,
+    requestId: string | null,
+    nowMs: number,
   ): number;
   track(
-    orchestratorId: string, total: number, prompt: number, completion: number, cacheRead: number,
-    cacheWrite: number, reasoning: number, reportedAtMs: number, model: string, sessionId: string,
-    requestId: string | null, metadataJson: string | null, nowMs: number,
+    orchestratorId: string,
+    total: number,
+    prompt: number,
+    completion: number,
+    cacheRead: number,
+    cacheWrite: number,
+    reasoning: number,
+    reportedAtMs: number,
+    model: string,
+    sessionId: string,
+    requestId: string | null,
+    metadataJson: string | null,
+    nowMs: number,
   ): number;
   stats(orchestratorId: string, period: number, nowMs: number): string;
   query(verb: number, orchestratorId: string, argumentsJson: string, nowMs: number): string;
@@ -29,7 +54,6 @@ export interface RemoteTracker {
   take(out: Float64Array): string;
   ref(): void;
   unref(): void;
-  clockOffsetMs(): number;
 }
 
 interface Addon {

@@ -21,8 +21,8 @@ export function hasLoneSurrogate(text: string): boolean {
  */
 export function withoutLoneSurrogates(json: string): string {
   if (!json.includes('\\ud')) return json;
-  return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|[^])/g, (escape, lone: string | undefined) =>
-    lone === undefined ? escape : '\\ufffd',
+  return json.replace(/\\(?:u(d[89a-f][0-9a-f]{2})|[\s\S])/g, (found, lone: string | undefined) =>
+    lone === undefined ? found : '\\ufffd',
   );
 }
 

@@ -21,7 +21,11 @@ const COUNT = `an integer from 0 to ${MAX_TOKENS}`;
 
 export function invalid(at: string, expected: string, got: unknown, cause?: unknown): TokenBudgetError {
   const details = cause === undefined ? { field: at } : { field: at, cause };
-  return new TokenBudgetError('INVALID_ARGUMENT', `${at}: expected ${expected}, got ${describe(got)}`, details);
+  return new TokenBudgetError(
+    'INVALID_ARGUMENT',
+    `${at}: expected ${expected}, got ${describe(got)}`,
+    details,
+  );
 }
 
 export function object(value: unknown, at: string): object {
@@ -66,15 +70,22 @@ export function integer(value: unknown, at: string, min: number, max: number): n
 }
 
 export function orchestrator(value: unknown, at: string): string {
-  if (typeof value === 'string' && value !== '' && fitsInBytes(value, ORCHESTRATOR_ID_MAX_BYTES)) return value;
+  if (typeof value === 'string' && value !== '' && fitsInBytes(value, ORCHESTRATOR_ID_MAX_BYTES))
+    return value;
   const expected = `a string of 1 to ${ORCHESTRATOR_ID_MAX_BYTES} bytes of UTF-8`;
   throw tooLong(value, at, expected);
 }
 
 /** A string of at most `maxBytes`; lone surrogates only where the store can tell them apart. */
-export function text(value: unknown, at: string, maxBytes: number, lone: 'lone allowed' | 'well-formed'): string {
+export function text(
+  value: unknown,
+  at: string,
+  maxBytes: number,
+  lone: 'lone allowed' | 'well-formed',
+): string {
   if (typeof value !== 'string') throw invalid(at, 'a string', value);
-  if (!fitsInBytes(value, maxBytes)) throw tooLong(value, at, `a string of at most ${maxBytes} bytes of UTF-8`);
+  if (!fitsInBytes(value, maxBytes))
+    throw tooLong(value, at, `a string of at most ${maxBytes} bytes of UTF-8`);
   if (lone === 'well-formed' && hasLoneSurrogate(value)) {
     throw invalid(at, 'well-formed Unicode (no lone surrogates)', value);
   }
@@ -95,7 +106,7 @@ export function boolean(value: unknown, at: string): boolean {
 /** One of a few words. */
 export function oneOf<T extends string>(value: unknown, at: string, words: readonly T[]): T {
   for (const word of words) if (value === word) return word;
-  throw invalid(at, words.map((word) => `'${word}'`).join(' or '), value);
+  throw invalid(at, words.map(word => `'${word}'`).join(' or '), value);
 }
 
 export function period(value: unknown, at: string): PeriodIndex {
@@ -114,7 +125,9 @@ export function instant(value: unknown, at: string): number {
   }
   if (ms >= 0 && ms <= MAX_INSTANT_MS) return ms;
   const got = Number.isNaN(ms) ? 'an invalid Date' : `${ms} ms before it`;
-  throw new TokenBudgetError('INVALID_ARGUMENT', `${at}: expected a Date from 1970 on, got ${got}`, { field: at });
+  throw new TokenBudgetError('INVALID_ARGUMENT', `${at}: expected a Date from 1970 on, got ${got}`, {
+    field: at,
+  });
 }
 
 /** The own elements of an array; a hole counts as `undefined`. */

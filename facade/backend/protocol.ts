@@ -95,6 +95,11 @@ export function errorCode(number: number): TokenBudgetErrorCode {
   return ERROR_CODES[number] ?? 'STORE_UNAVAILABLE';
 }
 
+/** A number of an answer. Every index used is inside: 0 stands for what cannot happen. */
+export function numberAt(numbers: Float64Array, index: number): number {
+  return numbers[index] ?? 0;
+}
+
 /** `-1` is unlimited. */
 export function limitOf(number: number): number {
   return number < 0 ? Infinity : number;

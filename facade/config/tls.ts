@@ -22,8 +22,10 @@ export function readTls(value: unknown, at: string, fromUrl: boolean | undefined
   const pem = (key: string) => readPem(own(source, key, at), join(at, key));
   const cert = pem('cert');
   const key = pem('key');
-  if (cert !== undefined && key === undefined) throw invalid(join(at, 'key'), 'the key of the certificate', undefined);
-  if (key !== undefined && cert === undefined) throw invalid(join(at, 'cert'), 'the certificate of the key', undefined);
+  if (cert !== undefined && key === undefined)
+    throw invalid(join(at, 'key'), 'the key of the certificate', undefined);
+  if (key !== undefined && cert === undefined)
+    throw invalid(join(at, 'cert'), 'the certificate of the key', undefined);
   const strict = own(source, 'rejectUnauthorized', at);
   return {
     ca: pem('ca'),
@@ -37,7 +39,7 @@ export function readTls(value: unknown, at: string, fromUrl: boolean | undefined
 function readPem(value: unknown, at: string): string | undefined {
   if (value === undefined) return undefined;
   const blocks = isArray(value) ? elements(value, at, 1000) : [value];
-  const text = blocks.map((block) => pemText(block, at)).join('\n');
+  const text = blocks.map(block => pemText(block, at)).join('\n');
   if (!text.includes('-----BEGIN ')) throw invalid(at, 'PEM (-----BEGIN ...)', undefined);
   return text;
 }

@@ -3,17 +3,26 @@ import { invalid } from '../validate';
 
 /** What an address says; what it leaves out is `undefined`. */
 export interface UrlParts {
-  host?: string;
-  port?: number;
-  username?: string;
-  password?: string;
-  db?: number;
-  tls?: boolean;
+  host: string | undefined;
+  port: number | undefined;
+  username: string | undefined;
+  password: string | undefined;
+  db: number | undefined;
+  tls: boolean | undefined;
 }
+
+const NOTHING: UrlParts = {
+  host: undefined,
+  port: undefined,
+  username: undefined,
+  password: undefined,
+  db: undefined,
+  tls: undefined,
+};
 
 /** `redis://` and `rediss://`. The address itself never gets into a message: it may hold a password. */
 export function readUrl(value: unknown, at: string): UrlParts {
-  if (value === undefined) return {};
+  if (value === undefined) return NOTHING;
   if (typeof value !== 'string') throw invalid(at, 'a string', value);
   const url = parse(value, at);
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {

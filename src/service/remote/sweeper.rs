@@ -34,11 +34,11 @@ pub(super) struct ExpiryNotes {
 
 impl Tracker {
     /// Called with every receipt.
-    pub(super) fn note_expiries(&self, orchestrator: &OrchestratorId, next_expiry_ms: &Option<u64>) {
+    pub(super) fn note_expiries(&self, orchestrator: &OrchestratorId, next_expiry_ms: Option<u64>) {
         if let Some(claimed_score) = self.notes.claimed.borrow_mut().remove(orchestrator) {
-            self.spawn_release_claim(orchestrator.clone(), claimed_score, *next_expiry_ms);
+            self.spawn_release_claim(orchestrator.clone(), claimed_score, next_expiry_ms);
         }
-        let Some(expiry_ms) = *next_expiry_ms else { return };
+        let Some(expiry_ms) = next_expiry_ms else { return };
         let mut told_ms = self.notes.told_ms.borrow_mut();
         let known = told_ms.get(orchestrator).is_some_and(|told| *told <= expiry_ms && *told > self.store.now_ms());
         if !known {
