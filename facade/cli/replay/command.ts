@@ -7,7 +7,7 @@ import { Interrupt } from './interrupt';
 import type { ReplayOptions } from './options';
 import { type ProgressBar, progressOf } from './progress';
 import { replayOnRedis } from './redis';
-import { makeReport, MALFORMED_LISTED_MAX } from './report';
+import { MALFORMED_LISTED_MAX, makeReport } from './report';
 import type { MalformedRow, TraceRow } from './rows';
 import type { Outcome, Run } from './run';
 import { openSource, type Source } from './source';
@@ -75,7 +75,10 @@ function drive(
 }
 
 /** An aborted stream ends the trace instead of failing it. */
-async function* untilAborted(batches: AsyncIterable<TraceRow[]>, signal: AbortSignal): AsyncGenerator<TraceRow[]> {
+async function* untilAborted(
+  batches: AsyncIterable<TraceRow[]>,
+  signal: AbortSignal,
+): AsyncGenerator<TraceRow[]> {
   try {
     yield* batches;
   } catch (error) {

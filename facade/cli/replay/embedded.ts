@@ -1,6 +1,6 @@
 import { TokenBudgetTracker } from '../../index';
-import { attributionOf, type Outcome, type Run } from './run';
 import { type Crossing, onCrossing } from './crossings';
+import { attributionOf, type Outcome, type Run } from './run';
 import { compare } from './self-check';
 import { WindowBook } from './windows';
 
@@ -56,7 +56,15 @@ export async function replayEmbedded(run: Run): Promise<Outcome> {
     const durationMs = performance.now() - startMs;
     const closed = await windows.finish();
     const differences = compare(tally, closed);
-    return { windows: closed, crossings, differences, notes: [], durationMs, rebasedByMs: null, failure: null };
+    return {
+      windows: closed,
+      crossings,
+      differences,
+      notes: [],
+      durationMs,
+      rebasedByMs: null,
+      failure: null,
+    };
   } finally {
     await tracker.close();
   }

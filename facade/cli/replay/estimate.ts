@@ -60,9 +60,7 @@ function quantile(fraction: number): Estimator {
   const completions = new RunningQuantile(fraction);
   return {
     estimate: row =>
-      held(
-        row.promptTokens + (completions.seen < ENOUGH_SEEN ? FIRST_COMPLETION_TOKENS : completions.value),
-      ),
+      held(row.promptTokens + (completions.seen < ENOUGH_SEEN ? FIRST_COMPLETION_TOKENS : completions.value)),
     learn: row => completions.add(row.completionTokens),
   };
 }

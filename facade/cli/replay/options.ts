@@ -111,15 +111,17 @@ function readBudget(values: { hourly?: string; daily?: string; monthly?: string 
 
 /** `0.5,0.9` or `50%,90%`, in any order. */
 function readThresholds(lists: string[]): number[] {
-  const fractions = lists.flatMap(list => list.split(',')).map(text => {
-    const [, number, percent] = /^\s*(\d+(?:\.\d+)?)(%?)\s*$/.exec(text) ?? [];
-    const fraction = percent === '%' ? Number((Number(number) / 100).toPrecision(12)) : Number(number);
-    if (!(fraction > 0 && fraction <= THRESHOLD_MAX)) {
-      const wanted = `fractions above 0 and at most ${THRESHOLD_MAX}, or percentages, such as 0.5,90%`;
-      throw new UsageError(`--threshold: expected ${wanted}, got ${JSON.stringify(text)}`);
-    }
-    return fraction;
-  });
+  const fractions = lists
+    .flatMap(list => list.split(','))
+    .map(text => {
+      const [, number, percent] = /^\s*(\d+(?:\.\d+)?)(%?)\s*$/.exec(text) ?? [];
+      const fraction = percent === '%' ? Number((Number(number) / 100).toPrecision(12)) : Number(number);
+      if (!(fraction > 0 && fraction <= THRESHOLD_MAX)) {
+        const wanted = `fractions above 0 and at most ${THRESHOLD_MAX}, or percentages, such as 0.5,90%`;
+        throw new UsageError(`--threshold: expected ${wanted}, got ${JSON.stringify(text)}`);
+      }
+      return fraction;
+    });
   return [...new Set(fractions)].sort((a, b) => a - b);
 }
 

@@ -116,7 +116,15 @@ class RedisReplay {
     if (before.some(window => window.totalTokens > 0)) {
       notes.push('the windows held tokens before the replay; they are included above');
     }
-    return { windows, differences: compare(this.#run.tally, grown, same.map(w => w.period)), notes };
+    return {
+      windows,
+      differences: compare(
+        this.#run.tally,
+        grown,
+        same.map(w => w.period),
+      ),
+      notes,
+    };
   }
 
   async #replay(row: TraceRow): Promise<void> {

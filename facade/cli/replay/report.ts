@@ -1,5 +1,5 @@
-import type { BudgetPeriod } from '../../types';
 import { PERIODS } from '../../periods';
+import type { BudgetPeriod } from '../../types';
 import type { ReplayOptions } from './options';
 import type { MalformedRow } from './rows';
 import type { Outcome } from './run';
@@ -91,7 +91,14 @@ export interface ReportParts {
   interrupted: boolean;
 }
 
-export function makeReport({ options, traceName, tally, malformed, outcome, interrupted }: ReportParts): ReplayReport {
+export function makeReport({
+  options,
+  traceName,
+  tally,
+  malformed,
+  outcome,
+  interrupted,
+}: ReportParts): ReplayReport {
   const { settled, deniedTokens } = tally;
   const { rebasedByMs, differences, durationMs } = outcome;
   return {

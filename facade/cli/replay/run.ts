@@ -34,5 +34,10 @@ export interface Outcome {
 
 /** Every admitted request is settled with this beside its tokens. */
 export function attributionOf(row: TraceRow, model: string) {
-  return { promptTokens: row.promptTokens, completionTokens: row.completionTokens, model, sessionId: 'replay' };
+  return {
+    promptTokens: row.promptTokens,
+    completionTokens: row.completionTokens,
+    model,
+    sessionId: 'replay',
+  };
 }

@@ -1,6 +1,6 @@
-import { formatCount } from '../format';
 import { PERIODS } from '../../periods';
 import type { BudgetPeriod } from '../../types';
+import { formatCount } from '../format';
 import { type Tally, totalOf } from './tally';
 import type { WindowUsage } from './windows';
 

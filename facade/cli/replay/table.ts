@@ -1,6 +1,6 @@
-import { alignColumns, formatCount, makeTimeFormat } from '../format';
 import { percentOf } from '../../percent';
 import { PERIODS } from '../../periods';
+import { alignColumns, formatCount, makeTimeFormat } from '../format';
 import type { ReplayReport } from './report';
 
 /** Windows of one kind in the table; `--json` has them all. */
