@@ -8,7 +8,9 @@ const tracker = new TokenBudgetTracker({
 });
 
 tracker.on('threshold:50', event => console.log(`half of the ${event.period} budget is used`));
-tracker.on('threshold:80', event => console.log(`${event.percentUsed.toFixed(0)}% used: finish what matters`));
+tracker.on('threshold:80', event =>
+  console.log(`${event.percentUsed.toFixed(0)}% used: finish what matters`),
+);
 tracker.on('budget:exceeded', event => console.log(`${event.currentUsage} of ${event.limit}: paused`));
 tracker.on('budget:denied', event => console.log(`refused ${event.tokens}, ${event.available} are left`));
 tracker.on('override:set', override => console.log(`+${override.additionalTokens}: ${override.reason}`));

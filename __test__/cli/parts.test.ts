@@ -138,7 +138,7 @@ test('the progress line never reaches the last column', () => {
     }
   }
   expect(renderProgress({ requests: 1000, denied: 0, bytesRead: 500, sizeBytes: 1000 }, 40, false)).toBe(
-    '[########--------]  50% 1,000 requests',
+    '[#########--------]  50% 1,000 requests',
   );
 });
 

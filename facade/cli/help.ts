@@ -56,7 +56,8 @@ which it was reserved, for a trace does not tell how long it took):
   --redis <url>            redis://user:password@host:port/db, rediss:// for TLS
   --cluster                the address is a node of a Redis Cluster
   --sentinel <name>        the address is a Sentinel; the primary is called name
-  --prefix <text>          begins every key (default token-budget-replay:<random>)
+  --prefix <text>          begins every key (default: a new one for each run,
+                           token-budget-replay:<random>)
   --concurrency <n>        requests in flight at once (default 256)
   --history <n>            usage records kept per window (default 0; a tracker's
                            own default is 100000)
