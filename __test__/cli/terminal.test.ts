@@ -6,6 +6,7 @@ const hasScript = process.platform === 'linux' && spawnSync('script', ['--versio
 const testOnTerminal = hasScript ? test : test.skip;
 const why = hasScript ? '' : ' (skipped: no util-linux script)';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: terminal control is what is looked for
 const DRAWN = /\r\[[^\r]*\] +\d+% [\d,]+ requests[^\r]*\u001B\[K/g;
 
 /** Standard error is the terminal, standard output a file. */
