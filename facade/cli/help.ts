@@ -1,6 +1,6 @@
 export const HELP = `Usage: token-budget <command> [options]
 
-Token budgets for fleets of LLM agents: the command of @wundr.io/token-budget.
+The command of @wundr.io/token-budget: token budgets for fleets of LLM agents.
 
 Commands:
   replay [trace.csv]   brings a trace of LLM requests before a budget and reports

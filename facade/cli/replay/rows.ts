@@ -21,10 +21,19 @@ export const COLUMNS = ['TIMESTAMP', 'ContextTokens', 'GeneratedTokens'] as cons
 
 const BYTE_ORDER_MARK = '\uFEFF';
 const SHOWN_MAX_CHARACTERS = 40;
+const WANTED_TOKENS = 'expected a whole number from 0 to 2^53 - 1';
+
+/** Where the columns are, and how many fields a row has. */
+interface Columns {
+  count: number;
+  at: number;
+  prompt: number;
+  completion: number;
+}
 
 /** Reads the lines of a trace: the header first, then rows. */
 export class RowReader {
-  #columns: { count: number; at: number; prompt: number; completion: number } | null = null;
+  #columns: Columns | null = null;
 
   /** The row; `null` for the header and for blank lines; a string says why it is no row. */
   read(text: string | null, lineNumber: number): TraceRow | string | null {
@@ -70,37 +79,27 @@ export class RowReader {
     throw new CommandError(`line ${lineNumber}: expected a header with ${COLUMNS.join(', ')}`);
   }
 
-  #readRow(
-    fields: string[],
-    columns: { count: number; at: number; prompt: number; completion: number },
-  ): TraceRow | string {
+  #readRow(fields: string[], columns: Columns): TraceRow | string {
     if (fields.length !== columns.count) {
       return `expected ${columns.count} fields, got ${fields.length}`;
     }
-    const [at, prompt, completion] = [columns.at, columns.prompt, columns.completion].map(
-      index => fields[index] as string,
-    ) as [string, string, string];
+    const at = fields[columns.at] as string;
     const atMs = readTimestamp(at);
     if (atMs === null) {
       return `TIMESTAMP: expected such as 2023-11-16 18:15:46.6805900, got ${shown(at)}`;
     }
+    const prompt = fields[columns.prompt] as string;
     const promptTokens = readTokens(prompt);
-    const completionTokens = readTokens(completion);
-    for (const [column, tokens, text] of [
-      ['ContextTokens', promptTokens, prompt],
-      ['GeneratedTokens', completionTokens, completion],
-    ] as const) {
-      if (tokens === null) {
-        return `${column}: expected a whole number from 0 to 2^53 - 1, got ${shown(text)}`;
-      }
+    if (promptTokens === null) {
+      return `ContextTokens: ${WANTED_TOKENS}, got ${shown(prompt)}`;
     }
-    const row = {
-      atMs,
-      promptTokens: promptTokens as number,
-      completionTokens: completionTokens as number,
-    };
-    return Number.isSafeInteger(row.promptTokens + row.completionTokens)
-      ? row
+    const completion = fields[columns.completion] as string;
+    const completionTokens = readTokens(completion);
+    if (completionTokens === null) {
+      return `GeneratedTokens: ${WANTED_TOKENS}, got ${shown(completion)}`;
+    }
+    return Number.isSafeInteger(promptTokens + completionTokens)
+      ? { atMs, promptTokens, completionTokens }
       : 'ContextTokens and GeneratedTokens add up to more than 2^53 - 1';
   }
 }
