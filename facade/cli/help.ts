@@ -3,7 +3,7 @@ export const HELP = `Usage: token-budget <command> [options]
 The command of @wundr.io/token-budget: token budgets for fleets of LLM agents.
 
 Commands:
-  replay [trace.csv]   brings a trace of LLM requests before a budget and reports
+  replay [trace.csv]   brings a trace of LLM requests before a budget and tells
                        what would have been admitted; without a trace, the
                        synthetic sample of the package
 
