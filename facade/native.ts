@@ -44,6 +44,8 @@ export interface EmbeddedTracker {
   sweep(nowMs: number): number;
   nextExpiryMs(): number;
   takeEvents(): string;
+  /** What the last negative status was about. */
+  lastError(): string;
   close(): void;
 }
 

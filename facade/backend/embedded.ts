@@ -197,14 +197,10 @@ export class EmbeddedBackend implements Backend {
 
   /** What a failed call found expired is told all the same. */
   #failure(status: number, reservationId?: string): TokenBudgetError {
-    this.#announce();
     const code = errorCode(-status);
-    if (code === 'RESERVATION_NOT_FOUND') return reservationNotFound(reservationId ?? '');
-    return new TokenBudgetError(code, MESSAGES[code] ?? `The store answered ${code}`);
+    const message = this.#native.lastError();
+    this.#announce();
+    if (reservationId !== undefined && code === 'RESERVATION_NOT_FOUND') return reservationNotFound(reservationId);
+    return new TokenBudgetError(code, message === '' ? `The store answered ${code}` : message);
   }
 }
-
-const MESSAGES: Partial<Record<string, string>> = {
-  REQUEST_CONFLICT: 'The requestId was seen before with other numbers',
-  INVALID_ARGUMENT: 'The store refused the arguments, or an orchestrator has too many live overrides',
-};
