@@ -58,7 +58,10 @@ class RedisReplay {
   readonly #settling = new Map<string, TraceRow>();
   /** Reported, and not yet known by which row. */
   #unassigned: BudgetThresholdEvent[] = [];
+  /** The latest row that was answered, and when. */
   #latest = { traceMs: -1, storeMs: 0 };
+  /** The server's clock against ours, as of the latest grant. */
+  #clockOffsetMs = 0;
   #failure: string | null = null;
 
   constructor(tracker: TokenBudgetTracker, run: Run) {
@@ -133,13 +136,14 @@ class RedisReplay {
     try {
       const tokens = estimator.estimate(row);
       const held = await this.#tracker.reserveTokens(options.orchestratorId, tokens, 'all');
+      if (row.atMs >= this.#latest.traceMs) {
+        this.#latest = { traceMs: row.atMs, storeMs: Date.now() + this.#clockOffsetMs };
+      }
       if (held.reservation === undefined) {
         tally.deny(row, held.period);
       } else {
         const { id, createdAt } = held.reservation;
-        if (row.atMs >= this.#latest.traceMs) {
-          this.#latest = { traceMs: row.atMs, storeMs: createdAt.getTime() };
-        }
+        this.#clockOffsetMs = createdAt.getTime() - Date.now();
         this.#settling.set(id, row);
         const total = row.promptTokens + row.completionTokens;
         await this.#tracker.releaseReservation(id, total, attributionOf(row, options.model));

@@ -124,11 +124,11 @@ function thresholds(report: ReplayReport, at: Show): string[] {
     return ['Thresholds crossed  none'];
   }
   const onRedis = report.store === 'redis';
-  const title = ['Thresholds crossed', onRedis ? 'time in the trace' : 'when', 'used', 'limit'];
+  const title = ['Thresholds crossed', onRedis ? 'time in the trace' : 'when', 'used + held', 'limit'];
   const rows = report.thresholds.map(crossing => [
     `  ${percentOf(crossing.threshold)}% ${crossing.period}`,
     at(crossing.traceAt),
-    formatCount(crossing.usedTokens),
+    formatCount(crossing.usedTokens + crossing.reservedTokens),
     formatCount(crossing.limitTokens),
   ]);
   if (!onRedis) {
