@@ -14,7 +14,7 @@ const TARBALL_SHA512 = 'gdT3v6MHHQC6uZ27ZoluIx2QnKcechem4OklNHVCcsw3ETtIn/YfNJEU
 /** Installs the peers where they are missing. Needs a package registry only then. */
 export function installPeers() {
   for (const folder of [BENCH, join(BENCH, 'published')]) {
-    if (!existsSync(join(folder, 'node_modules'))) npm(['ci', '--no-audit', '--no-fund'], folder);
+    if (!existsSync(join(folder, 'node_modules'))) npm(['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], folder);
   }
   unpackPublished();
 }
@@ -28,7 +28,7 @@ function unpackPublished() {
   if (existsSync(join(target, 'dist', 'budget', 'token-tracker.js'))) return;
   mkdirSync(CACHE, { recursive: true });
   const tarball = join(CACHE, TARBALL);
-  if (!existsSync(tarball)) npm(['pack', PUBLISHED, '--pack-destination', CACHE], BENCH);
+  if (!existsSync(tarball)) npm(['pack', PUBLISHED, '--loglevel', 'error', '--pack-destination', CACHE], BENCH);
   const sha512 = createHash('sha512').update(readFileSync(tarball)).digest('base64');
   if (sha512 !== TARBALL_SHA512) throw new Error(`${TARBALL} is not the tarball this benchmark was written for`);
   rmSync(target, { recursive: true, force: true });

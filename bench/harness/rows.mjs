@@ -1,19 +1,20 @@
 import { summarize } from './statistics.mjs';
 
-/** Kinds of figures: how a sample becomes the printed value, and which way is better. */
+/** Kinds of figures, all per operation: how a sample becomes the printed value, and which way is better. */
 export const KINDS = {
-  latency: { unit: 'µs', value: sample => sample.wallNs / 1e3, moreIsBetter: false },
-  throughput: { unit: 'op/s', value: sample => 1e9 / sample.wallNs, moreIsBetter: true },
-  mainThread: { unit: 'µs CPU', value: sample => sample.mainThreadNs / 1e3, moreIsBetter: false },
-  process: { unit: 'µs CPU', value: sample => sample.processNs / 1e3, moreIsBetter: false },
-  server: { unit: 'µs CPU', value: sample => sample.serverNs / 1e3, moreIsBetter: false },
+  latency: { of: 'time', unit: 'µs', value: sample => sample.wallNs / 1e3, moreIsBetter: false },
+  throughput: { of: 'throughput', unit: 'op/s', value: sample => 1e9 / sample.wallNs, moreIsBetter: true },
+  mainThread: { of: 'main thread CPU', unit: 'µs', value: sample => sample.mainThreadNs / 1e3, moreIsBetter: false },
+  process: { of: 'process CPU', unit: 'µs', value: sample => sample.processNs / 1e3, moreIsBetter: false },
+  server: { of: 'server CPU', unit: 'µs', value: sample => sample.serverNs / 1e3, moreIsBetter: false },
 };
 
 /** A measured value of one contestant, for the first table. */
 export function measured(contestant, samples, kind, { note = '' } = {}) {
-  const { unit, value } = KINDS[kind];
+  const { of, unit, value } = KINDS[kind];
   return {
     name: contestant.name,
+    of,
     operation: contestant.operation,
     operationsPerTurn: contestant.count,
     unit,

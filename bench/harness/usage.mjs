@@ -5,6 +5,7 @@ export const TOKENS_PER_CALL = 3000;
 
 /** The configuration of both trackers; everything else is left at its default. */
 export const TRACKER_CONFIG = {
+  orchestratorBudgets: {},
   defaultBudget: { hourly: LIMIT_TOKENS, daily: LIMIT_TOKENS, monthly: LIMIT_TOKENS },
   thresholds: [0.5, 0.75, 0.9, 1.0],
   reservationTTL: 900_000,
