@@ -27,8 +27,11 @@ export async function run({ rounds, scale, withProduct }) {
     };
   };
 
-  const consume = contestant('rate-limiter-flexible consume', `consume(key, ${TOKENS_PER_CALL})`, memoryLimiter, limiter =>
-    limiter.consume(ID, TOKENS_PER_CALL),
+  const consume = contestant(
+    'rate-limiter-flexible consume',
+    `consume(key, ${TOKENS_PER_CALL})`,
+    memoryLimiter,
+    limiter => limiter.consume(ID, TOKENS_PER_CALL),
   );
   const get = contestant(
     'rate-limiter-flexible get',
@@ -41,18 +44,33 @@ export async function run({ rounds, scale, withProduct }) {
     limiter => limiter.get(ID),
   );
   const track = (name, operation, config, fields) =>
-    contestant(name, operation, () => embeddedTracker(config), (tracker, i) => tracker.trackUsage(usage(ID, i, fields)));
+    contestant(
+      name,
+      operation,
+      () => embeddedTracker(config),
+      (tracker, i) => tracker.trackUsage(usage(ID, i, fields)),
+    );
   const check = contestant('checkBudget', `checkBudget(id, ${TOKENS_PER_CALL})`, embeddedTracker, tracker =>
     tracker.checkBudget(ID, TOKENS_PER_CALL),
   );
-  const reserveAndSettle = contestant('reserve + settle', 'reserveTokens, then releaseReservation', embeddedTracker, async tracker => {
-    const { reservationId } = await tracker.reserveTokens(ID, TOKENS_PER_CALL);
-    await tracker.releaseReservation(reservationId, TOKENS_PER_CALL);
-  });
+  const reserveAndSettle = contestant(
+    'reserve + settle',
+    'reserveTokens, then releaseReservation',
+    embeddedTracker,
+    async tracker => {
+      const { reservationId } = await tracker.reserveTokens(ID, TOKENS_PER_CALL);
+      await tracker.releaseReservation(reservationId, TOKENS_PER_CALL);
+    },
+  );
   const tracks = [
     track('trackUsage', 'trackUsage(usage), required fields'),
     track('trackUsage, historyLimit 0', 'trackUsage(usage), no history kept', { historyLimit: 0 }),
-    track('trackUsage, requestId', 'trackUsage(usage) with a new requestId each', {}, { withRequestId: true }),
+    track(
+      'trackUsage, requestId',
+      'trackUsage(usage) with a new requestId each',
+      {},
+      { withRequestId: true },
+    ),
   ];
 
   const all = [consume, get, ...(withProduct ? [check, ...tracks, reserveAndSettle] : [])];
@@ -73,6 +91,8 @@ export async function run({ rounds, scale, withProduct }) {
           against(reserveAndSettle, consume),
         ]
       : [],
-    notes: ['The peer adds to one counter of one window; a tracked usage is three windows, a breakdown and a history.'],
+    notes: [
+      'The peer adds to one counter of one window; a tracked usage is three windows, a breakdown and a history.',
+    ],
   };
 }

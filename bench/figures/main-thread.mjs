@@ -31,7 +31,9 @@ export async function run({ redis, rounds, scale, withProduct }) {
     );
     const ours = withProduct
       ? [
-          contestant('trackUsage', 'trackUsage(usage), required fields', i => tracker.trackUsage(usage(id(i), i))),
+          contestant('trackUsage', 'trackUsage(usage), required fields', i =>
+            tracker.trackUsage(usage(id(i), i)),
+          ),
           contestant('trackUsage, requestId', 'trackUsage(usage) with a new requestId each', i =>
             tracker.trackUsage(usage(id(i), i, { withRequestId: true })),
           ),
@@ -53,7 +55,9 @@ export async function run({ redis, rounds, scale, withProduct }) {
       ),
       ...ours
         .slice(0, 1)
-        .map(each => ratio(`${each.name} / node-redis script: whole process`, each, peer, samples, 'process')),
+        .map(each =>
+          ratio(`${each.name} / node-redis script: whole process`, each, peer, samples, 'process'),
+        ),
     );
   }
   await Promise.all([nodeRedis.close(), tracker?.close()]);

@@ -42,14 +42,20 @@ export async function run({ redis, rounds, scale, withProduct }) {
     };
     ours = [
       contestant('trackUsage', 'trackUsage(usage), required fields', i => tracker.trackUsage(usage(ID, i))),
-      contestant('reserve + settle', 'reserveTokens, then releaseReservation: two round trips', reserveAndSettle),
+      contestant(
+        'reserve + settle',
+        'reserveTokens, then releaseReservation: two round trips',
+        reserveAndSettle,
+      ),
       contestant('trackUsage, requestId', 'trackUsage(usage) with a new requestId each', i =>
         tracker.trackUsage(usage(ID, i, { withRequestId: true })),
       ),
       contestant('trackUsage, historyLimit 0', 'trackUsage(usage), no history kept', i =>
         bare.trackUsage(usage(ID, i)),
       ),
-      contestant('checkBudget', `checkBudget(id, ${TOKENS_PER_CALL})`, () => tracker.checkBudget(ID, TOKENS_PER_CALL)),
+      contestant('checkBudget', `checkBudget(id, ${TOKENS_PER_CALL})`, () =>
+        tracker.checkBudget(ID, TOKENS_PER_CALL),
+      ),
     ];
   }
 

@@ -42,7 +42,9 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
 
   const limiters = await openRedisLimiters(redis);
   const peers = limiters.variants.map(({ name, limiter }) =>
-    contestant(name, `consume(key, ${TOKENS_PER_CALL})`, scale(20_000), i => limiter.consume(id(i), TOKENS_PER_CALL)),
+    contestant(name, `consume(key, ${TOKENS_PER_CALL})`, scale(20_000), i =>
+      limiter.consume(id(i), TOKENS_PER_CALL),
+    ),
   );
   const publishedTracker = await openPublished(redis);
   const published = {
@@ -65,10 +67,15 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
         track('trackUsage, requestId', 'trackUsage(usage) with a new requestId each', tracker, {
           withRequestId: true,
         }),
-        track('trackUsage, requestId and metadata', 'trackUsage(usage), the whole example of the document', tracker, {
-          withRequestId: true,
-          withMetadata: true,
-        }),
+        track(
+          'trackUsage, requestId and metadata',
+          'trackUsage(usage), the whole example of the document',
+          tracker,
+          {
+            withRequestId: true,
+            withMetadata: true,
+          },
+        ),
       ]
     : [];
 

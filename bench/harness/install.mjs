@@ -9,12 +9,14 @@ const CACHE = join(BENCH, '.cache');
 const TARBALL = 'wundr.io-orchestrator-daemon-1.0.39.tgz';
 const PUBLISHED = '@wundr.io/orchestrator-daemon@1.0.39';
 // So that every run measures the same file.
-const TARBALL_SHA512 = 'gdT3v6MHHQC6uZ27ZoluIx2QnKcechem4OklNHVCcsw3ETtIn/YfNJEUsImiaO/ZLSiUnB1Ypa6WxlbnxBNNMQ==';
+const TARBALL_SHA512 =
+  'gdT3v6MHHQC6uZ27ZoluIx2QnKcechem4OklNHVCcsw3ETtIn/YfNJEUsImiaO/ZLSiUnB1Ypa6WxlbnxBNNMQ==';
 
 /** Installs the peers where they are missing. Needs a package registry only then. */
 export function installPeers() {
   for (const folder of [BENCH, join(BENCH, 'published')]) {
-    if (!existsSync(join(folder, 'node_modules'))) npm(['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], folder);
+    if (!existsSync(join(folder, 'node_modules')))
+      npm(['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], folder);
   }
   unpackPublished();
 }
@@ -28,15 +30,29 @@ function unpackPublished() {
   if (existsSync(join(target, 'dist', 'budget', 'token-tracker.js'))) return;
   mkdirSync(CACHE, { recursive: true });
   const tarball = join(CACHE, TARBALL);
-  if (!existsSync(tarball)) npm(['pack', PUBLISHED, '--loglevel', 'error', '--pack-destination', CACHE], BENCH);
+  if (!existsSync(tarball))
+    npm(['pack', PUBLISHED, '--loglevel', 'error', '--pack-destination', CACHE], BENCH);
   const sha512 = createHash('sha512').update(readFileSync(tarball)).digest('base64');
-  if (sha512 !== TARBALL_SHA512) throw new Error(`${TARBALL} is not the tarball this benchmark was written for`);
+  if (sha512 !== TARBALL_SHA512)
+    throw new Error(`${TARBALL} is not the tarball this benchmark was written for`);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target);
-  execFileSync('tar', ['-xzf', tarball, '-C', target, '--strip-components=1', 'package/package.json', 'package/dist/budget']);
+  execFileSync('tar', [
+    '-xzf',
+    tarball,
+    '-C',
+    target,
+    '--strip-components=1',
+    'package/package.json',
+    'package/dist/budget',
+  ]);
 }
 
 function npm(args, cwd) {
   const windows = process.platform === 'win32';
-  execFileSync(windows ? 'npm.cmd' : 'npm', args, { cwd, stdio: ['ignore', 'ignore', 'inherit'], shell: windows });
+  execFileSync(windows ? 'npm.cmd' : 'npm', args, {
+    cwd,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    shell: windows,
+  });
 }

@@ -11,7 +11,8 @@ export function describeMachine(redisExecutable) {
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     node: process.version,
-    redis: /v=(\S+)/.exec(execFileSync(redisExecutable, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown',
+    redis:
+      /v=(\S+)/.exec(execFileSync(redisExecutable, ['--version'], { encoding: 'utf8' }))?.[1] ?? 'unknown',
   };
 }
 
@@ -33,7 +34,9 @@ export function watchOthers() {
 
 function reading() {
   try {
-    const busyMs = os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+    const busyMs = os
+      .cpus()
+      .reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
     return { busyMs, ownMs: treeCpuMs(process.pid) };
   } catch {
     return null;
@@ -42,7 +45,9 @@ function reading() {
 
 /** CPU time of a process and all that descend from it, also of those that have ended. */
 function treeCpuMs(rootPid) {
-  const processes = readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(readProcess);
+  const processes = readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .flatMap(readProcess);
   const members = new Set([rootPid]);
   // A child may be listed before its parent: repeat until nothing is added.
   for (let size = 0; size !== members.size; ) {
@@ -55,9 +60,18 @@ function treeCpuMs(rootPid) {
 function readProcess(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     // utime, stime, and the same of children that were waited for; 10 ms each.
-    return [{ pid: Number(pid), parent: fields[1], cpuMs: (fields[11] + fields[12] + fields[13] + fields[14]) * 10 }];
+    return [
+      {
+        pid: Number(pid),
+        parent: fields[1],
+        cpuMs: (fields[11] + fields[12] + fields[13] + fields[14]) * 10,
+      },
+    ];
   } catch {
     return []; // ended meanwhile
   }

@@ -12,7 +12,11 @@ export function loadProduct() {
 
 /** A tracker on a server, connected. */
 export async function openTracker({ host, port }, config = {}) {
-  const tracker = new (loadProduct().TokenBudgetTracker)({ ...TRACKER_CONFIG, ...config, redis: { host, port } });
+  const tracker = new (loadProduct().TokenBudgetTracker)({
+    ...TRACKER_CONFIG,
+    ...config,
+    redis: { host, port },
+  });
   await tracker.ready();
   return tracker;
 }

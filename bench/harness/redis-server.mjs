@@ -11,9 +11,22 @@ const START_TIMEOUT_MS = 10_000;
 export async function startRedis({ executable = 'redis-server' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'token-budget-bench-'));
   const port = await freePort();
-  const options = ['--port', port, '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no'];
+  const options = [
+    '--port',
+    port,
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    folder,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+  ];
   // DEBUG POPULATE makes millions of foreign keys in seconds.
-  const child = spawn(executable, [...options.map(String), '--enable-debug-command', 'yes'], { stdio: 'ignore' });
+  const child = spawn(executable, [...options.map(String), '--enable-debug-command', 'yes'], {
+    stdio: 'ignore',
+  });
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', resolve);

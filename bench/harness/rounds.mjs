@@ -39,5 +39,10 @@ async function measureTurn({ count, turn, redis }) {
   const process_ = processNs() - processBefore;
   const main = mainThreadNs() - mainBefore;
   const server = redis ? (await redis.cpuNs()) - serverBefore : 0;
-  return { wallNs: wall / count, mainThreadNs: main / count, processNs: process_ / count, serverNs: server / count };
+  return {
+    wallNs: wall / count,
+    mainThreadNs: main / count,
+    processNs: process_ / count,
+    serverNs: server / count,
+  };
 }

@@ -4,7 +4,12 @@ import { summarize } from './statistics.mjs';
 export const KINDS = {
   latency: { of: 'time', unit: 'µs', value: sample => sample.wallNs / 1e3, moreIsBetter: false },
   throughput: { of: 'throughput', unit: 'op/s', value: sample => 1e9 / sample.wallNs, moreIsBetter: true },
-  mainThread: { of: 'main thread CPU', unit: 'µs', value: sample => sample.mainThreadNs / 1e3, moreIsBetter: false },
+  mainThread: {
+    of: 'main thread CPU',
+    unit: 'µs',
+    value: sample => sample.mainThreadNs / 1e3,
+    moreIsBetter: false,
+  },
   process: { of: 'process CPU', unit: 'µs', value: sample => sample.processNs / 1e3, moreIsBetter: false },
   server: { of: 'server CPU', unit: 'µs', value: sample => sample.serverNs / 1e3, moreIsBetter: false },
 };
@@ -48,6 +53,7 @@ function verdict(figure, reach) {
 /** The contestant with the best median: peers are compared at their best. */
 export function best(contestants, samples, kind) {
   const { value, moreIsBetter } = KINDS[kind];
-  const score = contestant => summarize(samples.get(contestant.name).map(value)).median * (moreIsBetter ? 1 : -1);
+  const score = contestant =>
+    summarize(samples.get(contestant.name).map(value)).median * (moreIsBetter ? 1 : -1);
   return contestants.reduce((left, right) => (score(right) > score(left) ? right : left));
 }

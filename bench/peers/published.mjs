@@ -12,7 +12,10 @@ export async function openPublished({ host, port }) {
   console.log = () => {};
   console.error = () => {};
   const { TokenBudgetTracker } = createRequire(import.meta.url)(FILE);
-  const tracker = new TokenBudgetTracker({ ...TRACKER_CONFIG, redis: { host, port, keyPrefix: 'orchestrator' } });
+  const tracker = new TokenBudgetTracker({
+    ...TRACKER_CONFIG,
+    redis: { host, port, keyPrefix: 'orchestrator' },
+  });
   // It connects by itself and has no way to wait for it.
   while (!(await tracker.healthCheck())) await sleep(5);
   return tracker;

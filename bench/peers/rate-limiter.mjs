@@ -14,7 +14,10 @@ const LIMITS = { points: LIMIT_TOKENS, duration: 3600 };
 export async function openRedisLimiters(server) {
   const plain = await openIoredis(server);
   const pipelined = await openIoredis(server, { enableAutoPipelining: true });
-  const nodeRedis = createClient({ socket: { host: server.host, port: server.port }, disableOfflineQueue: true });
+  const nodeRedis = createClient({
+    socket: { host: server.host, port: server.port },
+    disableOfflineQueue: true,
+  });
   await nodeRedis.connect();
   for (const client of [plain, pipelined]) client.options.enableOfflineQueue = false;
   const limiter = (storeClient, options = {}) => new RateLimiterRedis({ ...LIMITS, storeClient, ...options });
