@@ -7,7 +7,7 @@ use crate::service::answer::{Answer, CallId, Event};
 use crate::service::remote::Outbox;
 
 /// Kinds of records, see `docs/boundary.md`.
-mod kind {
+pub(super) mod kind {
     pub const CHECK: f64 = 1.0;
     pub const RESERVED: f64 = 2.0;
     pub const DENIED: f64 = 3.0;

@@ -4,7 +4,7 @@ use napi::bindgen_prelude::{FromNapiValue, ToNapiValue, TypeName, ValidateNapiVa
 use napi::{Result, ValueType, check_status, sys};
 
 /// A string argument.
-pub(super) struct Text(Vec<u16>);
+pub struct Text(Vec<u16>);
 
 impl Text {
     pub(super) fn as_units(&self) -> &[u16] {
@@ -68,7 +68,7 @@ impl FromNapiValue for Text {
 }
 
 /// A string result.
-pub(super) struct TextOut(pub(super) Vec<u16>);
+pub struct TextOut(pub(super) Vec<u16>);
 
 impl TypeName for TextOut {
     fn type_name() -> &'static str {

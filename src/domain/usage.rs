@@ -1,5 +1,10 @@
 //! Reported token usage.
 
+use std::fmt::Write;
+
+use super::calendar::{DAY_MS, Date};
+use super::identifier::ReservationId;
+
 /// The disjoint parts of a usage. They describe the total; the total is what is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Parts {
@@ -37,4 +42,161 @@ pub struct Usage {
     pub reported_at_ms: u64,
     /// When it happened by the store's clock; decides the windows it counts in. `None` is now.
     pub occurred_at_ms: Option<u64>,
+}
+
+/// The record of `usage` in a history, a JSON object as text; with `reservation_id` when it came
+/// from a settle. The same bytes for every store.
+///
+/// ```
+/// use token_budget::domain::usage::{Parts, Usage, history_record};
+///
+/// let usage = Usage {
+///     total: 30,
+///     parts: Parts { prompt: 10, completion: 20, ..Parts::default() },
+///     model: "opus".to_owned(),
+///     reported_at_ms: 1_700_000_000_123,
+///     ..Usage::default()
+/// };
+/// assert_eq!(
+///     history_record(&usage, None),
+///     r#"{"timestamp":"2023-11-14T22:13:20.123Z","promptTokens":10,"completionTokens":20,"totalTokens":30,"model":"opus"}"#,
+/// );
+/// ```
+pub fn history_record(usage: &Usage, reservation_id: Option<&ReservationId>) -> String {
+    let metadata_json = usage.metadata_json.as_deref();
+    let mut json = String::with_capacity(256 + metadata_json.map_or(0, str::len));
+    json.push('{');
+    push_text(&mut json, "sessionId", Some(&usage.session_id));
+    push_key(&mut json, "timestamp");
+    push_timestamp(&mut json, usage.reported_at_ms);
+    push_number(&mut json, "promptTokens", usage.parts.prompt);
+    push_number(&mut json, "completionTokens", usage.parts.completion);
+    let seldom = [
+        ("cacheReadTokens", usage.parts.cache_read),
+        ("cacheWriteTokens", usage.parts.cache_write),
+        ("reasoningTokens", usage.parts.reasoning),
+    ];
+    for (key, tokens) in seldom.into_iter().filter(|(_, tokens)| *tokens != 0) {
+        push_number(&mut json, key, tokens);
+    }
+    push_number(&mut json, "totalTokens", usage.total);
+    push_text(&mut json, "model", Some(&usage.model));
+    push_text(&mut json, "requestId", usage.request_id.as_deref());
+    push_text(&mut json, "reservationId", reservation_id.map(ReservationId::as_str));
+    if let Some(metadata) = metadata_json {
+        push_key(&mut json, "metadata");
+        json.push_str(metadata);
+    }
+    json.push('}');
+    json
+}
+
+fn push_key(json: &mut String, key: &str) {
+    if !json.ends_with('{') {
+        json.push(',');
+    }
+    json.push('"');
+    json.push_str(key);
+    json.push_str("\":");
+}
+
+fn push_number(json: &mut String, key: &str, number: u64) {
+    push_key(json, key);
+    push_display(json, format_args!("{number}"));
+}
+
+/// Leaves the key out when there is no text.
+fn push_text(json: &mut String, key: &str, text: Option<&str>) {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return };
+    push_key(json, key);
+    json.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\n' => json.push_str("\\n"),
+            '\r' => json.push_str("\\r"),
+            '\t' => json.push_str("\\t"),
+            '\u{8}' => json.push_str("\\b"),
+            '\u{c}' => json.push_str("\\f"),
+            '\0'..='\u{1f}' => push_display(json, format_args!("\\u{:04x}", u32::from(character))),
+            _ => json.push(character),
+        }
+    }
+    json.push('"');
+}
+
+/// ISO 8601 in UTC with milliseconds, as `Date.prototype.toISOString` writes it.
+fn push_timestamp(json: &mut String, instant_ms: u64) {
+    let day_ms = DAY_MS as u64;
+    let Date { year, month, day } = Date::from_days((instant_ms / day_ms) as i64);
+    let second = instant_ms % day_ms / 1_000;
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    json.push('"');
+    match year {
+        0..=9_999 => push_display(json, format_args!("{year:04}")),
+        _ => push_display(json, format_args!("{year:+07}")),
+    }
+    let milli = instant_ms % 1_000;
+    push_display(json, format_args!("-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z\""));
+}
+
+fn push_display(json: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = json.write_fmt(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::identifier::OrchestratorId;
+    use crate::domain::period::Periods;
+
+    fn timestamp(instant_ms: u64) -> String {
+        let mut json = String::new();
+        push_timestamp(&mut json, instant_ms);
+        json
+    }
+
+    #[test]
+    fn keys_stand_in_order_and_absent_ones_are_left_out() {
+        let id = ReservationId::generate(&OrchestratorId::new("a").unwrap(), Periods::ALL);
+        let usage = Usage {
+            total: 9_007_199_254_740_991,
+            parts: Parts { prompt: 1, completion: 2, cache_read: 3, cache_write: 4, reasoning: 5 },
+            model: "m".to_owned(),
+            session_id: "s".to_owned(),
+            request_id: Some("r".to_owned()),
+            metadata_json: Some(r#"{"a":[1,"\u0000"]}"#.to_owned()),
+            reported_at_ms: 0,
+            occurred_at_ms: None,
+        };
+        let expected = format!(
+            concat!(
+                r#"{{"sessionId":"s","timestamp":"1970-01-01T00:00:00.000Z","promptTokens":1,"completionTokens":2,"#,
+                r#""cacheReadTokens":3,"cacheWriteTokens":4,"reasoningTokens":5,"totalTokens":9007199254740991,"#,
+                r#""model":"m","requestId":"r","reservationId":"{}","metadata":{{"a":[1,"\u0000"]}}}}"#
+            ),
+            id.as_str()
+        );
+        assert_eq!(history_record(&usage, Some(&id)), expected);
+        let empty = r#"{"timestamp":"1970-01-01T00:00:00.000Z","promptTokens":0,"completionTokens":0,"totalTokens":0}"#;
+        assert_eq!(history_record(&Usage::default(), None), empty);
+    }
+
+    #[test]
+    fn any_text_survives_json() {
+        let text: String = ('\0'..='\u{ff}').chain("\u{2028}🚀\"\\".chars()).collect();
+        let usage = Usage { model: text.clone(), request_id: Some(text.clone()), ..Usage::default() };
+        let record: serde_json::Value = serde_json::from_str(&history_record(&usage, None)).unwrap();
+        assert_eq!(record["model"], text);
+        assert_eq!(record["requestId"], text);
+    }
+
+    #[test]
+    fn timestamps_are_those_of_javascript() {
+        assert_eq!(timestamp(951_827_696_789), "\"2000-02-29T12:34:56.789Z\"");
+        assert_eq!(timestamp(253_402_300_800_000), "\"+010000-01-01T00:00:00.000Z\"");
+        assert_eq!(timestamp(8_640_000_000_000_000), "\"+275760-09-13T00:00:00.000Z\"");
+    }
 }

@@ -1,5 +1,6 @@
 //! What a tracker tells its caller.
 
+use crate::domain::error::OperationError;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::{Outcome, PeriodView, Receipt};
 use crate::domain::reservation::ExpiredReservation;
@@ -19,6 +20,18 @@ pub enum FailureCode {
     Closed = 5,
     InvalidArgument = 6,
     InvalidConfig = 7,
+}
+
+impl FailureCode {
+    /// The code an operation that was refused fails with.
+    pub fn of(error: &OperationError) -> Self {
+        match error {
+            OperationError::ReservationNotFound { .. } => FailureCode::ReservationNotFound,
+            OperationError::RequestConflict { .. } => FailureCode::RequestConflict,
+            OperationError::DeadlinePassed => FailureCode::Timeout,
+            OperationError::TooManyOverrides => FailureCode::InvalidArgument,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

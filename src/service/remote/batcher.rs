@@ -102,6 +102,7 @@ impl Tracker {
     fn deliver(self: &Rc<Self>, queue: &Queue, batch: Batch, calls: Vec<Rc<Pending>>, receipt: Receipt) {
         let mut again = Vec::new();
         let mut orphans = Vec::new();
+        let next_expiry_ms = receipt.next_expiry_ms;
         self.answer(|push| {
             expired_events(&queue.orchestrator, &receipt, |event| push(Answer::Event(event)));
             for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
@@ -118,7 +119,7 @@ impl Tracker {
                 }
             }
         });
-        self.note_expiries(&queue.orchestrator, &receipt.next_expiry_ms);
+        self.note_expiries(&queue.orchestrator, next_expiry_ms);
         for entry in again.into_iter().rev() {
             queue.push_first(entry);
         }
@@ -172,12 +173,7 @@ impl Tracker {
             return;
         }
         self.finish(pending);
-        let code = match error {
-            OperationError::ReservationNotFound { .. } => FailureCode::ReservationNotFound,
-            OperationError::RequestConflict { .. } => FailureCode::RequestConflict,
-            OperationError::DeadlinePassed => FailureCode::Timeout,
-            OperationError::TooManyOverrides => FailureCode::InvalidArgument,
-        };
+        let code = FailureCode::of(error);
         push(Answer::Failed { call: pending.call, code, message: error.to_string() });
     }
 

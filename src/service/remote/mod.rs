@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-pub use call::{Call, CallKind};
+pub use call::{Call, CallKind, UNHELD_PREFIX};
 
 use super::answer::Answer;
 use super::io_thread;

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::tracker::Tracker;
 use crate::domain::identifier::OrchestratorId;
@@ -32,13 +32,18 @@ pub(super) struct ExpiryNotes {
     claimed: RefCell<HashMap<OrchestratorId, u64>>,
 }
 
+/// The index is looked at again soon: not worth a long wait.
+fn index_deadline() -> Instant {
+    Instant::now() + SWEEP_INTERVAL
+}
+
 impl Tracker {
     /// Called with every receipt.
-    pub(super) fn note_expiries(&self, orchestrator: &OrchestratorId, next_expiry_ms: &Option<u64>) {
+    pub(super) fn note_expiries(self: &Rc<Self>, orchestrator: &OrchestratorId, next_expiry_ms: Option<u64>) {
         if let Some(claimed_score) = self.notes.claimed.borrow_mut().remove(orchestrator) {
-            self.spawn_release_claim(orchestrator.clone(), claimed_score, *next_expiry_ms);
+            self.spawn_end_claim(orchestrator.clone(), claimed_score, next_expiry_ms);
         }
-        let Some(expiry_ms) = *next_expiry_ms else { return };
+        let Some(expiry_ms) = next_expiry_ms else { return };
         let mut told_ms = self.notes.told_ms.borrow_mut();
         let known = told_ms.get(orchestrator).is_some_and(|told| *told <= expiry_ms && *told > self.store.now_ms());
         if !known {
@@ -61,10 +66,12 @@ impl Tracker {
 
     async fn tell_index(&self) {
         let untold: Vec<_> = self.notes.untold_ms.take().into_iter().collect();
-        if !untold.is_empty() && self.store.note_expiry(&untold).await.is_err() {
+        if !untold.is_empty() && self.store.note_expiry(&untold, index_deadline()).await.is_err() {
             // Not told: forget that it was, so that the next receipt tells it again.
             let mut told_ms = self.notes.told_ms.borrow_mut();
-            untold.iter().for_each(|(orchestrator, _)| drop(told_ms.remove(orchestrator)));
+            for (orchestrator, _) in &untold {
+                told_ms.remove(orchestrator);
+            }
         }
         let mut told_ms = self.notes.told_ms.borrow_mut();
         if told_ms.len() > NOTES_KEPT {
@@ -74,7 +81,7 @@ impl Tracker {
     }
 
     async fn sweep_due(self: &Rc<Self>) {
-        let Ok(due) = self.store.claim_due(CLAIM_LIMIT).await else { return };
+        let Ok(due) = self.store.claim_due(CLAIM_LIMIT, index_deadline()).await else { return };
         for (orchestrator, claimed_score) in due {
             self.notes.told_ms.borrow_mut().remove(&orchestrator);
             self.notes.claimed.borrow_mut().insert(orchestrator.clone(), claimed_score);
@@ -82,11 +89,15 @@ impl Tracker {
         }
     }
 
-    fn spawn_release_claim(&self, orchestrator: OrchestratorId, claimed_score: u64, next_expiry_ms: Option<u64>) {
-        let store = self.store.clone();
+    fn spawn_end_claim(self: &Rc<Self>, orchestrator: OrchestratorId, claimed_score: u64, next_expiry_ms: Option<u64>) {
+        let tracker = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            // A claim that is not released comes back to the index by itself.
-            let _ = store.release_claim(&orchestrator, claimed_score, next_expiry_ms).await;
+            let deadline = index_deadline();
+            // A claim that is not ended comes back to the index by itself.
+            let _ = match next_expiry_ms {
+                Some(expiry_ms) => tracker.store.postpone(&orchestrator, claimed_score, expiry_ms, deadline).await,
+                None => tracker.store.retire(&orchestrator, claimed_score, deadline).await,
+            };
         });
     }
 }

@@ -21,7 +21,9 @@ use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
 use crate::service::answer::{Answer, CallId, Event, FailureCode, threshold_events};
 use crate::service::settings::RemoteSettings;
+use crate::store::redis::config::Topology;
 use crate::store::redis::events;
+use crate::store::redis::keys::Keys;
 use crate::store::redis::link::{Link, LinkEvent};
 use crate::store::redis::store::RedisStore;
 
@@ -78,8 +80,9 @@ impl Tracker {
                     }
                 })
             };
+            let clustered = matches!(settings.redis.topology, Topology::Cluster(_));
             let link = Link::open(settings.redis.clone(), observer);
-            let store = RedisStore::new(link.clone(), &settings.redis);
+            let store = RedisStore::new(link.clone(), Keys::new(&settings.redis.key_prefix, clustered));
             if settings.shared.policy.broadcast {
                 let this = this.clone();
                 let hear = move |payload: Vec<u8>| {
@@ -87,7 +90,7 @@ impl Tracker {
                         tracker.on_announcement(&payload);
                     }
                 };
-                link.subscribe(store.events_channel(), Box::new(hear));
+                link.subscribe(store.keys().events_channel(), Box::new(hear));
             }
             Self {
                 link,

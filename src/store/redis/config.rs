@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     pub host: String,
     pub port: u16,
+}
+
+impl std::fmt::Display for Address {
+    /// `host:port`, an IPv6 address in brackets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +42,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// TLS by rustls. Without `ca_pem` the roots of the host and of Mozilla are trusted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tls {
     pub ca_pem: Option<String>,
     /// Client certificate chain and key.
@@ -40,6 +50,24 @@ pub struct Tls {
     pub key_pem: Option<String>,
     /// `false` accepts any certificate; for tests only.
     pub reject_unauthorized: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Tls {
+        Tls { ca_pem: None, cert_pem: None, key_pem: None, reject_unauthorized: true }
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    /// Never shows the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls")
+            .field("ca_pem", &self.ca_pem)
+            .field("cert_pem", &self.cert_pem)
+            .field("key_pem", &self.key_pem.as_ref().map(|_| "***"))
+            .field("reject_unauthorized", &self.reject_unauthorized)
+            .finish()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

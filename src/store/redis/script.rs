@@ -8,3 +8,5 @@ pub struct Script {
     /// Lower-case hex of the source's SHA-1, the argument of EVALSHA.
     pub sha1: &'static str,
 }
+
+include!(concat!(env!("OUT_DIR"), "/scripts.rs"));

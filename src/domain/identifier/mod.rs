@@ -1,13 +1,24 @@
 //! Identifiers and how they are written in keys.
 
+mod base64url;
+mod encoding;
+mod reservation_id;
+
+pub use reservation_id::{ReservationId, ReservationKey};
+
 /// The longest orchestrator id, in bytes of UTF-8.
 pub const ORCHESTRATOR_ID_MAX_BYTES: usize = 256;
 
 /// The key form of any identifier given by JavaScript (request ids, override ids): the same
 /// encoding as [`OrchestratorId`], without its bounds.
+///
+/// ```
+/// use token_budget::domain::identifier::encode_utf16;
+/// let id: Vec<u16> = "run 7".encode_utf16().collect();
+/// assert_eq!(encode_utf16(&id), "run%207");
+/// ```
 pub fn encode_utf16(id: &[u16]) -> String {
-    let _ = id;
-    todo!()
+    encoding::encode_utf16(id)
 }
 
 /// Who a budget belongs to.
@@ -28,8 +39,7 @@ impl OrchestratorId {
     /// assert_eq!(OrchestratorId::new("team:a").unwrap().encoded(), "team%3Aa");
     /// ```
     pub fn new(id: &str) -> Option<Self> {
-        let _ = id;
-        todo!()
+        Self::bounded(id.len(), || encoding::encode_str(id))
     }
 
     /// As it stands in keys and in reservation ids.
@@ -40,52 +50,37 @@ impl OrchestratorId {
     /// The same for a JavaScript string. A lone surrogate is encoded as the three bytes it would
     /// have in WTF-8 (`\uD800` is `%ED%A0%80`), so that it stays told apart from any other.
     pub fn from_utf16(id: &[u16]) -> Option<Self> {
-        let _ = id;
-        todo!()
+        Self::bounded(encoding::wtf8_len(id), || encoding::encode_utf16(id))
     }
 
     /// From its key form, as found in a key or in a reservation id; `None` when it is not one.
     pub fn from_encoded(encoded: &str) -> Option<Self> {
-        let _ = encoded;
-        todo!()
+        is_encoded(encoded).then(|| Self { encoded: encoded.into() })
     }
 
     /// As it was given, for JavaScript.
     pub fn decoded_utf16(&self) -> Vec<u16> {
-        todo!()
+        // Every constructor made sure that this decodes.
+        encoding::decode_utf16(&self.encoded).unwrap_or_default()
+    }
+
+    fn bounded(length_bytes: usize, encode: impl FnOnce() -> String) -> Option<Self> {
+        (1..=ORCHESTRATOR_ID_MAX_BYTES)
+            .contains(&length_bytes)
+            .then(|| Self { encoded: encode().into_boxed_str() })
     }
 }
 
-/// The id of a reservation: `<periods><22 characters>.<orchestrator, encoded>`.
-///
-/// `<periods>` is the digit of [`super::period::Periods::bits`]; the 22 characters are a random
-/// UUID in base64url. The id alone therefore tells which keys hold the reservation, so that any
-/// process can settle it in one round trip.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReservationId(Box<str>);
-
-impl ReservationId {
-    /// A new random id.
-    pub fn generate(orchestrator: &OrchestratorId, periods: super::period::Periods) -> Self {
-        let _ = (orchestrator, periods);
-        todo!()
+/// Whether `text` is the key form of some orchestrator.
+fn is_encoded(text: &str) -> bool {
+    if encoding::is_plain(text) {
+        return (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&text.len());
     }
-
-    /// `None` when `text` is not the id of a reservation.
-    pub fn parse(text: &str) -> Option<Self> {
-        let _ = text;
-        todo!()
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub fn periods(&self) -> super::period::Periods {
-        todo!()
-    }
-
-    pub fn orchestrator(&self) -> OrchestratorId {
-        todo!()
-    }
+    encoding::decode_utf16(text).is_some_and(|id| {
+        (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&encoding::wtf8_len(&id))
+            && encoding::encode_utf16(&id) == text
+    })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+/** What the methods of the tracker are given, checked, as numbers and strings for a backend. */
+import { randomUUID } from 'node:crypto';
+import { signalOf } from './abort';
+import { metadataJson } from './json';
+import { ALL_PERIODS, type PeriodIndex } from './periods';
+import type { TokenUsage } from './types/usage';
+import {
+  count,
+  countField,
+  elements,
+  instant,
+  integer,
+  invalid,
+  join,
+  MAX_DURATION_MS,
+  object,
+  optionalCountField,
+  orchestrator,
+  own,
+  period,
+  text,
+} from './validate';
+
+const MODEL_MAX_BYTES = 256;
+const ID_MAX_BYTES = 1024;
+const REASON_MAX_BYTES = 4096;
+const OVERRIDE_ID_MAX_BYTES = 256;
+
+/** Tokens and what they were spent on. Absent numbers are 0, absent names are empty. */
+export interface Amounts {
+  total: number;
+  prompt: number;
+  completion: number;
+  cacheRead: number;
+  cacheWrite: number;
+  reasoning: number;
+  model: string;
+  sessionId: string;
+  requestId: string | null;
+}
+
+export interface CheckedUsage extends Amounts {
+  orchestratorId: string;
+  timestampMs: number;
+  metadata: string | null;
+  /** As it was given, for the event. */
+  given: TokenUsage;
+}
+
+export interface CheckedOverride {
+  id: string;
+  orchestratorId: string;
+  period: PeriodIndex;
+  additionalTokens: number;
+  reason: string;
+  expiresAtMs: number;
+  createdBy: string;
+  metadata: string | null;
+}
+
+export function readUsage(usage: unknown): CheckedUsage {
+  const source = object(usage, 'usage');
+  return {
+    orchestratorId: orchestrator(own(source, 'orchestratorId', 'usage'), 'usage.orchestratorId'),
+    sessionId: text(own(source, 'sessionId', 'usage'), 'usage.sessionId', ID_MAX_BYTES, 'well-formed'),
+    timestampMs: instant(own(source, 'timestamp', 'usage'), 'usage.timestamp'),
+    prompt: countField(source, 'promptTokens', 'usage'),
+    completion: countField(source, 'completionTokens', 'usage'),
+    cacheRead: optionalCountField(source, 'cacheReadTokens', 'usage'),
+    cacheWrite: optionalCountField(source, 'cacheWriteTokens', 'usage'),
+    reasoning: optionalCountField(source, 'reasoningTokens', 'usage'),
+    total: countField(source, 'totalTokens', 'usage'),
+    model: text(own(source, 'model', 'usage'), 'usage.model', MODEL_MAX_BYTES, 'well-formed'),
+    requestId: optionalText(source, 'requestId', 'usage', ID_MAX_BYTES, 'lone allowed'),
+    metadata: optionalMetadata(source, 'usage'),
+    given: usage as TokenUsage,
+  };
+}
+
+/** The third argument of `releaseReservation`. */
+export function readAttribution(attribution: unknown, total: number): Amounts {
+  if (attribution === undefined) return unattributed(total);
+  const source = object(attribution, 'attribution');
+  return {
+    total,
+    prompt: optionalCountField(source, 'promptTokens', 'attribution'),
+    completion: optionalCountField(source, 'completionTokens', 'attribution'),
+    cacheRead: optionalCountField(source, 'cacheReadTokens', 'attribution'),
+    cacheWrite: optionalCountField(source, 'cacheWriteTokens', 'attribution'),
+    reasoning: optionalCountField(source, 'reasoningTokens', 'attribution'),
+    model: optionalText(source, 'model', 'attribution', MODEL_MAX_BYTES, 'well-formed') ?? '',
+    sessionId: optionalText(source, 'sessionId', 'attribution', ID_MAX_BYTES, 'well-formed') ?? '',
+    requestId: optionalText(source, 'requestId', 'attribution', ID_MAX_BYTES, 'lone allowed'),
+  };
+}
+
+function unattributed(total: number): Amounts {
+  return {
+    total,
+    prompt: 0,
+    completion: 0,
+    cacheRead: 0,
+    cacheWrite: 0,
+    reasoning: 0,
+    model: '',
+    sessionId: '',
+    requestId: null,
+  };
+}
+
+export function readOverride(override: unknown): CheckedOverride {
+  const source = object(override, 'override');
+  const read = (key: string) => own(source, key, 'override');
+  const id = read('id');
+  return {
+    id: id === undefined ? randomUUID() : overrideId(id, 'override.id'),
+    orchestratorId: orchestrator(read('orchestratorId'), 'override.orchestratorId'),
+    period: period(read('period'), 'override.period'),
+    additionalTokens: countField(source, 'additionalTokens', 'override'),
+    reason: text(read('reason'), 'override.reason', REASON_MAX_BYTES, 'lone allowed'),
+    expiresAtMs: instant(read('expiresAt'), 'override.expiresAt'),
+    createdBy: text(read('createdBy'), 'override.createdBy', ID_MAX_BYTES, 'lone allowed'),
+    metadata: optionalMetadata(source, 'override'),
+  };
+}
+
+export function overrideId(value: unknown, at: string): string {
+  const id = text(value, at, OVERRIDE_ID_MAX_BYTES, 'well-formed');
+  if (id === '') throw invalid(at, 'a string that is not empty', id);
+  return id;
+}
+
+/** Limits in the order of the periods; `null` is unlimited. */
+export function readBudget(budget: unknown, at: string): [number | null, number | null, number | null] {
+  const source = object(budget, at);
+  const limit = (key: string) => {
+    const value = own(source, key, at);
+    return value === undefined ? null : count(value, join(at, key));
+  };
+  return [limit('hourly'), limit('daily'), limit('monthly')];
+}
+
+/** `'hourly'`, `['hourly', 'daily']` or `'all'`, as a bit mask. */
+export function readPeriods(value: unknown): number {
+  if (value === 'all') return ALL_PERIODS;
+  if (typeof value !== 'object') return 1 << period(value, 'period');
+  const names = elements(value, 'period', 16);
+  if (names.length === 0) throw invalid('period', 'at least one period', value);
+  return names.reduce<number>((mask, name, index) => mask | (1 << period(name, `period[${index}]`)), 0);
+}
+
+export interface CheckedOptions {
+  signal: AbortSignal | undefined;
+  /** Milliseconds: `ttl` or `timeout`, whichever the method has. */
+  duration: number;
+}
+
+export function readOptions(
+  options: unknown,
+  durationKey: 'ttl' | 'timeout',
+  fallback: number,
+): CheckedOptions {
+  if (options === undefined) return { signal: undefined, duration: fallback };
+  const source = object(options, 'options');
+  const given = own(source, durationKey, 'options');
+  const min = durationKey === 'ttl' ? 1 : 0;
+  const duration =
+    given === undefined ? fallback : integer(given, `options.${durationKey}`, min, MAX_DURATION_MS);
+  return { signal: signalOf(source), duration };
+}
+
+/** `period`, `offset` and `limit` of a list. */
+export function readPage(options: unknown): { period: PeriodIndex | null; offset: number; limit: number } {
+  if (options === undefined) return { period: null, offset: 0, limit: 100 };
+  const source = object(options, 'options');
+  const wanted = own(source, 'period', 'options');
+  const limit = own(source, 'limit', 'options');
+  return {
+    period: wanted === undefined ? null : period(wanted, 'options.period'),
+    offset: optionalCountField(source, 'offset', 'options'),
+    limit: limit === undefined ? 100 : integer(limit, 'options.limit', 0, 1_000_000),
+  };
+}
+
+function optionalText(
+  source: object,
+  key: string,
+  at: string,
+  maxBytes: number,
+  lone: 'lone allowed' | 'well-formed',
+): string | null {
+  const value = own(source, key, at);
+  return value === undefined ? null : text(value, join(at, key), maxBytes, lone);
+}
+
+function optionalMetadata(source: object, at: string): string | null {
+  const value = own(source, 'metadata', at);
+  return value === undefined ? null : metadataJson(value, join(at, 'metadata'));
+}

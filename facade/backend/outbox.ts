@@ -1,0 +1,130 @@
+import type { Amounts, CheckedUsage } from '../arguments';
+import { Op } from './protocol';
+
+const INITIAL_LENGTH = 1024;
+/** After a burst the buffer shrinks to this again. */
+const KEPT_LENGTH = 65_536;
+
+/** The operations of one tick, as numbers and one text; see "Operations" in `docs/boundary.md`. */
+export class Outbox {
+  #numbers = new Float64Array(INITIAL_LENGTH);
+  #count = 0;
+  #text = '';
+
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Hands over what was collected and begins anew, also when `submit` throws. */
+  flush(submit: (numbers: Float64Array, count: number, text: string) => void): void {
+    const numbers = this.#numbers;
+    const count = this.#count;
+    const text = this.#text;
+    this.#count = 0;
+    this.#text = '';
+    if (numbers.length > KEPT_LENGTH) this.#numbers = new Float64Array(INITIAL_LENGTH);
+    submit(numbers, count, text);
+  }
+
+  check(call: number, orchestratorId: string, tokens: number, period: number): void {
+    const at = this.#begin(5, Op.check, call);
+    const numbers = this.#numbers;
+    numbers[at] = this.#write(orchestratorId);
+    numbers[at + 1] = period;
+    numbers[at + 2] = tokens;
+  }
+
+  reserve(call: number, orchestratorId: string, tokens: number, periods: number, ttlMs: number): void {
+    const at = this.#begin(6, Op.reserve, call);
+    const numbers = this.#numbers;
+    numbers[at] = this.#write(orchestratorId);
+    numbers[at + 1] = periods;
+    numbers[at + 2] = tokens;
+    numbers[at + 3] = ttlMs;
+  }
+
+  settle(call: number, reservationId: string, record: boolean, amounts: Amounts, nowMs: number): void {
+    const at = this.#begin(14, Op.settle, call);
+    const numbers = this.#numbers;
+    numbers[at] = this.#write(reservationId);
+    numbers[at + 1] = this.#write(amounts.model);
+    numbers[at + 2] = this.#write(amounts.sessionId);
+    numbers[at + 3] = this.#write(amounts.requestId);
+    numbers[at + 4] = record ? 1 : 0;
+    this.#amounts(at + 5, amounts);
+    numbers[at + 11] = nowMs;
+  }
+
+  track(call: number, usage: CheckedUsage, nowMs: number): void {
+    const at = this.#begin(15, Op.track, call);
+    const numbers = this.#numbers;
+    numbers[at] = this.#write(usage.orchestratorId);
+    numbers[at + 1] = this.#write(usage.model);
+    numbers[at + 2] = this.#write(usage.sessionId);
+    numbers[at + 3] = this.#write(usage.requestId);
+    numbers[at + 4] = this.#write(usage.metadata);
+    this.#amounts(at + 5, usage);
+    numbers[at + 11] = usage.timestampMs;
+    numbers[at + 12] = nowMs;
+  }
+
+  stats(call: number, orchestratorId: string, period: number): void {
+    const at = this.#begin(4, Op.stats, call);
+    this.#numbers[at] = this.#write(orchestratorId);
+    this.#numbers[at + 1] = period;
+  }
+
+  query(call: number, orchestratorId: string, argumentsJson: string, verb: number): void {
+    const at = this.#begin(5, Op.query, call);
+    this.#numbers[at] = this.#write(orchestratorId);
+    this.#numbers[at + 1] = this.#write(argumentsJson);
+    this.#numbers[at + 2] = verb;
+  }
+
+  ping(call: number): void {
+    this.#begin(2, Op.ping, call);
+  }
+
+  ready(call: number, timeoutMs: number): void {
+    this.#numbers[this.#begin(3, Op.ready, call)] = timeoutMs;
+  }
+
+  close(call: number, timeoutMs: number): void {
+    this.#numbers[this.#begin(3, Op.close, call)] = timeoutMs;
+  }
+
+  forget(call: number): void {
+    this.#begin(2, Op.forget, call);
+  }
+
+  #amounts(at: number, amounts: Amounts): void {
+    const numbers = this.#numbers;
+    numbers[at] = amounts.total;
+    numbers[at + 1] = amounts.prompt;
+    numbers[at + 2] = amounts.completion;
+    numbers[at + 3] = amounts.cacheRead;
+    numbers[at + 4] = amounts.cacheWrite;
+    numbers[at + 5] = amounts.reasoning;
+  }
+
+  /** Room for `length` numbers, the first two written; returns the index of the third. */
+  #begin(length: number, op: number, call: number): number {
+    const at = this.#count;
+    this.#count = at + length;
+    if (this.#count > this.#numbers.length) {
+      const larger = new Float64Array(this.#numbers.length * 2);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[at] = op;
+    this.#numbers[at + 1] = call;
+    return at + 2;
+  }
+
+  /** Appends a text and returns its length, `-1` when it is absent. */
+  #write(text: string | null): number {
+    if (text === null) return -1;
+    this.#text += text;
+    return text.length;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Announcer } from '../events';
+import type { InboxRecord } from './inbox';
+import { Kind } from './protocol';
+
+/** A record that belongs to no call, as the event it stands for. */
+export function announceRecord(announcer: Announcer, record: InboxRecord): void {
+  switch (record.kind) {
+    case Kind.threshold:
+      announcer.threshold(
+        record.number(0),
+        record.number(1),
+        record.number(2),
+        record.number(3),
+        record.number(4),
+        record.number(5),
+        record.string(6),
+      );
+      break;
+    case Kind.expired: {
+      const id = record.string(4);
+      announcer.expired(
+        record.number(0),
+        record.number(1),
+        record.number(2),
+        record.number(3),
+        id,
+        record.string(5),
+      );
+      break;
+    }
+    case Kind.connected:
+      announcer.emit('store:connected', { address: record.string(0) });
+      break;
+    case Kind.disconnected: {
+      const address = record.string(0);
+      announcer.emit('store:disconnected', { address, reason: record.string(1) });
+      break;
+    }
+    case Kind.warning:
+      announcer.emit('store:warning', { message: record.string(0) });
+      break;
+    default:
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What went wrong, for programs. Stable: a code is never renamed.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
+ * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was sent |
+ * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
+ * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
+ * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
+ * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
+ * | `CLOSED` | the tracker was closed |
+ */
+export type TokenBudgetErrorCode =
+  | 'INVALID_CONFIG'
+  | 'INVALID_ARGUMENT'
+  | 'RESERVATION_NOT_FOUND'
+  | 'OVERRIDES_DISABLED'
+  | 'REQUEST_CONFLICT'
+  | 'STORE_UNAVAILABLE'
+  | 'TIMEOUT'
+  | 'CLOSED';
+
+/**
+ * Every failure of this package. A denied budget is none: it is a result.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await tracker.releaseReservation(id, 1200);
+ * } catch (error) {
+ *   if (error instanceof TokenBudgetError && error.code === 'RESERVATION_NOT_FOUND') return;
+ *   throw error;
+ * }
+ * ```
+ */
+export class TokenBudgetError extends Error {
+  override readonly name = 'TokenBudgetError';
+  readonly code: TokenBudgetErrorCode;
+  /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
+  readonly field: string | undefined;
+
+  constructor(
+    code: TokenBudgetErrorCode,
+    message: string,
+    details: { field?: string; cause?: unknown } = {},
+  ) {
+    super(message, Object.hasOwn(details, 'cause') ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.field = Object.hasOwn(details, 'field') ? details.field : undefined;
+  }
+}
+
+export function closedError(): TokenBudgetError {
+  return new TokenBudgetError('CLOSED', 'The tracker is closed');
+}
+
+export function reservationNotFound(reservationId: string): TokenBudgetError {
+  return new TokenBudgetError('RESERVATION_NOT_FOUND', `Reservation not found: ${reservationId}`);
+}
+
+/** Anything caught, as one of ours: nothing foreign reaches the caller. */
+export function asTokenBudgetError(error: unknown): TokenBudgetError {
+  if (error instanceof TokenBudgetError) return error;
+  return new TokenBudgetError('STORE_UNAVAILABLE', `The store failed: ${messageOf(error)}`, {
+    cause: error,
+  });
+}
+
+function messageOf(error: unknown): string {
+  try {
+    const message = (error as { message?: unknown } | null | undefined)?.message;
+    return typeof message === 'string' ? message : String(error);
+  } catch {
+    return 'unknown reason';
+  }
+}

@@ -1,0 +1,2 @@
+/** The entry `@wundr.io/token-budget`. */
+export * from './budget';

@@ -1,0 +1,57 @@
+import { TokenBudgetError } from './errors';
+import { withoutLoneSurrogates } from './text';
+import { invalid, object } from './validate';
+
+type Plain =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
+
+/** Text that is JSON already and is put in as it is. */
+export class RawJson {
+  constructor(readonly json: string) {}
+}
+
+/**
+ * JSON of data made by this package. `JSON.stringify` would ask a polluted prototype for `toJSON`;
+ * this asks nobody. `undefined` members are left out.
+ */
+export function toJson(value: Plain | RawJson | { readonly [key: string]: Plain | RawJson }): string {
+  if (value instanceof RawJson) return value.json;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null);
+  if (Array.isArray(value)) return `[${value.map((item: Plain) => toJson(item)).join(',')}]`;
+  const members: string[] = [];
+  for (const key of Object.keys(value)) {
+    const member = (value as Record<string, Plain | RawJson>)[key];
+    if (member !== undefined) members.push(`${JSON.stringify(key)}:${toJson(member)}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+const METADATA_MAX_BYTES = 65_536;
+
+/** A caller's metadata as JSON, serialised once; `toJSON` is honoured. */
+export function metadataJson(value: unknown, at: string): string {
+  object(value, at);
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : 'it threw';
+    const message = `${at}: expected an object that JSON can hold: ${reason}`;
+    throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at, cause });
+  }
+  if (typeof json !== 'string' || !json.startsWith('{')) {
+    throw invalid(at, 'an object, also after its toJSON', json === undefined ? undefined : JSON.parse(json));
+  }
+  const bytes = Buffer.byteLength(json, 'utf8');
+  if (bytes > METADATA_MAX_BYTES) {
+    const message = `${at}: expected at most ${METADATA_MAX_BYTES} bytes of JSON, got ${bytes}`;
+    throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at });
+  }
+  return withoutLoneSurrogates(json);
+}

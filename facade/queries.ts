@@ -1,0 +1,142 @@
+/** The colder operations: their arguments and answers as JSON. */
+import type { CheckedOverride } from './arguments';
+import { reservationOf } from './events';
+import { RawJson, toJson } from './json';
+import { PERIODS, periodName } from './periods';
+import { withoutLoneSurrogates } from './text';
+import type { BudgetInForce, TokenBudget } from './types/budget';
+import type { StoredOverride } from './types/override';
+import type { TokenReservation } from './types/reservation';
+import type { UsageRecord } from './types/usage';
+
+type Limits = ReadonlyArray<number | null>;
+
+/** An override as it stands in the store, and as its listeners and lists show it. */
+interface OverrideEntry {
+  id: string;
+  period: number;
+  additionalTokens: number;
+  expiresAtMs: number;
+  document: object;
+}
+
+export function budgetOf(limits: Limits): TokenBudget {
+  const budget: TokenBudget = {};
+  PERIODS.forEach((period, index) => {
+    const limit = limits[index];
+    if (typeof limit === 'number') budget[period] = limit;
+  });
+  return budget;
+}
+
+export function budgetInForce(json: string): BudgetInForce {
+  const answer = JSON.parse(json) as { base: Limits; effective: Limits; stored: boolean };
+  return {
+    base: budgetOf(answer.base),
+    effective: budgetOf(answer.effective),
+    source: answer.stored ? 'stored' : 'configured',
+  };
+}
+
+export function overrideArguments(override: CheckedOverride): string {
+  const document = {
+    id: override.id,
+    orchestratorId: override.orchestratorId,
+    period: periodName(override.period),
+    additionalTokens: override.additionalTokens,
+    reason: override.reason,
+    expiresAt: new Date(override.expiresAtMs).toISOString(),
+    createdBy: override.createdBy,
+    ...(override.metadata === null ? {} : { metadata: new RawJson(override.metadata) }),
+  };
+  const { id, period, additionalTokens, expiresAtMs } = override;
+  const raw = new RawJson(withoutLoneSurrogates(toJson(document)));
+  return toJson({ id, period, additionalTokens, expiresAtMs, document: raw });
+}
+
+export function storedOverride(override: CheckedOverride): StoredOverride {
+  const stored: StoredOverride = {
+    id: override.id,
+    orchestratorId: override.orchestratorId,
+    period: periodName(override.period),
+    additionalTokens: override.additionalTokens,
+    reason: override.reason,
+    expiresAt: new Date(override.expiresAtMs),
+    createdBy: override.createdBy,
+  };
+  if (override.metadata !== null) stored.metadata = JSON.parse(override.metadata) as Record<string, unknown>;
+  return stored;
+}
+
+export function overrides(json: string, orchestratorId: string): StoredOverride[] {
+  const answer = JSON.parse(json) as { overrides: OverrideEntry[] };
+  return answer.overrides.map(entry => {
+    const stored: StoredOverride = {
+      id: entry.id,
+      orchestratorId,
+      period: periodName(entry.period),
+      additionalTokens: entry.additionalTokens,
+      reason: words(entry.document, 'reason'),
+      expiresAt: new Date(entry.expiresAtMs),
+      createdBy: words(entry.document, 'createdBy'),
+    };
+    const metadata = member(entry.document, 'metadata');
+    if (metadata !== undefined) stored.metadata = metadata as Record<string, unknown>;
+    return stored;
+  });
+}
+
+export function reservations(json: string, orchestratorId: string): TokenReservation[] {
+  const answer = JSON.parse(json) as {
+    reservations: Array<{
+      id: string;
+      tokens: number;
+      periods: number;
+      createdAtMs: number;
+      expiresAtMs: number;
+    }>;
+  };
+  return answer.reservations.map(({ id, tokens, periods, createdAtMs, expiresAtMs }) =>
+    reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
+  );
+}
+
+const OPTIONAL_MEMBERS = [
+  'cacheReadTokens',
+  'cacheWriteTokens',
+  'reasoningTokens',
+  'requestId',
+  'reservationId',
+  'metadata',
+] as const satisfies ReadonlyArray<keyof UsageRecord>;
+
+export function history(json: string, orchestratorId: string): UsageRecord[] {
+  const answer = JSON.parse(json) as { records: object[] };
+  return answer.records.map(entry => {
+    const extras = OPTIONAL_MEMBERS.filter(key => Object.hasOwn(entry, key));
+    return {
+      orchestratorId,
+      sessionId: words(entry, 'sessionId'),
+      timestamp: new Date(words(entry, 'timestamp')),
+      promptTokens: amount(entry, 'promptTokens'),
+      completionTokens: amount(entry, 'completionTokens'),
+      totalTokens: amount(entry, 'totalTokens'),
+      model: words(entry, 'model'),
+      ...Object.fromEntries(extras.map(key => [key, member(entry, key)])),
+    };
+  });
+}
+
+function member(entry: object, key: string): unknown {
+  return Object.hasOwn(entry, key) ? (entry as Record<string, unknown>)[key] : undefined;
+}
+
+function words(entry: object, key: string): string {
+  const value = member(entry, key);
+  return typeof value === 'string' ? value : '';
+}
+
+function amount(entry: object, key: string): number {
+  const value = member(entry, key);
+  return typeof value === 'number' ? value : 0;
+}

@@ -1,0 +1,94 @@
+import type { TokenBudget } from './budget';
+
+/** One server address. */
+export interface RedisNode {
+  host: string;
+  port?: number;
+}
+
+/** TLS towards the store; certificates and keys as PEM. */
+export interface RedisTlsOptions {
+  ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
+  cert?: string | Uint8Array;
+  key?: string | Uint8Array;
+  /** Default `true`. `false` accepts any certificate: never in production. */
+  rejectUnauthorized?: boolean;
+}
+
+/** Where Redis or Valkey is. `{}` is `localhost:6379`. A field wins over the same part of `url`. */
+export interface RedisOptions {
+  /** Default `localhost`. */
+  host?: string;
+  /** Default 6379. */
+  port?: number;
+  username?: string;
+  password?: string;
+  /** Default 0; a cluster has only 0. */
+  db?: number;
+  /** Begins every key. Default `orchestrator`. */
+  keyPrefix?: string;
+  /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
+  url?: string;
+  tls?: boolean | RedisTlsOptions;
+  /** Sentinels to ask for the primary called `name`. Default port 26379. */
+  sentinels?: readonly RedisNode[];
+  /** The name of the primary, with `sentinels`. */
+  name?: string;
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+  /** Nodes of a cluster to begin with; `true` begins with `host` and `port`. */
+  cluster?: readonly RedisNode[] | true;
+}
+
+/**
+ * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
+ * Durations are milliseconds.
+ *
+ * @example
+ * ```ts
+ * const tracker = new TokenBudgetTracker({
+ *   defaultBudget: { hourly: 100_000, daily: 1_000_000 },
+ *   redis: { url: 'redis://localhost:6379/0' },
+ * });
+ * ```
+ */
+export interface BudgetConfig {
+  /** For every orchestrator without its own. Default: unlimited. */
+  defaultBudget?: TokenBudget;
+  /** Each replaces the default as a whole. */
+  orchestratorBudgets?: Record<string, TokenBudget>;
+  /** Ascending fractions above 0, at most 1000. Default `[0.5, 0.75, 0.9, 1.0]`. */
+  thresholds?: readonly number[];
+  /** Life of a reservation that nobody releases. Default 900,000 (15 minutes). */
+  reservationTTL?: number;
+  /** Default `true`. */
+  enableOverrides?: boolean;
+  /** State on Redis or Valkey, shared by every process. Default: in memory. */
+  redis?: RedisOptions;
+  /** In memory, shared by name between the trackers and worker threads of this process. */
+  memory?: { name?: string };
+  /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+  clock?: () => number;
+  /** IANA name of the zone in which hours, days and months begin. Default `UTC`. */
+  timeZone?: string;
+  /** How long a `requestId` is remembered. Default 3,600,000 (1 hour). */
+  idempotencyTTL?: number;
+  /** How long after its expiry a reservation can still be settled. Default 86,400,000 (1 day). */
+  lateSettleTTL?: number;
+  /** Entries kept per orchestrator and period; 0 keeps none. Default 100,000. */
+  historyLimit?: number;
+  /** Whether ending a reservation records its usage. Default `record`. */
+  settle?: 'record' | 'release-only';
+  /** Whether every process hears every threshold. Default `false`: the one that crossed it. */
+  broadcast?: boolean;
+  /** What checks and reservations answer while the store is away. Default `reject`. */
+  onStoreError?: 'reject' | 'allow' | 'deny';
+  /** Every operation ends within this. Default 2,000. */
+  commandTimeout?: number;
+  /** Default 5,000. */
+  connectTimeout?: number;
+  /** Reported usages that may wait for an absent store. Default 10,000. */
+  spoolLimit?: number;
+  /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
+  maxPending?: number;
+}

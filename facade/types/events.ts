@@ -1,0 +1,62 @@
+import type { BudgetPeriod, TokenBudget } from './budget';
+import type { StoredOverride } from './override';
+import type { ReservationSettlement, TokenReservation } from './reservation';
+import type { TokenUsage } from './usage';
+
+/** A threshold that was crossed upwards. */
+export interface BudgetThresholdEvent {
+  orchestratorId: string;
+  period: BudgetPeriod;
+  /** The fraction, as configured. */
+  threshold: number;
+  /** Tokens used in the window. */
+  currentUsage: number;
+  limit: number;
+  /** `(used + reserved) / limit * 100`. */
+  percentUsed: number;
+  timestamp: Date;
+  reservedTokens?: number;
+}
+
+/** A check or a reservation that was refused. */
+export interface BudgetDeniedEvent {
+  orchestratorId: string;
+  period: BudgetPeriod;
+  tokens: number;
+  available: number;
+  limit: number;
+  timestamp: Date;
+  source: 'check' | 'reserve';
+}
+
+/** Every event, with the arguments of its listeners. */
+export interface TrackerEvents {
+  /** `threshold:50` for 0.5, `threshold:12.5` for 0.125. Once per crossing across all processes. */
+  [threshold: `threshold:${number}`]: [event: BudgetThresholdEvent];
+  /** A threshold of 1 or above, after its `threshold:<percent>`. */
+  'budget:exceeded': [event: BudgetThresholdEvent];
+  'budget:denied': [event: BudgetDeniedEvent];
+  'budget:set': [event: { orchestratorId: string; budget: TokenBudget | null }];
+  /** Tokens were recorded. */
+  'usage:tracked': [usage: TokenUsage];
+  /** The store is away; the usage waits and is recorded when it is back. */
+  'usage:spooled': [usage: TokenUsage];
+  'reservation:created': [reservation: TokenReservation];
+  'reservation:released': [reservationId: string, settlement: ReservationSettlement];
+  'reservation:expired': [reservation: TokenReservation];
+  'override:set': [override: StoredOverride];
+  'override:removed': [event: { orchestratorId: string; id: string }];
+  'store:connected': [event: { address: string }];
+  'store:disconnected': [event: { address: string; reason: string }];
+  /** Something an operator should know, such as a server that evicts keys. */
+  'store:warning': [event: { message: string }];
+  /**
+   * A listener threw, or a spooled usage was refused in the end. Only emitted when somebody
+   * listens; without a listener nothing is thrown.
+   */
+  error: [error: unknown];
+}
+
+export type TrackerEventName = keyof TrackerEvents;
+
+export type TrackerListener<E extends TrackerEventName> = (...args: TrackerEvents[E]) => void;

@@ -1,0 +1,34 @@
+import type { BudgetPeriod } from './budget';
+
+/**
+ * Extra tokens in one period until an instant, for every process at once.
+ *
+ * @example
+ * ```ts
+ * await tracker.setBudgetOverride({
+ *   orchestratorId: 'orchestrator-1', period: 'hourly', additionalTokens: 50_000,
+ *   reason: 'Production incident', expiresAt: new Date(Date.now() + 3_600_000), createdBy: 'ops',
+ * });
+ * ```
+ */
+export interface BudgetOverride {
+  orchestratorId: string;
+  period: BudgetPeriod;
+  /** An exact integer from 0 to 2^53 - 1. */
+  additionalTokens: number;
+  /** At most 4,096 bytes. */
+  reason: string;
+  /** In the past it has no effect. */
+  expiresAt: Date;
+  /** At most 1,024 bytes. */
+  createdBy: string;
+  /** Kept as JSON, at most 64 KiB of it. */
+  metadata?: Record<string, unknown>;
+  /** Yours to give, 1 to 256 bytes; one that exists is replaced. Default: a random UUID. */
+  id?: string;
+}
+
+/** An override as the store keeps it. */
+export interface StoredOverride extends BudgetOverride {
+  id: string;
+}

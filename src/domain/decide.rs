@@ -1,1 +1,0 @@
-//! The decisions: pure functions of (state, now, request).

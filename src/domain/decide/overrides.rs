@@ -1,0 +1,91 @@
+//! Extra tokens until an instant.
+
+use crate::domain::operation::{OVERRIDE_LIMIT, Override};
+use crate::domain::period::{PERIOD_COUNT, Period};
+use crate::domain::tokens;
+
+#[derive(Debug)]
+pub(super) struct Overrides {
+    all: Vec<Override>,
+    /// The sums per period as long as nothing expires.
+    extra: [u64; PERIOD_COUNT],
+    /// When the first of them expires.
+    soonest_ms: u64,
+}
+
+impl Default for Overrides {
+    fn default() -> Self {
+        Self { all: Vec::new(), extra: [0; PERIOD_COUNT], soonest_ms: u64::MAX }
+    }
+}
+
+impl Overrides {
+    /// What the live overrides add to the limit of `period`.
+    pub fn extra(&self, now_ms: u64, period: Period) -> u64 {
+        if now_ms < self.soonest_ms {
+            return self.extra[period.index()];
+        }
+        sum(self.live(now_ms), period)
+    }
+
+    pub fn live(&self, now_ms: u64) -> impl Iterator<Item = &Override> {
+        self.all.iter().filter(move |entry| entry.expires_at_ms > now_ms)
+    }
+
+    /// Live overrides, soonest expiry first, then by id.
+    pub fn list(&self, now_ms: u64, period: Option<Period>) -> Vec<Override> {
+        let wanted = |entry: &&Override| period.is_none_or(|period| entry.period == period);
+        let mut list: Vec<_> = self.live(now_ms).filter(wanted).cloned().collect();
+        list.sort_by(|a, b| (a.expires_at_ms, &a.id).cmp(&(b.expires_at_ms, &b.id)));
+        list
+    }
+
+    /// Replaces the override with the same id. `false` when there are too many. Call
+    /// [`Self::forget_expired`] first.
+    pub fn set(&mut self, entry: &Override, now_ms: u64) -> bool {
+        let known = self.all.iter().position(|known| known.id == entry.id);
+        match known {
+            _ if entry.expires_at_ms <= now_ms => {
+                known.map(|index| self.all.swap_remove(index));
+            }
+            Some(index) => self.all[index] = entry.clone(),
+            None if self.all.len() >= OVERRIDE_LIMIT => return false,
+            None => self.all.push(entry.clone()),
+        }
+        self.count_anew();
+        true
+    }
+
+    /// Whether there was a live one with this id.
+    pub fn remove(&mut self, id: &str) -> bool {
+        let known = self.all.iter().position(|entry| entry.id == id);
+        known.map(|index| self.all.swap_remove(index));
+        self.count_anew();
+        known.is_some()
+    }
+
+    pub fn forget_expired(&mut self, now_ms: u64) {
+        if self.soonest_ms <= now_ms {
+            self.all.retain(|entry| entry.expires_at_ms > now_ms);
+            self.count_anew();
+        }
+    }
+
+    pub fn last_expiry_ms(&self) -> Option<u64> {
+        self.all.iter().map(|entry| entry.expires_at_ms).max()
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    fn count_anew(&mut self) {
+        self.extra = Period::ALL.map(|period| sum(self.all.iter(), period));
+        self.soonest_ms = self.all.iter().map(|entry| entry.expires_at_ms).min().unwrap_or(u64::MAX);
+    }
+}
+
+fn sum<'a>(entries: impl Iterator<Item = &'a Override>, period: Period) -> u64 {
+    let tokens = entries.filter(|entry| entry.period == period).map(|entry| entry.additional_tokens);
+    tokens.fold(0, tokens::add)
+}

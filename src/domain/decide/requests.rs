@@ -1,0 +1,82 @@
+//! Request ids that were seen, so that each counts once.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::domain::usage::{Parts, Usage};
+
+/// The numbers a request id stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Numbers {
+    total: u64,
+    parts: Parts,
+}
+
+impl From<&Usage> for Numbers {
+    fn from(usage: &Usage) -> Self {
+        Self { total: usage.total, parts: usage.parts }
+    }
+}
+
+/// What is known about a usage by its request id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sighting {
+    /// It has no request id, or one that was not seen within the TTL.
+    New,
+    /// Recorded already.
+    Duplicate,
+    /// The id was recorded with other numbers.
+    Conflict,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RequestLog {
+    seen: HashMap<Arc<str>, (u64, Numbers)>,
+    /// First sights in their order; one that was seen anew after its TTL stands here twice.
+    order: VecDeque<(u64, Arc<str>)>,
+}
+
+impl RequestLog {
+    pub fn look(&self, usage: &Usage, now_ms: u64, ttl_ms: u64) -> Sighting {
+        let known = usage.request_id.as_deref().and_then(|id| self.seen.get(id));
+        match known {
+            Some((seen_at_ms, numbers)) if seen_at_ms.saturating_add(ttl_ms) > now_ms => {
+                if *numbers == Numbers::from(usage) { Sighting::Duplicate } else { Sighting::Conflict }
+            }
+            _ => Sighting::New,
+        }
+    }
+
+    pub fn remember(&mut self, usage: &Usage, now_ms: u64) {
+        let Some(id) = usage.request_id.as_deref() else { return };
+        let id: Arc<str> = id.into();
+        self.order.push_back((now_ms, Arc::clone(&id)));
+        self.seen.insert(id, (now_ms, Numbers::from(usage)));
+    }
+
+    /// Forgets up to `count` ids whose TTL is over, oldest first.
+    pub fn forget(&mut self, now_ms: u64, ttl_ms: u64, count: usize) {
+        for _ in 0..count {
+            match self.order.front() {
+                Some((seen_at_ms, _)) if seen_at_ms.saturating_add(ttl_ms) <= now_ms => {}
+                _ => return,
+            }
+            let Some((seen_at_ms, id)) = self.order.pop_front() else { return };
+            if self.seen.get(&id).is_some_and(|(last_ms, _)| *last_ms == seen_at_ms) {
+                self.seen.remove(&id);
+            }
+            if self.order.is_empty() {
+                // A burst of requests must not keep its memory.
+                *self = Self::default();
+            }
+        }
+    }
+
+    pub fn last_seen_ms(&self) -> Option<u64> {
+        self.order.back().map(|(seen_at_ms, _)| *seen_at_ms)
+    }
+
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+}

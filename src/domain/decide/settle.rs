@@ -1,0 +1,92 @@
+//! Ending a reservation.
+
+use super::holds::Hold;
+use super::requests::Sighting;
+use super::{Context, OrchestratorState, Written};
+use crate::domain::error::OperationError;
+use crate::domain::identifier::ReservationId;
+use crate::domain::operation::Settlement;
+use crate::domain::usage::Usage;
+
+/// A reservation that can be settled.
+struct Found {
+    hold: Hold,
+    /// It expired and gave its tokens back already.
+    late: bool,
+}
+
+impl OrchestratorState {
+    /// Ends a reservation and records `usage` in full. Without usage, or with one of 0 tokens, it
+    /// gives the tokens back and records nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::ReservationNotFound`] when the reservation was settled before, is
+    /// forgotten or never was; [`OperationError::RequestConflict`] when the request id is known
+    /// with other numbers, in which case the reservation stays as it is.
+    pub fn settle(
+        &mut self,
+        context: &Context<'_>,
+        id: &ReservationId,
+        usage: Option<&Usage>,
+    ) -> Written<Result<Settlement, OperationError>> {
+        self.write(context, |state| state.end(context, id, usage))
+    }
+
+    pub(super) fn end(
+        &mut self,
+        context: &Context<'_>,
+        id: &ReservationId,
+        usage: Option<&Usage>,
+    ) -> Result<Settlement, OperationError> {
+        let found = self.find(context, id)?;
+        let Found { hold, late } = found;
+        let mut settlement = Settlement {
+            reserved: hold.tokens,
+            periods: hold.periods,
+            recorded: 0,
+            overage: 0,
+            late,
+            duplicate: false,
+            transitions: Vec::new(),
+        };
+        let held = (!late).then_some(&hold);
+        match usage.filter(|usage| usage.total > 0) {
+            Some(usage) => match self.sighting(context, usage) {
+                Sighting::New => {
+                    settlement.recorded = usage.total;
+                    settlement.overage = usage.total.saturating_sub(hold.tokens);
+                    settlement.transitions = self.record(context, usage, Some(id), held);
+                }
+                Sighting::Duplicate => {
+                    settlement.duplicate = true;
+                    held.inspect(|hold| self.give_back(hold));
+                }
+                Sighting::Conflict => return Err(super::track::conflict(usage)),
+            },
+            None => {
+                held.inspect(|hold| self.give_back(hold));
+            }
+        }
+        self.forget_reservation(id, late);
+        Ok(settlement)
+    }
+
+    fn find(&self, context: &Context<'_>, id: &ReservationId) -> Result<Found, OperationError> {
+        let key = id.key();
+        let open = self.open.get(&key).map(|hold| Found { hold: *hold, late: false });
+        let found = open.or_else(|| {
+            let expired = self.expired.get(&key);
+            let hold = *expired.filter(|hold| self.can_settle_late(context, hold))?;
+            Some(Found { hold, late: true })
+        });
+        found
+            .filter(|_| id.orchestrator_encoded() == context.orchestrator.encoded())
+            .ok_or_else(|| OperationError::ReservationNotFound { id: id.as_str().to_owned() })
+    }
+
+    fn forget_reservation(&mut self, id: &ReservationId, late: bool) {
+        let holds = if late { &mut self.expired } else { &mut self.open };
+        holds.remove(&id.key());
+    }
+}

@@ -1,0 +1,147 @@
+//! A tracker whose state lives in this process, answered in the calling thread.
+
+use std::sync::Arc;
+
+use super::answer::{Event, threshold_events};
+use super::settings::Settings;
+use crate::clock::SystemClock;
+use crate::domain::decide::{Context, Reserving, Tracked, Written};
+use crate::domain::error::OperationError;
+use crate::domain::identifier::{OrchestratorId, ReservationId};
+use crate::domain::operation::{Operation, Outcome, PeriodView, Request, Settlement};
+use crate::domain::period::{Period, Periods};
+use crate::domain::threshold::Transition;
+use crate::domain::usage::Usage;
+use crate::store::memory::MemoryStore;
+use crate::store::{Batch, Ticket};
+
+/// Every method takes the caller's `now_ms`: an embedded store lives by its caller's clock.
+pub struct EmbeddedTracker {
+    pub settings: Settings,
+    store: Arc<MemoryStore>,
+    /// What came to light since they were last taken.
+    events: Vec<Event>,
+}
+
+impl EmbeddedTracker {
+    /// With a name, state is shared by all trackers of the process that use the name.
+    pub fn new(settings: Settings, name: Option<&str>) -> Self {
+        let own = || Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+        Self { settings, store: name.map_or_else(own, MemoryStore::shared), events: Vec::new() }
+    }
+
+    fn context<'a>(&'a self, orchestrator: &'a OrchestratorId, now_ms: u64) -> Context<'a> {
+        Context::new(orchestrator, &self.settings.policy, self.settings.configured(orchestrator), now_ms)
+    }
+
+    pub fn check(&self, orchestrator: &OrchestratorId, period: Period, tokens: u64, now_ms: u64) -> PeriodView {
+        // How many tokens are asked for changes the verdict, which is the caller's, not the view.
+        let _ = tokens;
+        self.store.check(&self.context(orchestrator, now_ms), period)
+    }
+
+    pub fn reserve(
+        &mut self,
+        orchestrator: &OrchestratorId,
+        id: &ReservationId,
+        tokens: u64,
+        periods: Periods,
+        ttl_ms: u64,
+        now_ms: u64,
+    ) -> Reserving {
+        let written = self.store.reserve(&self.context(orchestrator, now_ms), id, tokens, periods, ttl_ms);
+        self.note(orchestrator, written, |_| &[])
+    }
+
+    /// # Errors
+    ///
+    /// [`OperationError::ReservationNotFound`], [`OperationError::RequestConflict`].
+    pub fn settle(
+        &mut self,
+        id: &ReservationId,
+        usage: Option<&Usage>,
+        now_ms: u64,
+    ) -> Result<Settlement, OperationError> {
+        let orchestrator = id.orchestrator();
+        let usage = usage.filter(|_| !self.settings.release_only);
+        let written = self.store.settle(&self.context(&orchestrator, now_ms), id, usage);
+        self.note(&orchestrator, written, |settled| settled.as_ref().map_or(&[], |settled| &settled.transitions))
+    }
+
+    /// # Errors
+    ///
+    /// [`OperationError::RequestConflict`].
+    pub fn track(
+        &mut self,
+        orchestrator: &OrchestratorId,
+        usage: &Usage,
+        now_ms: u64,
+    ) -> Result<Tracked, OperationError> {
+        let written = self.store.track(&self.context(orchestrator, now_ms), usage);
+        self.note(orchestrator, written, |tracked| tracked.as_ref().map_or(&[], |tracked| &tracked.transitions))
+    }
+
+    /// Any other operation.
+    ///
+    /// # Errors
+    ///
+    /// What the operation is refused with.
+    pub fn apply(
+        &mut self,
+        orchestrator: &OrchestratorId,
+        operation: Operation,
+        now_ms: u64,
+    ) -> Result<Outcome, OperationError> {
+        let batch = Batch {
+            orchestrator: orchestrator.clone(),
+            policy: Arc::clone(&self.settings.policy),
+            configured: self.settings.configured(orchestrator),
+            requests: vec![Request { operation, deadline_ms: None }],
+            ticket: Ticket { client: "".into(), sequence: 0, retry: false },
+        };
+        let mut receipt = self.store.apply_at(&batch, now_ms);
+        let expired = receipt.expired.drain(..);
+        self.events.extend(expired.map(|reservation| expired_event(orchestrator, reservation)));
+        // One request, one outcome.
+        receipt.outcomes.pop().unwrap_or(Ok(Outcome::Swept))
+    }
+
+    /// Gives back what expired anywhere in the store.
+    pub fn sweep(&mut self, now_ms: u64) {
+        for reservation in self.store.sweep_due(now_ms) {
+            let orchestrator = reservation.id.orchestrator();
+            self.events.push(Event::Expired { orchestrator, reservation });
+        }
+    }
+
+    pub fn next_expiry_ms(&self) -> Option<u64> {
+        self.store.next_expiry_ms()
+    }
+
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Keeps the events of an answer. Those of what expired come first, as they happened.
+    fn note<T>(
+        &mut self,
+        orchestrator: &OrchestratorId,
+        written: Written<T>,
+        transitions: impl FnOnce(&T) -> &[Transition],
+    ) -> T {
+        let Written { answer, expired, .. } = written;
+        let events = &mut self.events;
+        events.extend(expired.into_iter().map(|reservation| expired_event(orchestrator, reservation)));
+        let thresholds = &self.settings.policy.thresholds;
+        threshold_events(orchestrator, transitions(&answer), thresholds, |event| events.push(event));
+        answer
+    }
+}
+
+fn expired_event(orchestrator: &OrchestratorId, reservation: crate::domain::reservation::ExpiredReservation) -> Event {
+    Event::Expired { orchestrator: orchestrator.clone(), reservation }
+}

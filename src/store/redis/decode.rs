@@ -1,0 +1,248 @@
+//! Turns the reply of `lua/budget_batch.lua` into a receipt. An odd reply is an error, never a panic.
+
+use redis::Value;
+
+use super::msgpack::Reader;
+use super::server_error::to_store_error;
+use crate::domain::calendar::Window;
+use crate::domain::error::{OperationError, StoreError};
+use crate::domain::identifier::{OrchestratorId, ReservationId};
+use crate::domain::operation::{
+    BudgetView, Operation, Outcome, Override, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
+};
+use crate::domain::period::{PERIOD_COUNT, Period};
+use crate::domain::policy::Limits;
+use crate::domain::reservation::OpenReservation;
+use crate::domain::threshold::Transition;
+use crate::domain::usage::{Parts, Usage};
+use crate::store::Batch;
+
+/// What the script answered.
+#[derive(Debug)]
+pub enum Reply {
+    Applied(Receipt),
+    /// The store's clock stands outside the windows it was sent. Nothing was done.
+    Stale { now_ms: u64 },
+}
+
+type Decoded<T> = Result<T, &'static str>;
+
+/// The reply to `batch`. Documents of listed overrides are left empty: they are read by their keys.
+pub fn batch_reply(batch: &Batch, value: Value) -> Result<Reply, StoreError> {
+    let bytes = match value {
+        Value::BulkString(bytes) => bytes,
+        other => return Err(unexpected(&other)),
+    };
+    read_reply(batch, &bytes).map_err(|expected| StoreError::Refused {
+        message: format!("the reply to a batch is not understood: expected {expected}"),
+    })
+}
+
+/// The error that a value of the wrong kind is.
+pub fn unexpected(value: &Value) -> StoreError {
+    match value {
+        Value::ServerError(error) => {
+            to_store_error(&format!("{} {}", error.code(), error.details().unwrap_or_default()))
+        }
+        _ => StoreError::Refused { message: "a reply of the server has another form than expected".to_owned() },
+    }
+}
+
+fn read_reply(batch: &Batch, bytes: &[u8]) -> Decoded<Reply> {
+    let mut reader = Reader::of_array(bytes)?;
+    let _sequence = reader.uint()?;
+    let status = reader.uint()?;
+    let now_ms = reader.uint()?;
+    if status == 1 {
+        return Ok(Reply::Stale { now_ms });
+    }
+    let next_expiry_ms = Some(reader.uint()?).filter(|expiry_ms| *expiry_ms > 0);
+    let expired = list(&mut reader, |reader| read_reservation(reader, &batch.orchestrator))?;
+    let mut outcomes = Vec::with_capacity(batch.requests.len());
+    for request in &batch.requests {
+        outcomes.push(read_outcome(&mut reader, batch, &request.operation, now_ms)?);
+    }
+    Ok(Reply::Applied(Receipt { now_ms, outcomes, expired, next_expiry_ms }))
+}
+
+fn read_outcome(
+    reader: &mut Reader<'_>,
+    batch: &Batch,
+    operation: &Operation,
+    now_ms: u64,
+) -> Decoded<Result<Outcome, OperationError>> {
+    let outcome = match reader.uint()? {
+        0 => read_success(reader, batch, operation, now_ms)?,
+        1 => return Ok(Err(OperationError::DeadlinePassed)),
+        2 => return reservation_not_found(operation).map(Err),
+        3 => return request_conflict(operation).map(Err),
+        4 => return Ok(Err(OperationError::TooManyOverrides)),
+        5 => {
+            let period = read_period(reader)?;
+            Outcome::Denied(read_view(reader, period)?)
+        }
+        6 => Outcome::Tracked { duplicate: true, transitions: Vec::new() },
+        7 => Outcome::Tracked { duplicate: false, transitions: read_transitions(reader, now_ms)? },
+        _ => return Err("a known outcome"),
+    };
+    Ok(Ok(outcome))
+}
+
+fn read_success(
+    reader: &mut Reader<'_>,
+    batch: &Batch,
+    operation: &Operation,
+    now_ms: u64,
+) -> Decoded<Outcome> {
+    Ok(match operation {
+        Operation::Check { period, .. } => Outcome::Check(read_view(reader, *period)?),
+        Operation::Reserve { .. } => Outcome::Reserved {
+            created_at_ms: reader.uint()?,
+            expires_at_ms: reader.uint()?,
+            remaining: reader.optional()?,
+        },
+        Operation::Settle { id, .. } => Outcome::Settled(read_settlement(reader, id, now_ms)?),
+        Operation::Track(_) => Outcome::Tracked { duplicate: false, transitions: Vec::new() },
+        Operation::Stats { period } => Outcome::Stats(read_stats(reader, *period)?),
+        Operation::SetBudget(_) => Outcome::BudgetSet,
+        Operation::GetBudget => Outcome::Budget(BudgetView {
+            base: read_limits(reader)?,
+            effective: read_limits(reader)?,
+            stored: reader.uint()? == 1,
+        }),
+        Operation::SetOverride(_) => Outcome::OverrideSet,
+        Operation::RemoveOverride { .. } => Outcome::OverrideRemoved(reader.uint()? == 1),
+        Operation::ListOverrides { .. } => Outcome::Overrides(read_overrides(reader)?),
+        Operation::ListReservations { .. } => {
+            Outcome::Reservations(list(reader, |reader| read_reservation(reader, &batch.orchestrator))?)
+        }
+        Operation::History { .. } => Outcome::History(list(reader, |reader| reader.text().map(str::to_owned))?),
+        Operation::ClearThresholds { .. } => Outcome::ThresholdsCleared,
+        Operation::Sweep => Outcome::Swept,
+    })
+}
+
+fn read_settlement(reader: &mut Reader<'_>, id: &ReservationId, now_ms: u64) -> Decoded<Settlement> {
+    Ok(Settlement {
+        periods: id.periods(),
+        reserved: reader.uint()?,
+        recorded: reader.uint()?,
+        overage: reader.uint()?,
+        late: reader.uint()? == 1,
+        duplicate: reader.uint()? == 1,
+        transitions: read_transitions(reader, now_ms)?,
+    })
+}
+
+fn read_transitions(reader: &mut Reader<'_>, at_ms: u64) -> Decoded<Vec<Transition>> {
+    list(reader, |reader| {
+        Ok(Transition {
+            period: read_period(reader)?,
+            level_before: reader.float()?,
+            level_after: reader.float()?,
+            used: reader.uint()?,
+            reserved: reader.uint()?,
+            limit: reader.uint()?,
+            at_ms,
+        })
+    })
+}
+
+fn read_view(reader: &mut Reader<'_>, period: Period) -> Decoded<PeriodView> {
+    Ok(PeriodView {
+        period,
+        used: reader.uint()?,
+        reserved: reader.uint()?,
+        limit: reader.optional()?,
+        window: Window { start_ms: reader.uint()?, end_ms: reader.uint()? },
+    })
+}
+
+fn read_stats(reader: &mut Reader<'_>, period: Period) -> Decoded<Stats> {
+    let view = read_view(reader, period)?;
+    let open_reservations = reader.uint()?;
+    let parts = Parts {
+        prompt: reader.uint()?,
+        completion: reader.uint()?,
+        cache_read: reader.uint()?,
+        cache_write: reader.uint()?,
+        reasoning: reader.uint()?,
+    };
+    let unattributed = reader.uint()?;
+    let mut models = list(reader, |reader| Ok((reader.text()?.to_owned(), reader.uint()?)))?;
+    models.sort_by(|(a_name, a_tokens), (b_name, b_tokens)| b_tokens.cmp(a_tokens).then(a_name.cmp(b_name)));
+    models.truncate(TOP_MODELS);
+    Ok(Stats { view, open_reservations, parts, unattributed, models })
+}
+
+fn read_limits(reader: &mut Reader<'_>) -> Decoded<Limits> {
+    let mut limits = [None; PERIOD_COUNT];
+    for limit in &mut limits {
+        *limit = reader.optional()?;
+    }
+    Ok(Limits(limits))
+}
+
+fn read_overrides(reader: &mut Reader<'_>) -> Decoded<Vec<Override>> {
+    let mut overrides = list(reader, |reader| {
+        Ok(Override {
+            id: reader.text()?.to_owned(),
+            period: read_period(reader)?,
+            additional_tokens: reader.uint()?,
+            expires_at_ms: reader.uint()?,
+            document_json: String::new(),
+        })
+    })?;
+    overrides.sort_by(|a, b| (a.expires_at_ms, &a.id).cmp(&(b.expires_at_ms, &b.id)));
+    Ok(overrides)
+}
+
+/// A member of `pending`, `<id up to the dot> <tokens> <created ms>`, and its expiry.
+fn read_reservation(reader: &mut Reader<'_>, orchestrator: &OrchestratorId) -> Decoded<OpenReservation> {
+    let mut words = reader.text()?.split(' ');
+    let expires_at_ms = reader.uint()?;
+    let mut word = || words.next().ok_or("a reservation");
+    let id = ReservationId::parse(&format!("{}.{}", word()?, orchestrator.encoded())).ok_or("a reservation id")?;
+    let tokens = word()?.parse().map_err(|_| "the tokens of a reservation")?;
+    let created_at_ms = word()?.parse().map_err(|_| "the beginning of a reservation")?;
+    Ok(OpenReservation { periods: id.periods(), id, tokens, created_at_ms, expires_at_ms })
+}
+
+fn read_period(reader: &mut Reader<'_>) -> Decoded<Period> {
+    let number = reader.uint()? as usize;
+    number.checked_sub(1).and_then(Period::from_index).ok_or("a period")
+}
+
+/// A count and that many items.
+fn list<'a, T>(
+    reader: &mut Reader<'a>,
+    mut read: impl FnMut(&mut Reader<'a>) -> Decoded<T>,
+) -> Decoded<Vec<T>> {
+    let count = reader.uint()?;
+    // The count is not trusted with memory: each item has to be there.
+    let mut items = Vec::with_capacity(count.min(1_000) as usize);
+    for _ in 0..count {
+        items.push(read(reader)?);
+    }
+    Ok(items)
+}
+
+fn reservation_not_found(operation: &Operation) -> Decoded<OperationError> {
+    match operation {
+        Operation::Settle { id, .. } => Ok(OperationError::ReservationNotFound { id: id.as_str().to_owned() }),
+        _ => Err("an outcome of this operation"),
+    }
+}
+
+fn request_conflict(operation: &Operation) -> Decoded<OperationError> {
+    match operation {
+        Operation::Settle { usage: Some(usage), .. } | Operation::Track(usage) => {
+            Ok(OperationError::RequestConflict { request_id: request_id(usage) })
+        }
+        _ => Err("an outcome of this operation"),
+    }
+}
+
+fn request_id(usage: &Usage) -> String {
+    usage.request_id.clone().unwrap_or_default()
+}

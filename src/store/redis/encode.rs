@@ -1,0 +1,300 @@
+//! Turns a batch into one script call. `lua/budget_batch.lua` names every key and element.
+
+use std::collections::HashMap;
+
+use super::keys::OrchestratorKeys;
+use super::msgpack::Writer;
+use super::script;
+use super::transport::Call;
+use crate::domain::identifier::ReservationId;
+use crate::domain::operation::{Operation, Override, Request, UNKNOWN_MODEL};
+use crate::domain::period::Period;
+use crate::domain::policy::Limits;
+use crate::domain::usage::{Usage, history_record};
+use crate::store::Batch;
+
+/// How far the store's clock may be behind its estimate before a batch has to be sent again. The
+/// windows that are sent with it begin that much earlier; forwards they reach an hour ahead.
+const CLOCK_SLACK_MS: u64 = 1_000;
+
+/// Numbers of operations in scripts.
+mod kind {
+    pub const TRACK: u64 = 1;
+    pub const SETTLE: u64 = 2;
+    pub const RESERVE: u64 = 3;
+    pub const CHECK: u64 = 4;
+    pub const STATS: u64 = 5;
+    pub const SWEEP: u64 = 6;
+    pub const SET_BUDGET: u64 = 7;
+    pub const GET_BUDGET: u64 = 8;
+    pub const SET_OVERRIDE: u64 = 9;
+    pub const REMOVE_OVERRIDE: u64 = 10;
+    pub const LIST_OVERRIDES: u64 = 11;
+    pub const LIST_RESERVATIONS: u64 = 12;
+    pub const HISTORY: u64 = 13;
+    pub const CLEAR_THRESHOLDS: u64 = 14;
+}
+
+/// When a call is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// The store's clock, as far as it is known here.
+    pub now_estimate_ms: u64,
+    /// A clock that takes the server's place; 0 is the server's.
+    pub clock_ms: u64,
+}
+
+/// The script call that applies `batch`.
+pub fn batch_call(keys: &OrchestratorKeys, channel: &str, batch: &Batch, timing: Timing) -> Call {
+    let named = Named::of(batch);
+    let (all_keys, overrides_from) = key_list(keys, batch, &named);
+    let mut writer = Writer::with_capacity(256 + batch.requests.len() * 256);
+    let array = writer.begin_array();
+    write_head(&mut writer, batch, &named, channel, timing);
+    let mut override_key = overrides_from;
+    for request in &batch.requests {
+        write_request(&mut writer, batch, &named, request, override_key);
+        if override_id(&request.operation).is_some() {
+            override_key += Period::ALL.len();
+        }
+    }
+    writer.end_array(array);
+    Call { script: &script::BUDGET_BATCH, keys: all_keys, args: vec![writer.into_bytes()] }
+}
+
+/// Keys in front of those of reservations.
+const FIXED_KEYS: usize = 10;
+
+/// What the operations of a batch name, each once.
+struct Named<'a> {
+    /// Reservations and the number of the first key of each.
+    slots: HashMap<&'a str, usize>,
+    reservations: Vec<&'a ReservationId>,
+    reservation_keys: usize,
+    /// Request ids and their numbers.
+    request_numbers: HashMap<&'a str, usize>,
+    request_ids: Vec<&'a str>,
+    writes: bool,
+}
+
+impl<'a> Named<'a> {
+    fn of(batch: &'a Batch) -> Self {
+        let mut named = Self {
+            slots: HashMap::new(),
+            reservations: Vec::new(),
+            reservation_keys: 0,
+            request_numbers: HashMap::new(),
+            request_ids: Vec::new(),
+            writes: false,
+        };
+        for Request { operation, .. } in &batch.requests {
+            named.writes |= operation.writes();
+            match operation {
+                Operation::Reserve { id, .. } => named.add_reservation(id),
+                Operation::Settle { id, usage } => {
+                    named.add_reservation(id);
+                    usage.iter().for_each(|usage| named.add_request_id(usage));
+                }
+                Operation::Track(usage) => named.add_request_id(usage),
+                _ => {}
+            }
+        }
+        named
+    }
+
+    fn add_reservation(&mut self, id: &'a ReservationId) {
+        let next_slot = FIXED_KEYS + 1 + self.reservation_keys;
+        if let std::collections::hash_map::Entry::Vacant(vacant) = self.slots.entry(id.as_str()) {
+            vacant.insert(next_slot);
+            self.reservations.push(id);
+            self.reservation_keys += id.periods().iter().count();
+        }
+    }
+
+    fn add_request_id(&mut self, usage: &'a Usage) {
+        let Some(request_id) = usage.request_id.as_deref() else { return };
+        let next_number = self.request_ids.len() + 1;
+        if let std::collections::hash_map::Entry::Vacant(vacant) = self.request_numbers.entry(request_id) {
+            vacant.insert(next_number);
+            self.request_ids.push(request_id);
+        }
+    }
+}
+
+/// All keys, and the number of the first key of an override.
+fn key_list(keys: &OrchestratorKeys, batch: &Batch, named: &Named<'_>) -> (Vec<Vec<u8>>, usize) {
+    let mut list = Vec::with_capacity(FIXED_KEYS + 6 + named.reservation_keys);
+    list.extend([keys.state(), keys.limits(), keys.overrides()]);
+    list.extend(Period::ALL.map(|period| keys.usage(period)));
+    list.extend(Period::ALL.map(|period| keys.reserved_total(period)));
+    list.push(keys.calls(&batch.ticket.client));
+    for id in &named.reservations {
+        list.extend(id.periods().iter().map(|period| keys.reservation(period, id)));
+    }
+    list.push(keys.pending());
+    list.extend(Period::ALL.map(|period| keys.history(period)));
+    if !named.request_ids.is_empty() {
+        list.extend(keys.requests());
+    }
+    let overrides_from = list.len() + 1;
+    for id in batch.requests.iter().filter_map(|request| override_id(&request.operation)) {
+        list.extend(Period::ALL.map(|period| keys.override_document(period, id)));
+    }
+    (list, overrides_from)
+}
+
+fn override_id(operation: &Operation) -> Option<&str> {
+    match operation {
+        Operation::SetOverride(Override { id, .. }) | Operation::RemoveOverride { id } => Some(id),
+        _ => None,
+    }
+}
+
+fn write_head(writer: &mut Writer, batch: &Batch, named: &Named<'_>, channel: &str, timing: Timing) {
+    let policy = &*batch.policy;
+    writer.uint(batch.ticket.sequence);
+    writer.uint(u64::from(batch.ticket.retry && named.writes));
+    writer.uint(timing.clock_ms);
+    let from_ms = timing.now_estimate_ms.saturating_sub(if timing.clock_ms == 0 { CLOCK_SLACK_MS } else { 0 });
+    for (period, window) in Period::ALL.into_iter().zip(policy.calendar.windows(from_ms)) {
+        writer.uint(window.start_ms);
+        writer.uint(window.end_ms);
+        writer.uint(policy.calendar.window(period, window.end_ms).end_ms);
+    }
+    batch.configured.0.iter().for_each(|limit| writer.optional(*limit));
+    writer.uint(policy.idempotency_ttl_ms);
+    writer.uint(policy.late_settle_ttl_ms);
+    writer.uint(policy.history_limit);
+    writer.uint(u64::from(named.writes));
+    writer.uint(named.reservation_keys as u64);
+    let thresholds = writer.begin_array();
+    policy.thresholds.iter().for_each(|threshold| writer.float(*threshold));
+    writer.end_array(thresholds);
+    let request_ids = writer.begin_array();
+    named.request_ids.iter().for_each(|id| writer.text(id));
+    writer.end_array(request_ids);
+    if policy.broadcast {
+        writer.text(channel);
+        writer.text(&format!("{} {}", batch.ticket.client, batch.orchestrator.encoded()));
+    } else {
+        writer.text("");
+        writer.text("");
+    }
+}
+
+fn write_request(writer: &mut Writer, batch: &Batch, named: &Named<'_>, request: &Request, override_key: usize) {
+    let before = writer.elements();
+    let Request { operation, deadline_ms } = request;
+    writer.uint(kind_of(operation));
+    let size_at = writer.position();
+    writer.uint(0);
+    // A deadline of 0 has passed as surely as one of 1.
+    writer.uint(deadline_ms.map_or(0, |deadline_ms| deadline_ms.max(1)));
+    match operation {
+        Operation::Check { period, .. } | Operation::Stats { period } => writer.uint(number(*period)),
+        Operation::Reserve { id, tokens, ttl_ms, .. } => {
+            write_reservation(writer, named, id);
+            writer.uint(*tokens);
+            writer.uint(*ttl_ms);
+        }
+        Operation::Settle { id, usage } => {
+            write_reservation(writer, named, id);
+            usage.iter().for_each(|usage| write_usage(writer, batch, named, usage, Some(id)));
+        }
+        Operation::Track(usage) => write_usage(writer, batch, named, usage, None),
+        Operation::SetBudget(limits) => writer.text(&limits.as_ref().map_or(String::new(), limits_text)),
+        Operation::GetBudget | Operation::Sweep => {}
+        Operation::SetOverride(entry) => write_override(writer, entry, override_key),
+        Operation::RemoveOverride { id } => {
+            writer.uint(override_key as u64);
+            writer.text(id);
+        }
+        Operation::ListOverrides { period } | Operation::ClearThresholds { period } => {
+            writer.uint(period.map_or(0, number));
+        }
+        Operation::ListReservations { period, offset, limit } => {
+            writer.uint(period.map_or(0, number));
+            writer.uint(*offset);
+            writer.uint(*limit);
+        }
+        Operation::History { period, offset, limit } => {
+            writer.uint(number(*period));
+            writer.uint(*offset);
+            writer.uint(*limit);
+        }
+    }
+    writer.patch_small(size_at, (writer.elements() - before) as u8);
+}
+
+fn kind_of(operation: &Operation) -> u64 {
+    match operation {
+        Operation::Track(_) => kind::TRACK,
+        Operation::Settle { .. } => kind::SETTLE,
+        Operation::Reserve { .. } => kind::RESERVE,
+        Operation::Check { .. } => kind::CHECK,
+        Operation::Stats { .. } => kind::STATS,
+        Operation::Sweep => kind::SWEEP,
+        Operation::SetBudget(_) => kind::SET_BUDGET,
+        Operation::GetBudget => kind::GET_BUDGET,
+        Operation::SetOverride(_) => kind::SET_OVERRIDE,
+        Operation::RemoveOverride { .. } => kind::REMOVE_OVERRIDE,
+        Operation::ListOverrides { .. } => kind::LIST_OVERRIDES,
+        Operation::ListReservations { .. } => kind::LIST_RESERVATIONS,
+        Operation::History { .. } => kind::HISTORY,
+        Operation::ClearThresholds { .. } => kind::CLEAR_THRESHOLDS,
+    }
+}
+
+fn write_reservation(writer: &mut Writer, named: &Named<'_>, id: &ReservationId) {
+    writer.uint(named.slots.get(id.as_str()).copied().unwrap_or_default() as u64);
+    writer.uint(u64::from(id.periods().bits()));
+    let name = id.as_str().split_once('.').map_or(id.as_str(), |(name, _)| name);
+    writer.text(name);
+}
+
+fn write_usage(
+    writer: &mut Writer,
+    batch: &Batch,
+    named: &Named<'_>,
+    usage: &Usage,
+    reservation: Option<&ReservationId>,
+) {
+    let parts = &usage.parts;
+    let numbers =
+        [usage.total, parts.prompt, parts.completion, parts.cache_read, parts.cache_write, parts.reasoning];
+    numbers.iter().for_each(|tokens| writer.uint(*tokens));
+    writer.uint(parts.unattributed(usage.total));
+    writer.text(if usage.model.is_empty() { UNKNOWN_MODEL } else { &usage.model });
+    writer.optional(usage.occurred_at_ms);
+    if batch.policy.history_limit > 0 {
+        writer.text(&history_record(usage, reservation));
+    } else {
+        writer.text("");
+    }
+    match usage.request_id.as_deref().and_then(|id| named.request_numbers.get(id)) {
+        Some(request) => {
+            writer.uint(*request as u64);
+            writer.text(&numbers.map(|tokens| tokens.to_string()).join(","));
+        }
+        None => writer.uint(0),
+    }
+}
+
+fn write_override(writer: &mut Writer, entry: &Override, override_key: usize) {
+    writer.uint(override_key as u64);
+    writer.text(&entry.id);
+    writer.uint(number(entry.period));
+    writer.uint(entry.additional_tokens);
+    writer.uint(entry.expires_at_ms);
+    writer.text(&entry.document_json);
+}
+
+/// `hourly,daily,monthly`, `-` where there is no limit.
+fn limits_text(limits: &Limits) -> String {
+    limits.0.map(|limit| limit.map_or("-".to_owned(), |limit| limit.to_string())).join(",")
+}
+
+/// Periods are counted from 1 in scripts.
+fn number(period: Period) -> u64 {
+    period.index() as u64 + 1
+}

@@ -1,0 +1,97 @@
+//! The names of all keys, as `docs/semantics.md` lists them.
+
+use crate::domain::identifier::{OrchestratorId, ReservationId};
+use crate::domain::period::Period;
+
+/// Names keys under one prefix.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    prefix: String,
+    clustered: bool,
+}
+
+impl Keys {
+    /// `prefix` without the colon that follows it. In a cluster (`clustered`) the orchestrator is
+    /// written `{<id>}`, so that all its keys share a slot.
+    pub fn new(prefix: impl Into<String>, clustered: bool) -> Self {
+        Self { prefix: prefix.into(), clustered }
+    }
+
+    /// The keys of one orchestrator.
+    pub fn of(&self, orchestrator: &OrchestratorId) -> OrchestratorKeys {
+        let (open, close) = if self.clustered { ("{", "}") } else { ("", "") };
+        let base = format!("{}:budget:{open}{}{close}:", self.prefix, orchestrator.encoded());
+        OrchestratorKeys { base: base.into_bytes() }
+    }
+
+    /// Orchestrators by the next expiry of a reservation.
+    pub fn expiring(&self) -> Vec<u8> {
+        format!("{}:budget:expiring", self.prefix).into_bytes()
+    }
+
+    /// The channel threshold crossings are published on.
+    pub fn events_channel(&self) -> String {
+        format!("{}:budget:events", self.prefix)
+    }
+}
+
+/// The keys of one orchestrator.
+#[derive(Debug, Clone)]
+pub struct OrchestratorKeys {
+    base: Vec<u8>,
+}
+
+impl OrchestratorKeys {
+    pub fn usage(&self, period: Period) -> Vec<u8> {
+        self.join(&[period.name(), ":usage"])
+    }
+
+    pub fn reserved_total(&self, period: Period) -> Vec<u8> {
+        self.join(&[period.name(), ":reservations:total"])
+    }
+
+    pub fn reservation(&self, period: Period, id: &ReservationId) -> Vec<u8> {
+        self.join(&[period.name(), ":reservations:", id.as_str()])
+    }
+
+    pub fn override_document(&self, period: Period, encoded_id: &str) -> Vec<u8> {
+        self.join(&[period.name(), ":overrides:", encoded_id])
+    }
+
+    pub fn history(&self, period: Period) -> Vec<u8> {
+        self.join(&[period.name(), ":metadata:history"])
+    }
+
+    pub fn limits(&self) -> Vec<u8> {
+        self.join(&["limits"])
+    }
+
+    pub fn overrides(&self) -> Vec<u8> {
+        self.join(&["overrides"])
+    }
+
+    pub fn state(&self) -> Vec<u8> {
+        self.join(&["state"])
+    }
+
+    pub fn pending(&self) -> Vec<u8> {
+        self.join(&["pending"])
+    }
+
+    /// The two buckets of request ids.
+    pub fn requests(&self) -> [Vec<u8>; 2] {
+        [self.join(&["requests:a"]), self.join(&["requests:b"])]
+    }
+
+    pub fn calls(&self, client: &str) -> Vec<u8> {
+        self.join(&["calls:", client])
+    }
+
+    fn join(&self, parts: &[&str]) -> Vec<u8> {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let mut key = Vec::with_capacity(self.base.len() + length);
+        key.extend_from_slice(&self.base);
+        parts.iter().for_each(|part| key.extend_from_slice(part.as_bytes()));
+        key
+    }
+}

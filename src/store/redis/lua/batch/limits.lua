@@ -1,0 +1,25 @@
+-- base: limits without overrides. limits: the effective ones. -1 is unlimited.
+-- The index of overrides begins with {soonest expiry, sums per period}, which hold until then.
+limits, base = {}, { A[13], A[14], A[15] }
+if limits_text then
+  local h, d, m = match(limits_text, '^([%d-]+),([%d-]+),([%d-]+)$')
+  base = { tonumber(h) or -1, tonumber(d) or -1, tonumber(m) or -1 }
+end
+local sums = false
+if stored[3] and not over then
+  local _, head = cmsgpack.unpack_one(stored[3])
+  if now < head[1] then
+    sums = head
+  else
+    _, over = cmsgpack.unpack(stored[3])
+  end
+end
+if not sums then
+  sums = { 0, 0, 0, 0 }
+  for k = 1, over and #over or 0, 4 do
+    if over[k + 3] > now then sums[over[k + 1] + 1] = sums[over[k + 1] + 1] + over[k + 2] end
+  end
+end
+for p = 1, 3 do
+  limits[p] = base[p] < 0 and -1 or min(MAX_TOKENS, base[p] + sums[p + 1])
+end

@@ -1,0 +1,44 @@
+-- Track:  1, size, deadline, usage.
+-- Settle: 2, size, deadline, slot (number of its first key), periods (bits), name, usage or nothing.
+-- usage:  total, prompt, completion, cache read, cache write, reasoning, unattributed, model,
+--         occurred ms (-1 = now), record ('' = none), number of the request id (0 = none), numbers
+-- Out of Track: 0 | 6 | 7, n, n x transition. Out of Settle: 0, tokens held, recorded, overage,
+-- late 0|1, duplicate 0|1, n, n x transition (period, before, after, used, held, limit).
+local status, u, slot, bits, name = 0, i + 3, false, 0, false
+if kind == 2 then
+  slot, bits, name, u = A[i + 3], A[i + 4], A[i + 5], i + 6
+  --- @include reservation
+  if R_state[slot] == 0 then status = 2 end
+end
+local total = u < i + A[i + 1] and A[u] or 0
+local records_it = status == 0 and (kind == 1 or total > 0)
+if records_it and A[u + 10] > 0 then
+  local known = seen[A[u + 10]]
+  if not known then
+    fresh = fresh or {}
+    seen[A[u + 10]] = A[u + 11]
+    fresh[#fresh + 1], fresh[#fresh + 2] = ids[A[u + 10]], A[u + 11] .. format('@%.0f', now)
+  else
+    status, records_it = known == A[u + 11] and 6 or 3, false
+  end
+end
+local was, late = held, 0
+if slot and (status == 0 or status == 6) then
+  --- @include give_back
+end
+local crossed, n = false, 0
+if records_it then
+  --- @include record
+end
+if slot and (status == 0 or status == 6) then
+  local recorded = records_it and total or 0
+  out[o + 1], out[o + 2], out[o + 3] = 0, R_tokens[slot], recorded
+  out[o + 4], out[o + 5], out[o + 6] = max(0, recorded - R_tokens[slot]), late, status == 6 and 1 or 0
+  out[o + 7], o = n, o + 7
+elseif n > 0 then
+  out[o + 1], out[o + 2], o = 7, n, o + 2
+else
+  out[o + 1], o = status, o + 1
+end
+for k = 1, n * 6 do out[o + k] = crossed[k] end
+o = o + n * 6

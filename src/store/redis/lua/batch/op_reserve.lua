@@ -1,0 +1,44 @@
+-- Reserve: 3, size, deadline, slot (number of its first key), periods (bits), name, tokens, ttl ms.
+-- Out: 0, created ms, expires ms, least available afterwards (-1 = unlimited)
+--    | 5, period, its view.
+local slot, bits, name, tokens = A[i + 3], A[i + 4], A[i + 5], A[i + 6]
+--- @include reservation
+local denied = false
+if R_state[slot] ~= 1 then
+  for p = 1, 3 do
+    if not denied and floor(bits / 2 ^ (p - 1)) % 2 == 1 and limits[p] >= 0
+      and tokens > limits[p] - used[p] - held[p] and tokens > 0 then
+      denied = p
+    end
+  end
+end
+if denied then
+  local s = denied * 10 - 8
+  out[o + 1], out[o + 2], out[o + 3], out[o + 4] = 5, denied, used[denied], held[denied]
+  out[o + 5], out[o + 6], out[o + 7], o = limits[denied], S[s], S[s + 1], o + 7
+else
+  if R_state[slot] ~= 1 then
+    local expires = min(MAX_TOKENS, now + A[i + 7])
+    R_state[slot], R_new[slot], R_drop[slot] = 1, true, nil
+    R_tokens[slot], R_created[slot], R_expires[slot] = tokens, now, expires
+    R_member[slot] = format('%s %.0f %.0f', name, tokens, now)
+    for p = 1, 3 do
+      if floor(bits / 2 ^ (p - 1)) % 2 == 1 then
+        held[p] = min(MAX_TOKENS, held[p] + tokens)
+        S[p * 10 + 1] = S[p * 10 + 1] + 1
+      end
+    end
+    if S[32] == 0 or expires < S[32] then S[32] = expires end
+    if expires > S[33] then S[33] = expires end
+    dirty = true
+  end
+  local remaining = -1
+  for p = 1, 3 do
+    if limits[p] >= 0 and floor(bits / 2 ^ (p - 1)) % 2 == 1 then
+      local left = max(0, limits[p] - used[p] - held[p])
+      if remaining < 0 or left < remaining then remaining = left end
+    end
+  end
+  out[o + 1], out[o + 2], out[o + 3], out[o + 4] = 0, R_created[slot], R_expires[slot], remaining
+  o = o + 4
+end

@@ -1,0 +1,47 @@
+-- Writes that can meet a wrong type come first and are taken back when one does: there is no
+-- rollback. Keys that were read as nil must be absent, not of another type.
+local absent = {}
+for p = 1, 3 do
+  if not stored[p + 3] and used[p] > 0 then absent[#absent + 1] = KEYS[p + 3] end
+  if not stored[p + 6] and held[p] > 0 then absent[#absent + 1] = KEYS[p + 6] end
+end
+for slot in pairs(R_new) do
+  for k = slot, slot + R_copies[slot] - 1 do
+    if not stored[k] then absent[#absent + 1] = KEYS[k] end
+  end
+end
+if not stored[1] then absent[#absent + 1] = KEYS[1] end
+if not stored[10] then absent[#absent + 1] = KEYS[10] end
+if limits_changed and not stored[2] then absent[#absent + 1] = KEYS[2] end
+if over_changed and not stored[3] then absent[#absent + 1] = KEYS[3] end
+for from = 1, #absent, 1000 do
+  if call('EXISTS', unpack(absent, from, min(from + 999, #absent))) > 0 then
+    return redis.error_reply('WRONGTYPE a key of this budget holds the wrong kind of value')
+  end
+end
+if rolled then
+  call('ZCARD', KEYS[PENDING])
+  for p = 1, 3 do
+    if rolled[p] or #H[p] > 0 then call('LLEN', KEYS[HISTORY + p]) end
+  end
+  for p = 1, 3 do
+    if rolled[p] then call('UNLINK', KEYS[HISTORY + p]) end
+  end
+end
+local refused, pushed, length = false, { 0, 0, 0 }, { 0, 0, 0 }
+for p = 1, 3 do
+  local list = H[p]
+  for from = 1, #list, 1000 do
+    local upto = min(from + 999, #list)
+    length[p] = refused and 0 or pcall('RPUSH', KEYS[HISTORY + p], unpack(list, from, upto))
+    if type(length[p]) == 'table' then refused = refused or length[p] end
+    if not refused then pushed[p] = upto end
+  end
+end
+--- @include write_pending
+if refused then
+  for p = 1, 3 do
+    if pushed[p] > 0 then call('RPOP', KEYS[HISTORY + p], pushed[p]) end
+  end
+  return refused
+end

@@ -1,0 +1,18 @@
+-- Limits and overrides, when they changed.
+if limits_changed then
+  if limits_text then call('SET', KEYS[2], limits_text) else call('DEL', KEYS[2]) end
+end
+if over_changed then
+  local head, latest = { MAX_TOKENS, 0, 0, 0 }, 0
+  for k = 1, #over, 4 do
+    local period, tokens, expires = over[k + 1], over[k + 2], over[k + 3]
+    head[1], latest = min(head[1], expires), max(latest, expires)
+    head[period + 1] = min(MAX_TOKENS, head[period + 1] + tokens)
+  end
+  if latest > 0 then
+    call('SET', KEYS[3], cmsgpack.pack(head, over), 'PXAT', latest)
+  else
+    call('DEL', KEYS[3])
+  end
+end
+for k = 1, #cold do call(unpack(cold[k])) end

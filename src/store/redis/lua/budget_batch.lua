@@ -1,0 +1,85 @@
+#!lua flags=allow-oom
+--[[
+Applies N requests about one orchestrator, in order and in one step: reads everything once, decides
+in plain arithmetic, writes everything once. `docs/semantics.md` says what is decided.
+
+allow-oom: tokens that are gone must be counted and held ones given back when memory is full; what
+a batch adds is small and bounded.
+
+KEYS  1 state   2 limits   3 overrides   4-6 <period>:usage   7-9 <period>:reservations:total
+      10 calls:<client>
+      11 .. 10+R   <period>:reservations:<id>, the keys of one reservation side by side
+      11+R pending   12+R .. 14+R <period>:metadata:history
+      15+R requests:a   16+R requests:b       (when ARGV names request ids)
+      further ones: <period>:overrides:<id>, three side by side, found by their number
+ARGV  1 one MessagePack array, A:
+        1 sequence   2 retry 0|1   3 clock ms, 0 = the server's (the manual twin, for tests)
+        4-12 per period: window start, turn, end (ms): the windows [start, turn) and [turn, end)
+        13-15 configured limits (tokens, -1 = unlimited)   16 idempotency TTL ms
+        17 late settle TTL ms   18 history limit   19 writes 0|1   20 R
+        21 thresholds (fractions)   22 request ids   23 channel of events, '' = none
+        24 "<client> <orchestrator>"   25.. operations: kind, size, deadline ms (0 = none), fields
+      The fields of each kind are named in batch/op_*.lua; size counts all elements.
+Reply one MessagePack array:
+        1 sequence   2 status: 0 applied, 1 stale (now is in neither window; nothing was done)
+        3 now ms   4 next expiry ms (0 = none)   5 n, then n x (member of pending, expires ms)
+        then per operation: 0 and its fields | 1 deadline passed | 2 no such reservation
+        | 3 request conflict | 4 too many overrides | 5 denied | 6 duplicate | 7 with transitions
+State one MessagePack array, S:
+        1 version   2-11, 12-21, 22-31 per period: window start, window end, level, prompt,
+        completion, cache read, cache write, reasoning, unattributed, open reservations
+        32 next expiry ms   33 latest expiry ms   34 swept until ms   35 end of the key's life ms
+        36-38 tokens of models without a place, per period   39.. per model: name, tokens per period
+]]
+local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
+local floor, min, max = math.floor, math.min, math.max
+local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS = 9007199254740991, 1e9, 64, 35
+local A = cmsgpack.unpack(ARGV[1])
+local writes, records = A[19] == 1, A[20]
+local PENDING, HISTORY, REQUESTS = 11 + records, 11 + records, 14 + records
+local out, o = { A[1], 0, 0, 0, 0 }, 5
+local dirty = false
+--- @include clock
+--- @include load
+--- @include expire
+--- @include requests
+
+local i, last = 25, #A
+while i <= last do
+  local kind, deadline = A[i], A[i + 2]
+  if not limits then
+    --- @include limits
+  end
+  if deadline > 0 and deadline <= now then
+    out[o + 1], o = 1, o + 1
+  elseif kind <= 2 then
+    --- @include op_record
+  elseif kind == 3 then
+    --- @include op_reserve
+  elseif kind == 4 then
+    --- @include op_check
+  elseif kind == 5 then
+    --- @include op_stats
+  elseif kind == 6 then -- Sweep: 6, size, deadline. Expiry is done already.
+    out[o + 1], o = 0, o + 1
+  elseif kind <= 8 then
+    --- @include op_limits
+  elseif kind <= 11 then
+    --- @include op_overrides
+  elseif kind == 12 then
+    --- @include op_reservations
+  elseif kind == 13 then
+    --- @include op_history
+  else
+    --- @include op_thresholds
+  end
+  i = i + A[i + 1]
+end
+--- @include flush
+--- @include next_expiry
+local answer = cmsgpack.pack(out)
+if not (writes and dirty) then return answer end
+--- @include write_checked
+--- @include write_state
+--- @include write_rest
+return answer

@@ -1,0 +1,33 @@
+//! What an error of the server means for the batch that met it.
+
+use crate::domain::error::{Applied, StoreError};
+
+/// `message` as the server wrote it, its code first. A server that cannot run scripts just now
+/// did not run this one; any other error would be met again.
+pub fn to_store_error(message: &str) -> StoreError {
+    let code = message.split_once(' ').map_or(message, |(code, _)| code);
+    let not_now = ["LOADING", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "TRYAGAIN", "NOREPLICAS", "BUSY", "NOSCRIPT"];
+    let message = message.to_owned();
+    if not_now.contains(&code) {
+        StoreError::Unavailable { message, applied: Applied::No }
+    } else {
+        StoreError::Refused { message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_not_now_from_never() {
+        let unavailable = |message: &str| {
+            matches!(to_store_error(message), StoreError::Unavailable { applied: Applied::No, .. })
+        };
+        assert!(unavailable("LOADING Redis is loading the dataset in memory"));
+        assert!(unavailable("READONLY You can't write against a read only replica."));
+        assert!(!unavailable("WRONGTYPE Operation against a key holding the wrong kind of value"));
+        assert!(!unavailable("NOPERM this user has no permissions"));
+        assert!(!unavailable("ERR user_script:7: attempt to index a nil value"));
+    }
+}

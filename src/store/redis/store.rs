@@ -1,0 +1,156 @@
+//! The store on Redis.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::decode::{self, Reply};
+use super::encode::{self, Timing};
+use super::estimate::ClockEstimate;
+use super::keys::{Keys, OrchestratorKeys};
+use super::script;
+use super::transport::{Call, Transport};
+use crate::clock::{Clock, SystemClock};
+use crate::domain::error::{Applied, StoreError};
+use crate::domain::operation::{Outcome, Override, Receipt};
+use crate::store::{Batch, Store};
+
+/// For [`Store::apply`], which names no deadline.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a batch is sent whose windows are not those of the server's clock. The first answer
+/// tells the clock, so a second round fails only when a window ends in between.
+const ROUNDS_MAX: usize = 3;
+
+/// Keys whose documents are read together.
+const DOCUMENTS_PER_CALL: usize = 1_000;
+
+/// Budgets on the server that `transport` leads to. Belongs to one thread.
+pub struct RedisStore<T> {
+    pub(super) transport: T,
+    pub(super) keys: Keys,
+    channel: String,
+    estimate: RefCell<ClockEstimate>,
+    system: SystemClock,
+    /// Takes the place of the server's clock.
+    manual: Option<Arc<dyn Clock>>,
+}
+
+impl<T: Transport> RedisStore<T> {
+    pub fn new(transport: T, keys: Keys) -> Self {
+        let channel = keys.events_channel();
+        let estimate = RefCell::new(ClockEstimate::default());
+        Self { transport, keys, channel, estimate, system: SystemClock, manual: None }
+    }
+
+    /// A store whose scripts go by `clock` instead of the server's, for tests. Keys still end by
+    /// the server's clock: let `clock` run ahead of it, or they end too early.
+    pub fn with_manual_clock(transport: T, keys: Keys, clock: Arc<dyn Clock>) -> Self {
+        Self { manual: Some(clock), ..Self::new(transport, keys) }
+    }
+
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    /// Applies the batch, or gives up at `deadline`.
+    pub async fn apply_until(&self, batch: &Batch, deadline: Instant) -> Result<Receipt, StoreError> {
+        let keys = self.keys.of(&batch.orchestrator);
+        let mut now_estimate_ms = self.now_ms();
+        for _ in 0..ROUNDS_MAX {
+            let timing = Timing { now_estimate_ms, clock_ms: self.clock_ms() };
+            let call = encode::batch_call(&keys, &self.channel, batch, timing);
+            match self.ask(batch, &call, deadline).await? {
+                Reply::Applied(mut receipt) => {
+                    self.add_documents(&keys, &mut receipt, deadline).await?;
+                    return Ok(receipt);
+                }
+                Reply::Stale { now_ms } => now_estimate_ms = now_ms,
+            }
+        }
+        Err(StoreError::Unavailable {
+            message: "the server's clock does not stand still long enough to name its windows".to_owned(),
+            applied: Applied::No,
+        })
+    }
+
+    /// The clock scripts are told to go by; 0 is the server's.
+    pub(super) fn clock_ms(&self) -> u64 {
+        self.manual.as_ref().map_or(0, |clock| clock.now_ms())
+    }
+
+    async fn ask(&self, batch: &Batch, call: &Call, deadline: Instant) -> Result<Reply, StoreError> {
+        let asked_at = Instant::now();
+        let value = self.transport.call(call, deadline).await?;
+        let round_trip_ms = asked_at.elapsed().as_millis() as u64;
+        let reply = decode::batch_reply(batch, value)?;
+        let (Reply::Applied(Receipt { now_ms, .. }) | Reply::Stale { now_ms }) = &reply;
+        // A remembered receipt tells an old time.
+        if !batch.ticket.retry || matches!(reply, Reply::Stale { .. }) {
+            self.estimate.borrow_mut().learn(*now_ms, self.system.now_ms(), round_trip_ms);
+        }
+        Ok(reply)
+    }
+
+    /// Reads the documents of listed overrides. One that was replaced meanwhile is told as it is
+    /// now; one that is gone counts without a document.
+    async fn add_documents(
+        &self,
+        keys: &OrchestratorKeys,
+        receipt: &mut Receipt,
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
+        let listed: Vec<&mut Override> = receipt
+            .outcomes
+            .iter_mut()
+            .filter_map(|outcome| match outcome {
+                Ok(Outcome::Overrides(overrides)) => Some(overrides),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let mut listed = listed.into_iter();
+        loop {
+            let part: Vec<&mut Override> = listed.by_ref().take(DOCUMENTS_PER_CALL).collect();
+            if part.is_empty() {
+                return Ok(());
+            }
+            let names = part.iter().map(|entry| keys.override_document(entry.period, &entry.id)).collect();
+            let call = Call { script: &script::OVERRIDE_DOCUMENTS, keys: names, args: Vec::new() };
+            let documents = match self.transport.call(&call, deadline).await? {
+                Value::Array(documents) if documents.len() == part.len() => documents,
+                other => return Err(decode::unexpected(&other)),
+            };
+            for (entry, document) in part.into_iter().zip(documents) {
+                entry.document_json = match document {
+                    Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                    _ => "{}".to_owned(),
+                };
+            }
+        }
+    }
+}
+
+impl<T: Transport> Store for RedisStore<T> {
+    fn apply(&self, batch: &Batch) -> impl Future<Output = Result<Receipt, StoreError>> {
+        self.apply_until(batch, Instant::now() + DEFAULT_TIMEOUT)
+    }
+
+    fn now_ms(&self) -> u64 {
+        match &self.manual {
+            Some(clock) => clock.now_ms(),
+            None => {
+                let learned_ms = self.estimate.borrow().offset_ms();
+                let offset_ms = learned_ms.unwrap_or_else(|| self.transport.clock_offset_ms());
+                self.system.now_ms().saturating_add_signed(offset_ms)
+            }
+        }
+    }
+}
