@@ -19,6 +19,9 @@ if (options.help) {
   process.exit();
 }
 
+// So that what runs at exit, such as stopping servers, runs then too.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 installPeers();
 // Only now: they import the peers.
 const { startRedis } = await import('./harness/redis-server.mjs');

@@ -9,8 +9,13 @@ process.once('message', async ({ file, port, rounds, quick, executable, withProd
   const result = await run({ redis, rounds, scale, executable, withProduct });
   await redis.flush();
   await redis.close();
-  process.send({ title, notes: [], ...result }, () => {
-    process.disconnect();
-    // Not process.exit(): a side that would keep the process alive should be seen by the runner.
-  });
+  process.off('disconnect', runnerIsGone);
+  // Not process.exit(): a side that would keep the process alive should be seen by the runner.
+  process.send({ title, notes: [], ...result }, () => process.disconnect());
 });
+
+process.once('disconnect', runnerIsGone);
+
+function runnerIsGone() {
+  process.exit(1);
+}

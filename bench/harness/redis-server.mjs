@@ -31,13 +31,16 @@ export async function startRedis({ executable = 'redis-server' } = {}) {
     child.once('error', reject);
     child.once('exit', resolve);
   });
-  const stopChild = () => child.kill('SIGKILL');
-  process.once('exit', stopChild);
-  const stop = async () => {
-    stopChild();
-    await ended.catch(() => {});
-    process.off('exit', stopChild);
+  const stopNow = () => {
+    child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
+  };
+  // Also when a figure fails.
+  process.once('exit', stopNow);
+  const stop = async () => {
+    stopNow();
+    await ended.catch(() => {});
+    process.off('exit', stopNow);
   };
   try {
     await Promise.race([
