@@ -6,7 +6,10 @@ for p = 1, 3 do
   end
 end
 if gone and #gone > 0 then call('ZREMRANGEBYSCORE', KEYS[PENDING], '-inf', now) end
-if adds and #adds > 0 then call('PEXPIREAT', KEYS[PENDING], S[33] + shift) end
+-- The index outlives what it lists, for whoever sweeps has to find what expired.
+if adds and #adds > 0 then
+  call('PEXPIREAT', KEYS[PENDING], min(MAX_TOKENS, S[33] + max(late_ttl, 60000) + shift))
+end
 for slot in pairs(R_new or {}) do
   local text = format('%.0f %.0f %.0f', R_tokens[slot], R_created[slot], R_expires[slot])
   call('SET', KEYS[slot], text, 'PXAT', min(MAX_TOKENS, R_expires[slot] + late_ttl + shift))
