@@ -46,7 +46,6 @@ export interface EmbeddedTracker {
   takeEvents(): string;
   /** What the last negative status was about. */
   lastError(): string;
-  close(): void;
 }
 
 export interface RemoteTracker {
