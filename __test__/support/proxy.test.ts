@@ -1,4 +1,5 @@
-import Redis, { type RedisOptions } from 'ioredis';
+import type Redis from 'ioredis';
+import { connectClient, endClient } from './client';
 import { startProxy, type TcpProxy } from './proxy';
 import { type RedisServer, startRedis } from './redis';
 
@@ -6,16 +7,7 @@ let server: RedisServer;
 let proxy: TcpProxy;
 let redis: Redis;
 
-const connect = (options: RedisOptions = {}) => {
-  const client = new Redis({
-    port: proxy.port,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => 20,
-    ...options,
-  });
-  client.on('error', () => {});
-  return client;
-};
+const connect = (options = {}) => connectClient({ port: proxy.port, retryStrategy: () => 20, ...options });
 
 beforeAll(async () => {
   server = await startRedis();
@@ -28,7 +20,7 @@ beforeEach(async () => {
   redis = connect();
 });
 afterEach(async () => {
-  redis.disconnect();
+  await endClient(redis);
   await proxy.stop();
 });
 
@@ -53,7 +45,7 @@ test('dropReplyTo: one answer is lost, the next connection works', async () => {
   await dropped;
   const again = connect({ maxRetriesPerRequest: 5 });
   expect(await again.incr('special')).toBe(2);
-  again.disconnect();
+  await endClient(again);
 });
 
 test('black-hole: connected and silent', async () => {
@@ -73,5 +65,5 @@ test('cut: nobody gets in until it passes again', async () => {
   proxy.setMode('pass');
   const again = connect({ maxRetriesPerRequest: 5 });
   expect(await again.ping()).toBe('PONG');
-  again.disconnect();
+  await endClient(again);
 });

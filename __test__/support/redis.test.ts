@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import Redis from 'ioredis';
+import { connectClient, endClient } from './client';
 import { type RedisServer, startRedis } from './redis';
 
 const servers: RedisServer[] = [];
@@ -28,25 +28,15 @@ test('a server answers, keeps nothing after a restart, and leaves no folder', as
 test('a password is wanted', async () => {
   const server = await started({ password: 'secret' });
   expect(await server.command('PING')).toBe('PONG');
-  const stranger = new Redis({ ...server.clientOptions(), password: undefined, lazyConnect: true });
-  stranger.on('error', () => {});
+  const stranger = connectClient({ ...server.clientOptions(), password: undefined });
   await expect(stranger.get('a')).rejects.toThrow('NOAUTH');
-  stranger.disconnect();
+  await endClient(stranger);
 });
 
 test('TLS is spoken, and only with the right authority', async () => {
   const server = await started({ tls: true });
   expect(await server.command('PING')).toBe('PONG');
-  const client = (tls: object) => {
-    const redis = new Redis({
-      ...server.clientOptions(),
-      tls,
-      lazyConnect: true,
-      retryStrategy: () => null,
-    });
-    redis.on('error', () => {});
-    return redis;
-  };
+  const client = (tls: object) => connectClient({ ...server.clientOptions(), tls, lazyConnect: true });
   await expect(client({}).connect()).rejects.toThrow();
   const known = client({
     ca: server.certificates?.ca,
@@ -55,7 +45,7 @@ test('TLS is spoken, and only with the right authority', async () => {
   });
   await known.connect();
   expect(await known.ping()).toBe('PONG');
-  known.disconnect();
+  await endClient(known);
 });
 
 test('a paused server is silent until it is resumed', async () => {

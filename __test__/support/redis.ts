@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Redis, { type RedisOptions } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
+import { connectClient, endClient } from './client';
 import { makeServerClock, type ServerClock } from './server-clock';
 import { eventually, freePort, type GuardedProcess, HOST, start, temporaryFolder } from './system';
 import { type Certificates, makeCertificates } from './tls';
@@ -149,20 +150,16 @@ function serverArguments(
 }
 
 async function oneCommand(options: RedisOptions, name: string, args: (string | number)[]): Promise<unknown> {
-  const redis = new Redis({
+  const redis = connectClient({
     ...options,
     lazyConnect: true,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
     enableReadyCheck: false,
-    disconnectTimeout: 50,
   });
-  redis.on('error', () => {});
   try {
     await redis.connect();
     return await redis.call(name, ...args);
   } finally {
-    redis.disconnect();
+    await endClient(redis);
   }
 }

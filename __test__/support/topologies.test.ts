@@ -1,11 +1,11 @@
-import Redis, { Cluster } from 'ioredis';
+import { Cluster } from 'ioredis';
+import { connectClient, endClient } from './client';
 import { startCluster } from './cluster';
 import { startSentinelTrio } from './sentinel';
 
 test('sentinels promote the replica when the primary is killed', async () => {
   const trio = await startSentinelTrio({ downAfterMs: 500, password: 'secret' });
-  const redis = new Redis({ sentinels: trio.nodes, name: trio.primaryName, password: 'secret' });
-  redis.on('error', () => {});
+  const redis = connectClient({ sentinels: trio.nodes, name: trio.primaryName, password: 'secret' });
   try {
     expect(await redis.set('a', '1')).toBe('OK');
     expect(await trio.primaryPort()).toBe(trio.primary.port);
@@ -13,7 +13,7 @@ test('sentinels promote the replica when the primary is killed', async () => {
     await trio.promoted(trio.replica);
     expect(await trio.primaryPort()).toBe(trio.replica.port);
   } finally {
-    redis.disconnect();
+    await endClient(redis);
     await trio.stop();
   }
 }, 60_000);
@@ -34,7 +34,7 @@ test('a cluster behind proxies takes writes, and a replica takes over', async ()
     await cluster.promoted(replica);
     expect(await replica.server.command('GET', 'a')).toBe('a');
   } finally {
-    client.disconnect();
+    await endClient(client);
     await cluster.stop();
   }
 }, 60_000);
