@@ -46,6 +46,7 @@ export interface EmbeddedTracker {
   takeEvents(): string;
   /** What the last negative status was about. */
   lastError(): string;
+  close(): void;
 }
 
 export interface RemoteTracker {

@@ -172,8 +172,8 @@ export class EmbeddedBackend implements Backend {
   }
 
   close(): Promise<void> {
-    // The state goes with the last tracker that uses it.
     this.#timer.clear();
+    this.#native.close();
     return Promise.resolve();
   }
 
