@@ -1,4 +1,5 @@
 /** `token-budget replay --redis`. */
+import { createServer } from 'node:net';
 import { type RedisServer, startRedis } from '../support/redis';
 import { eventually, freePort } from '../support/system';
 import { report, run, startCommand, trace } from './run';
@@ -48,11 +49,13 @@ test('the sample is counted exactly, and every key is left to expire', async () 
     'monthly',
   ]);
   expect(Math.abs(Date.parse(answer.lastAt) + answer.rebasedByMs - Date.now())).toBeLessThan(60_000);
-  const keys = (await redis.command('KEYS', `${answer.keyPrefix}:*`)) as string[];
+  // The index of orchestrators that hold something belongs to a prefix and lives as long as it has entries.
+  const keys = ((await redis.command('KEYS', `${answer.keyPrefix}:*`)) as string[]).filter(
+    key => !key.endsWith(':budget:expiring'),
+  );
   expect(keys.length).toBeGreaterThan(0);
   for (const key of keys) {
-    expect([key, await redis.command('PTTL', key)]).toEqual([key, expect.any(Number)]);
-    expect(await redis.command('PTTL', key)).toBeGreaterThan(0);
+    expect([key, Number(await redis.command('PTTL', key)) > 0]).toEqual([key, true]);
   }
 });
 
@@ -180,12 +183,17 @@ test('Ctrl-C ends it with the report so far, also while it still connects', asyn
   expect(code).toBe(130);
   expect(JSON.parse(stdout)).toMatchObject({ interrupted: true, requests: 1, selfCheck: { agrees: true } });
 
-  const silent = await startOther();
-  silent.pause();
-  const early = startCommand(['replay', '--redis', `redis://${silent.host}:${silent.port}`]);
-  await new Promise(resolve => setTimeout(resolve, 1000));
-  early.child.kill('SIGINT');
+  // A server that takes connections and never says a word.
+  const silent = createServer(socket => {
+    socket.on('error', () => {}).resume();
+    early.child.kill('SIGINT');
+  });
+  await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as { port: number };
+  const early = startCommand(['replay', '--redis', `redis://127.0.0.1:${port}`]);
   expect(await early.result).toEqual({ code: 130, stdout: '', stderr: '' });
+  await new Promise(resolve => silent.close(resolve));
+});
 });
 
 const testWithClock = process.platform === 'linux' ? test : test.skip;

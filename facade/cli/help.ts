@@ -64,7 +64,8 @@ which it was reserved, for a trace does not tell how long it took):
                            own default is 100000)
   On Redis the server's clock decides: all requests count now, in the current
   windows, and the times of the trace are shifted so that the last row is now.
-  Its keys are left to expire, at the latest with the month.
+  Its keys are left to expire, at the latest with the month; only the index
+  <prefix>:budget:expiring may stay, one small entry.
 
 Output:
   --json                   one JSON object on standard output, see below
