@@ -57,7 +57,7 @@ function operations(scale) {
   const single = (name, operation, each) => ({
     name,
     operation,
-    count: scale(2000),
+    count: scale(1000),
     turn: (tracker, count) => oneAtATime(count, index => each(tracker, index)),
   });
   return [
