@@ -15,12 +15,14 @@ use token_budget::store::redis::transport::{Call, Transport};
 #[derive(Clone)]
 pub struct TestTransport {
     connection: MultiplexedConnection,
+    /// What it believes of the server's clock at first.
+    pub clock_offset_ms: i64,
 }
 
 impl TestTransport {
     pub async fn open(client: &redis::Client) -> Self {
         let connection = client.get_multiplexed_async_connection().await.expect("the server is up");
-        Self { connection }
+        Self { connection, clock_offset_ms: 0 }
     }
 
     async fn evalsha(&self, script: &Script, call: &Call) -> redis::RedisResult<Value> {
@@ -47,6 +49,6 @@ impl Transport for TestTransport {
     }
 
     fn clock_offset_ms(&self) -> i64 {
-        0
+        self.clock_offset_ms
     }
 }
