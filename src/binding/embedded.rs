@@ -234,6 +234,12 @@ impl EmbeddedTracker {
         events::to_json(&self.tracker.take_events())
     }
 
+    /// Lets go of the store.
+    #[napi]
+    pub fn close(&mut self) {
+        self.tracker.close();
+    }
+
     /// What the last negative status was about.
     #[napi]
     pub fn last_error(&mut self) -> String {

@@ -126,6 +126,12 @@ impl EmbeddedTracker {
         std::mem::take(&mut self.events)
     }
 
+    /// Lets go of the store, so that its memory is free even while the tracker is still referred to.
+    pub fn close(&mut self) {
+        self.store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+        self.events = Vec::new();
+    }
+
     /// Keeps the events of an answer. Those of what expired come first, as they happened.
     fn note<T>(
         &mut self,

@@ -1,10 +1,13 @@
 //! What Redis tests begin with: a server, stores on it, batches.
 
+// Each test program uses its own part.
+#![allow(dead_code)]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use token_budget::clock::{Clock, ManualClock, SystemClock};
+use token_budget::clock::{Clock, ManualClock};
 use token_budget::domain::calendar::Calendar;
 use token_budget::domain::error::{OperationError, StoreError};
 use token_budget::domain::identifier::{OrchestratorId, ReservationId};
@@ -20,7 +23,6 @@ use super::redis_server::RedisServer;
 use super::redis_transport::TestTransport;
 
 pub const HOUR_MS: u64 = 3_600_000;
-const YEAR_MS: u64 = 365 * 24 * HOUR_MS;
 
 /// Runs a future on a current-thread runtime.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -28,10 +30,8 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.expect("a runtime can be built").block_on(future)
 }
 
-/// The middle of an hour about a year from now: keys that end by it never end during a test.
-pub fn far_instant_ms() -> u64 {
-    (SystemClock.now_ms() + YEAR_MS) / HOUR_MS * HOUR_MS + HOUR_MS / 2
-}
+/// The middle of an hour, 2026-06-15T12:30:00Z.
+pub const START_MS: u64 = 1_781_526_600_000;
 
 pub struct Rig {
     pub server: RedisServer,
@@ -51,7 +51,7 @@ impl Rig {
     }
 
     pub async fn on(server: RedisServer) -> Self {
-        let clock = Arc::new(ManualClock::at(far_instant_ms()));
+        let clock = Arc::new(ManualClock::at(START_MS));
         let transport = TestTransport::open(&server.client()).await;
         let store = RedisStore::with_manual_clock(transport, Keys::new("test", false), clock.clone());
         Self::with(server, store, clock)
@@ -75,6 +75,15 @@ impl Rig {
             client: "client-1".into(),
             sequence: AtomicU64::new(0),
         }
+    }
+
+    /// What the manual clock shows.
+    pub fn clock_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    pub fn advance(&self, by_ms: u64) {
+        self.clock.advance(by_ms);
     }
 
     pub fn keys(&self) -> OrchestratorKeys {

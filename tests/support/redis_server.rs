@@ -1,5 +1,8 @@
 //! A redis-server of a test's own: on a free port, in a temporary folder, gone when dropped.
 
+// Each test program uses its own part.
+#![allow(dead_code)]
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

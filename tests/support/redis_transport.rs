@@ -1,5 +1,8 @@
 //! The simplest transport: one multiplexed connection, no recovery.
 
+// Each test program uses its own part.
+#![allow(dead_code)]
+
 use std::time::Instant;
 
 use redis::Value;

@@ -12,7 +12,7 @@ use crate::domain::period::{Period, Periods};
 /// When all of them only read, nothing is written and nothing is listed as expired.
 pub fn apply(state: &mut OrchestratorState, context: &Context<'_>, requests: &[Request]) -> Receipt {
     let writes = requests.iter().any(|request| request.operation.writes());
-    let expired = if writes { state.begin(context) } else { Vec::new() };
+    let expired = if writes { state.begin(context, requests.len()) } else { Vec::new() };
     let outcomes = requests.iter().map(|request| {
         let has_passed = request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= context.now_ms);
         if has_passed {

@@ -2,15 +2,20 @@
 
 use super::holds::Hold;
 use super::{Context, OrchestratorState, Written};
+use crate::domain::identifier::OrchestratorId;
 use crate::domain::period::Period;
 use crate::domain::reservation::ExpiredReservation;
 
 impl OrchestratorState {
     /// Steps 2 and 3 of a writing batch. Returns the reservations found expired.
-    pub(super) fn begin(&mut self, context: &Context<'_>) -> Vec<ExpiredReservation> {
+    pub(super) fn begin(
+        &mut self,
+        context: &Context<'_>,
+        request_count: usize,
+    ) -> Vec<ExpiredReservation> {
         self.turn_windows(context);
-        self.tidy(context);
-        self.expire(context)
+        self.tidy(context, request_count);
+        self.expire(context.orchestrator, context.now_ms)
     }
 
     /// One writing operation from its beginning to its answer.
@@ -19,7 +24,7 @@ impl OrchestratorState {
         context: &Context<'_>,
         decide: impl FnOnce(&mut Self) -> T,
     ) -> Written<T> {
-        let expired = self.begin(context);
+        let expired = self.begin(context, 1);
         let answer = decide(self);
         Written { answer, expired, next_expiry_ms: self.next_expiry_ms() }
     }
@@ -30,9 +35,10 @@ impl OrchestratorState {
         self.open.first_expiry_ms()
     }
 
-    /// Gives back what expired and does nothing else.
-    pub fn sweep(&mut self, context: &Context<'_>) -> Written<()> {
-        self.write(context, |_| ())
+    /// Gives back what expired, by the policy of the last writing batch. For stores that sweep
+    /// without being asked.
+    pub fn sweep(&mut self, orchestrator: &OrchestratorId, now_ms: u64) -> Vec<ExpiredReservation> {
+        self.expire(orchestrator, now_ms)
     }
 
     /// Step 2: a section whose window is over starts anew.
@@ -53,20 +59,16 @@ impl OrchestratorState {
     }
 
     /// Step 3: expired reservations give their tokens back and are remembered.
-    fn expire(&mut self, context: &Context<'_>) -> Vec<ExpiredReservation> {
+    fn expire(&mut self, orchestrator: &OrchestratorId, now_ms: u64) -> Vec<ExpiredReservation> {
         let mut expired = Vec::new();
-        while let Some((key, hold)) = self.open.pop_due(context.now_ms) {
+        while let Some((key, hold)) = self.open.pop_due(now_ms) {
             self.give_back(&hold);
-            if self.can_settle_late(context, &hold) {
+            if self.lives.settles_late(&hold, now_ms) {
                 self.expired.insert(key, hold);
             }
-            expired.push(hold.to_reservation(key, context.orchestrator));
+            expired.push(hold.to_reservation(key, orchestrator));
         }
         expired
-    }
-
-    pub(super) fn can_settle_late(&self, context: &Context<'_>, hold: &Hold) -> bool {
-        hold.expires_at_ms.saturating_add(context.policy.late_settle_ttl_ms) > context.now_ms
     }
 
     pub(super) fn give_back(&mut self, hold: &Hold) {

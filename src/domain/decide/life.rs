@@ -2,18 +2,26 @@
 //!
 //! No decision depends on when this happens; it only bounds memory.
 
+use super::holds::Hold;
 use super::{Context, OrchestratorState};
 use crate::domain::calendar::Window;
 use crate::domain::usage::Parts;
 
-/// Old entries each writing call forgets: more than it can add, so that what is old shrinks.
-const TIDY_PER_CALL: usize = 4;
+/// Old entries forgotten for each that a batch can add, so that what is old shrinks.
+const TIDY_PER_REQUEST: usize = 4;
 
 /// Lives that come from the policy, as of the last writing batch.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lives {
     idempotency_ttl_ms: u64,
     late_settle_ttl_ms: u64,
+}
+
+impl Lives {
+    /// Whether an expired reservation is still remembered.
+    pub fn settles_late(&self, hold: &Hold, now_ms: u64) -> bool {
+        hold.expires_at_ms.saturating_add(self.late_settle_ttl_ms) > now_ms
+    }
 }
 
 /// How many entries are kept.
@@ -40,41 +48,39 @@ impl std::ops::AddAssign for Footprint {
 
 impl OrchestratorState {
     /// Forgets a few entries whose life is over.
-    pub(super) fn tidy(&mut self, context: &Context<'_>) {
+    pub(super) fn tidy(&mut self, context: &Context<'_>, request_count: usize) {
         self.lives = Lives {
             idempotency_ttl_ms: context.policy.idempotency_ttl_ms,
             late_settle_ttl_ms: context.policy.late_settle_ttl_ms,
         };
-        self.forget(context.now_ms, TIDY_PER_CALL);
+        self.forget(context.now_ms, TIDY_PER_REQUEST * request_count);
     }
 
     /// Forgets what nobody asked for since its life ended, at most `count` entries of a kind.
-    pub fn review(&mut self, now_ms: u64, count: usize) {
+    /// Returns whether more is left to forget.
+    pub fn review(&mut self, now_ms: u64, count: usize) -> bool {
         for section in &mut self.sections {
             if section.window.end_ms <= now_ms && !section.is_blank() {
                 section.restart(Window::default());
             }
         }
-        self.forget(now_ms, count);
+        self.forget(now_ms, count)
     }
 
-    /// When [`Self::review`] will find something to forget; `None` when only limits set at run
-    /// time are left, which live for ever. An instant that has passed means: now.
+    /// When [`Self::review`] will find something to forget; an instant that has passed means now.
+    /// `None` when only that is left which lives for ever (limits set at run time) or ends in
+    /// another way (open reservations).
     pub fn next_review_ms(&self) -> Option<u64> {
-        let windows = self.sections.iter().filter(|section| !section.is_blank());
-        let expired_ms = self.expired.last_expiry_ms();
-        let seen_ms = self.requests.last_seen_ms();
+        let after = |at_ms: Option<u64>, ttl_ms| at_ms.map(|at_ms: u64| at_ms.saturating_add(ttl_ms));
         let ends = [
-            self.open.last_expiry_ms(),
-            expired_ms.map(|at_ms| at_ms.saturating_add(self.lives.late_settle_ttl_ms)),
-            seen_ms.map(|at_ms| at_ms.saturating_add(self.lives.idempotency_ttl_ms)),
+            after(self.expired.last_expiry_ms(), self.lives.late_settle_ttl_ms),
+            after(self.requests.last_seen_ms(), self.lives.idempotency_ttl_ms),
             self.overrides.last_expiry_ms(),
         ];
-        let soonest_ms = windows.map(|section| section.window.end_ms).chain(ends.into_iter().flatten()).min();
-        match (soonest_ms, self.limits) {
-            (None, None) => Some(0),
-            (soonest_ms, _) => soonest_ms,
-        }
+        let windows = self.sections.iter().filter(|section| !section.is_blank());
+        let window_ends = windows.map(|section| section.window.end_ms);
+        let soonest_ms = window_ends.chain(ends.into_iter().flatten()).min();
+        soonest_ms.or_else(|| self.is_blank().then_some(0))
     }
 
     /// Whether it could as well not exist: a new state answers everything the same.
@@ -95,15 +101,14 @@ impl OrchestratorState {
         }
     }
 
-    fn forget(&mut self, now_ms: u64, count: usize) {
-        self.requests.forget(now_ms, self.lives.idempotency_ttl_ms, count);
+    fn forget(&mut self, now_ms: u64, count: usize) -> bool {
         self.overrides.forget_expired(now_ms);
-        let settled_until_ms = now_ms.checked_sub(self.lives.late_settle_ttl_ms);
-        for _ in 0..count {
-            if settled_until_ms.and_then(|until_ms| self.expired.pop_due(until_ms)).is_none() {
-                break;
-            }
-        }
+        let has_more_requests = self.requests.forget(now_ms, self.lives.idempotency_ttl_ms, count);
+        let Some(until_ms) = now_ms.checked_sub(self.lives.late_settle_ttl_ms) else {
+            return has_more_requests;
+        };
+        let forgotten = (0..count).map_while(|_| self.expired.pop_due(until_ms)).count();
+        has_more_requests || forgotten == count && self.expired.has_due(until_ms)
     }
 }
 

@@ -9,13 +9,14 @@ pub(super) struct Overrides {
     all: Vec<Override>,
     /// The sums per period as long as nothing expires.
     extra: [u64; PERIOD_COUNT],
-    /// When the first of them expires.
+    /// When the first and the last of them expire.
     soonest_ms: u64,
+    latest_ms: u64,
 }
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self { all: Vec::new(), extra: [0; PERIOD_COUNT], soonest_ms: u64::MAX }
+        Self { all: Vec::new(), extra: [0; PERIOD_COUNT], soonest_ms: u64::MAX, latest_ms: 0 }
     }
 }
 
@@ -72,7 +73,7 @@ impl Overrides {
     }
 
     pub fn last_expiry_ms(&self) -> Option<u64> {
-        self.all.iter().map(|entry| entry.expires_at_ms).max()
+        (!self.all.is_empty()).then_some(self.latest_ms)
     }
 
     pub fn len(&self) -> usize {
@@ -81,7 +82,9 @@ impl Overrides {
 
     fn count_anew(&mut self) {
         self.extra = Period::ALL.map(|period| sum(self.all.iter(), period));
-        self.soonest_ms = self.all.iter().map(|entry| entry.expires_at_ms).min().unwrap_or(u64::MAX);
+        let expiries_ms = || self.all.iter().map(|entry| entry.expires_at_ms);
+        self.soonest_ms = expiries_ms().min().unwrap_or(u64::MAX);
+        self.latest_ms = expiries_ms().max().unwrap_or(0);
     }
 }
 

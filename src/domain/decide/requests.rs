@@ -54,14 +54,14 @@ impl RequestLog {
         self.seen.insert(id, (now_ms, Numbers::from(usage)));
     }
 
-    /// Forgets up to `count` ids whose TTL is over, oldest first.
-    pub fn forget(&mut self, now_ms: u64, ttl_ms: u64, count: usize) {
+    /// Forgets up to `count` ids whose TTL is over, oldest first. Returns whether more are left.
+    pub fn forget(&mut self, now_ms: u64, ttl_ms: u64, count: usize) -> bool {
+        let is_over = |seen_at_ms: u64| seen_at_ms.saturating_add(ttl_ms) <= now_ms;
         for _ in 0..count {
-            match self.order.front() {
-                Some((seen_at_ms, _)) if seen_at_ms.saturating_add(ttl_ms) <= now_ms => {}
-                _ => return,
+            if !self.order.front().is_some_and(|(seen_at_ms, _)| is_over(*seen_at_ms)) {
+                return false;
             }
-            let Some((seen_at_ms, id)) = self.order.pop_front() else { return };
+            let Some((seen_at_ms, id)) = self.order.pop_front() else { return false };
             if self.seen.get(&id).is_some_and(|(last_ms, _)| *last_ms == seen_at_ms) {
                 self.seen.remove(&id);
             }
@@ -70,6 +70,7 @@ impl RequestLog {
                 *self = Self::default();
             }
         }
+        self.order.front().is_some_and(|(seen_at_ms, _)| is_over(*seen_at_ms))
     }
 
     pub fn last_seen_ms(&self) -> Option<u64> {

@@ -77,7 +77,7 @@ impl OrchestratorState {
         let open = self.open.get(&key).map(|hold| Found { hold: *hold, late: false });
         let found = open.or_else(|| {
             let expired = self.expired.get(&key);
-            let hold = *expired.filter(|hold| self.can_settle_late(context, hold))?;
+            let hold = *expired.filter(|hold| self.lives.settles_late(hold, context.now_ms))?;
             Some(Found { hold, late: true })
         });
         found

@@ -47,7 +47,8 @@ impl<T: Transport> RedisStore<T> {
     }
 
     /// A store whose scripts go by `clock` instead of the server's, for tests. Keys still end by
-    /// the server's clock: let `clock` run ahead of it, or they end too early.
+    /// the server's clock, and live a day longer than they would, so that no decision meets the
+    /// end of a key.
     pub fn with_manual_clock(transport: T, keys: Keys, clock: Arc<dyn Clock>) -> Self {
         Self { manual: Some(clock), ..Self::new(transport, keys) }
     }

@@ -60,7 +60,7 @@ mod tests {
     fn packs_a_script_call() {
         let mut out = Vec::new();
         pack_script(&mut out, "EVALSHA", "abc", &[b"k".to_vec()], &[vec![], b"0123456789".to_vec()]);
-        let expected = b"*5\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n1\r\n$1\r\nk\r\n$0\r\n\r\n$10\r\n0123456789\r\n";
+        let expected = b"*6\r\n$7\r\nEVALSHA\r\n$3\r\nabc\r\n$1\r\n1\r\n$1\r\nk\r\n$0\r\n\r\n$10\r\n0123456789\r\n";
         assert_eq!(out, expected);
     }
 

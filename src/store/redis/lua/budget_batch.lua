@@ -33,7 +33,7 @@ State one MessagePack array, S:
 ]]
 local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
 local floor, min, max = math.floor, math.min, math.max
-local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS = 9007199254740991, 1e9, 64, 35
+local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS, OVERRIDE_LIMIT = 9007199254740991, 1e9, 64, 35, 1000
 local A = cmsgpack.unpack(ARGV[1])
 local writes, records = A[19] == 1, A[20]
 local PENDING, HISTORY, REQUESTS = 11 + records, 11 + records, 14 + records

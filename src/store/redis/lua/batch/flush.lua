@@ -8,5 +8,5 @@ if counted then
   for m, tokens in pairs(macc) do
     for k = m + 1, m + 3 do S[k] = min(MAX_TOKENS, S[k] + tokens) end
   end
-  a1, a2, a3, a4, a5, a6, macc, counted = 0, 0, 0, 0, 0, 0, {}, false
+  a1, a2, a3, a4, a5, a6, counted = 0, 0, 0, 0, 0, 0, false
 end

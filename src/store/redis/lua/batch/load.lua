@@ -12,8 +12,7 @@ if S[1] ~= 1 then return redis.error_reply('ERR the state of this budget has an 
 local used, held, rolled = {}, {}, false
 for p = 1, 3 do
   local s, w = p * 10 - 8, p * 3 + 1
-  local u = tonumber(stored[p + 3] or 0)
-  held[p] = tonumber(stored[p + 6] or 0)
+  local u, h = (stored[p + 3] or 0) + 0, (stored[p + 6] or 0) + 0
   if S[s] < A[w] then
     rolled = rolled or {}
     rolled[p] = true
@@ -24,6 +23,6 @@ for p = 1, 3 do
     end
     for k = OTHER_MODELS + p, #S, 4 do S[k] = 0 end
   end
-  if u % 1 ~= 0 or held[p] % 1 ~= 0 then return redis.error_reply('ERR a counter of this budget is no integer') end
-  used[p] = min(u, MAX_TOKENS)
+  if u % 1 ~= 0 or h % 1 ~= 0 then return redis.error_reply('ERR a counter of this budget is no integer') end
+  used[p], held[p] = min(u, MAX_TOKENS), h
 end

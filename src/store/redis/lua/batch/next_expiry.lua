@@ -8,9 +8,9 @@ elseif find_next then
   local entries = call('ZRANGEBYSCORE', KEYS[PENDING], '(' .. format('%.0f', now), '+inf',
     'WITHSCORES', 'LIMIT', 0, removed_count + 1)
   for k = 1, #entries, 2 do
-    if S[32] == 0 and not removed[entries[k]] then S[32] = tonumber(entries[k + 1]) end
+    if S[32] == 0 and not (removed and removed[entries[k]]) then S[32] = tonumber(entries[k + 1]) end
   end
-  for slot in pairs(R_new) do
+  for slot in pairs(R_new or {}) do
     if S[32] == 0 or R_expires[slot] < S[32] then S[32] = R_expires[slot] end
   end
   if S[32] == 0 then -- The index was deleted from outside: nothing is held any more.

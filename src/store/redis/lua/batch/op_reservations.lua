@@ -3,7 +3,7 @@
 local wanted, offset, count = A[i + 3], A[i + 4], A[i + 5]
 local list, added = {}, false
 local after = '(' .. format('%.0f', now)
-for _ in pairs(R_new) do added = true end
+for _ in pairs(R_new or {}) do added = true end
 local entries
 if wanted == 0 and not added and removed_count == 0 then
   entries = call('ZRANGEBYSCORE', KEYS[PENDING], after, '+inf', 'WITHSCORES', 'LIMIT', offset, count)
@@ -12,7 +12,7 @@ else
   entries = call('ZRANGEBYSCORE', KEYS[PENDING], after, '+inf', 'WITHSCORES')
 end
 for k = 1, #entries, 2 do
-  if not removed[entries[k]] then list[#list + 1] = { entries[k], tonumber(entries[k + 1]) } end
+  if not (removed and removed[entries[k]]) then list[#list + 1] = { entries[k], tonumber(entries[k + 1]) } end
 end
 if added then
   for slot in pairs(R_new) do

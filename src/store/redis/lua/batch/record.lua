@@ -1,6 +1,8 @@
 -- Counts a usage in each period whose window it lies in.
-dirty, counted = true, true
+dirty = true
 local at = A[u + 8]
+if not counted then macc, model_index = {}, {} end
+counted = true
 local entry = keeps_history and A[u + 9] ~= '' and A[u + 9]
 local everywhere = at < 0 or at >= now or (at >= S[2] and at >= S[12] and at >= S[22])
 local m = OTHER_MODELS
@@ -11,10 +13,16 @@ if everywhere then
   a1, a2, a3, a4 = a1 + A[u + 1], a2 + A[u + 2], a3 + A[u + 3], a4 + A[u + 4]
   a5, a6 = a5 + A[u + 5], a6 + A[u + 6]
   macc[m] = (macc[m] or 0) + total
-  if entry and H[1] == common then common[#common + 1], entry = entry, false end
-elseif entry and H[1] == common then
-  H = { common, {}, {} }
-  for k = 1, #common do H[2][k], H[3][k] = common[k], common[k] end
+  if entry and common then
+    common[#common + 1], entry = entry, false
+  elseif entry and not H then
+    common = { entry }
+    H, entry = { common, common, common }, false
+  end
+elseif entry and (common or not H) then
+  H = { common or {}, {}, {} }
+  for k = 1, #H[1] do H[2][k], H[3][k] = H[1][k], H[1][k] end
+  common = false
 end
 for p = 1, 3 do
   local s = p * 10

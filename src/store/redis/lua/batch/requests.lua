@@ -1,8 +1,9 @@
 -- seen: per request id of A[22], the numbers it is known with, or false. Two buckets take turns
 -- every TTL; the time in the value decides, so both are always looked at.
-local seen, fresh, requests_bucket = {}, false, 0
+local seen, fresh, requests_bucket = false, false, 0
 local ids = A[22]
 if #ids > 0 then
+  seen = {}
   local ttl = max(1, A[16])
   requests_bucket = REQUESTS + 1 + floor(now / ttl) % 2
   for from = 1, #ids, 1000 do
@@ -21,11 +22,15 @@ end
 -- some periods only). macc: tokens to add per model. a*: parts to add in every period.
 local limits, base, over, limits_text = false, false, false, stored[2]
 local late_ttl, thresholds, keeps_history = A[17], A[21], A[18] > 0
-local limits_changed, over_changed, cold = false, false, {}
-local common = {}
-local H = { common, common, common }
-local model_index, macc, counted = {}, {}, false
+-- Tables are made where they are first needed: each costs as much as ten additions.
+local limits_changed, over_changed, over_live, cold = false, false, false, false
+local common, H = false, false
+local model_index, macc, counted = false, false, false
 local a1, a2, a3, a4, a5, a6 = 0, 0, 0, 0, 0, 0
-local R_state, R_tokens, R_created, R_expires, R_member = {}, {}, {}, {}, {}
-local R_new, R_drop, R_copies, removed, removed_count = {}, {}, {}, {}, 0
+local R_state, R_tokens, R_created, R_expires, R_member = false, false, false, false, false
+local R_new, R_drop, R_copies, removed, removed_count = false, false, false, false, 0
+if records > 0 then
+  R_state, R_tokens, R_created, R_expires, R_member = {}, {}, {}, {}, {}
+  R_new, R_drop, R_copies, removed = {}, {}, {}, {}
+end
 local announce = false

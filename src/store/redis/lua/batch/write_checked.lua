@@ -5,7 +5,7 @@ for p = 1, 3 do
   if not stored[p + 3] and used[p] > 0 then absent[#absent + 1] = KEYS[p + 3] end
   if not stored[p + 6] and held[p] > 0 then absent[#absent + 1] = KEYS[p + 6] end
 end
-for slot in pairs(R_new) do
+for slot in pairs(R_new or {}) do
   for k = slot, slot + R_copies[slot] - 1 do
     if not stored[k] then absent[#absent + 1] = KEYS[k] end
   end
@@ -22,14 +22,14 @@ end
 if rolled then
   call('ZCARD', KEYS[PENDING])
   for p = 1, 3 do
-    if rolled[p] or #H[p] > 0 then call('LLEN', KEYS[HISTORY + p]) end
+    if rolled[p] or (H and #H[p] > 0) then call('LLEN', KEYS[HISTORY + p]) end
   end
   for p = 1, 3 do
     if rolled[p] then call('UNLINK', KEYS[HISTORY + p]) end
   end
 end
 local refused, pushed, length = false, { 0, 0, 0 }, { 0, 0, 0 }
-for p = 1, 3 do
+for p = 1, H and 3 or 0 do
   local list = H[p]
   for from = 1, #list, 1000 do
     local upto = min(from + 999, #list)
@@ -38,7 +38,10 @@ for p = 1, 3 do
     if not refused then pushed[p] = upto end
   end
 end
---- @include write_pending
+local adds, drops = false, false
+if R_new then
+  --- @include write_pending
+end
 if refused then
   for p = 1, 3 do
     if pushed[p] > 0 then call('RPOP', KEYS[HISTORY + p], pushed[p]) end

@@ -10,9 +10,9 @@ if over_changed then
     head[period + 1] = min(MAX_TOKENS, head[period + 1] + tokens)
   end
   if latest > 0 then
-    call('SET', KEYS[3], cmsgpack.pack(head, over), 'PXAT', latest)
+    call('SET', KEYS[3], cmsgpack.pack(head, over), 'PXAT', latest + shift)
   else
     call('DEL', KEYS[3])
   end
 end
-for k = 1, #cold do call(unpack(cold[k])) end
+for k = 1, cold and #cold or 0 do call(unpack(cold[k])) end

@@ -1,5 +1,5 @@
 -- The index of open reservations: what is new, what ended, what expired.
-local adds, drops = {}, {}
+adds, drops = {}, {}
 for slot in pairs(R_new) do
   adds[#adds + 1], adds[#adds + 2] = R_expires[slot], R_member[slot]
 end

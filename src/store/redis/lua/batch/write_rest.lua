@@ -1,18 +1,21 @@
 -- Nothing below can meet a wrong type.
 for p = 1, 3 do
   if pushed[p] > 0 then
-    if length[p] == pushed[p] then call('PEXPIREAT', KEYS[HISTORY + p], S[p * 10 - 7]) end
+    if length[p] == pushed[p] then call('PEXPIREAT', KEYS[HISTORY + p], S[p * 10 - 7] + shift) end
     if length[p] > A[18] then call('LTRIM', KEYS[HISTORY + p], -A[18], -1) end
   end
 end
 if gone and #gone > 0 then call('ZREMRANGEBYSCORE', KEYS[PENDING], '-inf', now) end
-if #adds > 0 then call('PEXPIREAT', KEYS[PENDING], S[33]) end
-for slot in pairs(R_new) do
-  local text = format('%.0f %.0f %.0f', R_tokens[slot], R_created[slot], R_expires[slot])
-  call('SET', KEYS[slot], text, 'PXAT', min(MAX_TOKENS, R_expires[slot] + late_ttl))
-  for k = slot + 1, slot + R_copies[slot] - 1 do call('SET', KEYS[k], text, 'PXAT', R_expires[slot]) end
+-- The index outlives what it lists, for whoever sweeps has to find what expired.
+if adds and #adds > 0 then
+  call('PEXPIREAT', KEYS[PENDING], min(MAX_TOKENS, S[33] + max(late_ttl, 60000) + shift))
 end
-for slot in pairs(R_drop) do
+for slot in pairs(R_new or {}) do
+  local text = format('%.0f %.0f %.0f', R_tokens[slot], R_created[slot], R_expires[slot])
+  call('SET', KEYS[slot], text, 'PXAT', min(MAX_TOKENS, R_expires[slot] + late_ttl + shift))
+  for k = slot + 1, slot + R_copies[slot] - 1 do call('SET', KEYS[k], text, 'PXAT', R_expires[slot] + shift) end
+end
+for slot in pairs(R_drop or {}) do
   if stored[slot] then call('DEL', unpack(KEYS, slot, slot + R_copies[slot] - 1)) end
 end
 if fresh then
@@ -20,7 +23,7 @@ if fresh then
     call('HSET', KEYS[requests_bucket], unpack(fresh, from, min(from + 999, #fresh)))
   end
   local ttl = max(1, A[16])
-  call('PEXPIREAT', KEYS[requests_bucket], (floor(now / ttl) + 2) * ttl)
+  call('PEXPIREAT', KEYS[requests_bucket], (floor(now / ttl) + 2) * ttl + shift)
 end
 --- @include write_cold
 for k = 1, announce and #announce or 0 do redis.pcall('PUBLISH', A[23], announce[k]) end

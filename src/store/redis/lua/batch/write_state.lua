@@ -8,7 +8,7 @@ for p = 1, 3 do
       call('SET', KEYS[p + 3], used[p], 'KEEPTTL')
     end
   elseif used[p] > 0 then
-    call('SET', KEYS[p + 3], used[p], 'PXAT', S[p * 10 - 7])
+    call('SET', KEYS[p + 3], used[p], 'PXAT', S[p * 10 - 7] + shift)
   elseif was then
     call('DEL', KEYS[p + 3])
   end
@@ -16,7 +16,7 @@ for p = 1, 3 do
   if held[p] == 0 or S[p * 10 + 1] == 0 then
     if stored[p + 6] then call('DEL', KEYS[p + 6]) end
   elseif held[p] > before then
-    call('SET', KEYS[p + 6], held[p], 'PXAT', S[33])
+    call('SET', KEYS[p + 6], held[p], 'PXAT', S[33] + shift)
   elseif held[p] < before then
     call('SET', KEYS[p + 6], held[p], 'KEEPTTL')
   end
@@ -26,6 +26,6 @@ if stored[1] and life <= S[35] then
   call('SET', KEYS[1], cmsgpack.pack(S), 'KEEPTTL')
 else
   S[35] = life
-  call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', life)
+  call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', life + shift)
 end
 call('PSETEX', KEYS[10], max(1, A[16]), answer)
