@@ -156,7 +156,9 @@ impl SentinelTrio {
         let first = Server::start(&[]);
         let first_port = first.port.to_string();
         let second = Server::start(&["--replicaof", "127.0.0.1", &first_port, "--replica-priority", "1"]);
-        eventually("the replica follows", || second.run::<String>(&["INFO", "replication"]).contains("link_status:up"));
+        eventually("the replica follows", || {
+            second.run::<String>(&["INFO", "replication"]).contains("link_status:up")
+        });
         let config = format!(
             "sentinel monitor budgets 127.0.0.1 {first_port} 2\n\
              sentinel down-after-milliseconds budgets 600\n\
@@ -195,7 +197,8 @@ impl ClusterOfThree {
             nodes[0].run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string()]);
         }
         let cluster = ClusterOfThree { nodes };
-        cluster.wait_until("every node knows every other", |info| info.contains(&format!("cluster_known_nodes:{count}")));
+        let all_known = format!("cluster_known_nodes:{count}");
+        cluster.wait_until("every node knows every other", |info| info.contains(&all_known));
         if with_replicas {
             for (primary, replica) in cluster.nodes[..3].iter().zip(&cluster.nodes[3..]) {
                 let id = primary.run::<String>(&["CLUSTER", "MYID"]);
