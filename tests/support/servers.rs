@@ -156,9 +156,7 @@ impl SentinelTrio {
         let first = Server::start(&[]);
         let first_port = first.port.to_string();
         let second = Server::start(&["--replicaof", "127.0.0.1", &first_port, "--replica-priority", "1"]);
-        eventually("the replica follows", || {
-            second.run::<String>(&["INFO", "replication"]).contains("link_status:up")
-        });
+        eventually("the replica follows", || second.run::<String>(&["INFO", "replication"]).contains("link_status:up"));
         let config = format!(
             "sentinel monitor budgets 127.0.0.1 {first_port} 2\n\
              sentinel down-after-milliseconds budgets 600\n\
