@@ -16,7 +16,19 @@ const wrongCount = fc.oneof(
   fc.boolean(),
   fc.object(),
   fc.array(fc.integer()),
-  fc.constantFrom(null, Number.NaN, 1.5, -1, 2 ** 53, Infinity, '5', Object(5), new Date(5), Symbol('5'), () => 5),
+  fc.constantFrom(
+    null,
+    Number.NaN,
+    1.5,
+    -1,
+    2 ** 53,
+    Infinity,
+    '5',
+    Object(5),
+    new Date(5),
+    Symbol('5'),
+    () => 5,
+  ),
 );
 
 const missingOrWrongCount = fc.oneof(wrongCount, fc.constant(undefined));
@@ -46,14 +58,20 @@ describe('numbers: only exact integers from 0 to 2^53 - 1, else the field is nam
     const required = fc.constantFrom('promptTokens', 'completionTokens', 'totalTokens');
     await fc.assert(
       fc.asyncProperty(required, missingOrWrongCount, async (key, value) => {
-        await refused(subject.trackUsage({ ...usage(1, { orchestratorId: 'numbers' }), [key]: value }), `usage.${key}`);
+        await refused(
+          subject.trackUsage({ ...usage(1, { orchestratorId: 'numbers' }), [key]: value }),
+          `usage.${key}`,
+        );
       }),
       RUNS,
     );
     const optional = fc.constantFrom('cacheReadTokens', 'cacheWriteTokens', 'reasoningTokens');
     await fc.assert(
       fc.asyncProperty(optional, wrongCount, async (key, value) => {
-        await refused(subject.trackUsage({ ...usage(1, { orchestratorId: 'numbers' }), [key]: value }), `usage.${key}`);
+        await refused(
+          subject.trackUsage({ ...usage(1, { orchestratorId: 'numbers' }), [key]: value }),
+          `usage.${key}`,
+        );
         await refused(subject.releaseReservation('id', 1, { [key]: value }), `attribution.${key}`);
       }),
       RUNS,
@@ -61,7 +79,13 @@ describe('numbers: only exact integers from 0 to 2^53 - 1, else the field is nam
   });
 
   test('of budgets, overrides and pages', async () => {
-    const override = { orchestratorId: 'numbers', period: 'daily', reason: '', createdBy: '', expiresAt: new Date(NOON) };
+    const override = {
+      orchestratorId: 'numbers',
+      period: 'daily',
+      reason: '',
+      createdBy: '',
+      expiresAt: new Date(NOON),
+    };
     await fc.assert(
       fc.asyncProperty(wrongCount, async value => {
         await refused(subject.setBudget('numbers', { daily: value as never }), 'budget.daily');
@@ -69,7 +93,10 @@ describe('numbers: only exact integers from 0 to 2^53 - 1, else the field is nam
           subject.setBudgetOverride({ ...override, additionalTokens: value } as never),
           'override.additionalTokens',
         );
-        await refused(subject.getUsageHistory('numbers', 'daily', { limit: value as never }), 'options.limit');
+        await refused(
+          subject.getUsageHistory('numbers', 'daily', { limit: value as never }),
+          'options.limit',
+        );
         await refused(subject.listReservations('numbers', { offset: value as never }), 'options.offset');
         await refused(subject.reserveTokens('numbers', 1, 'daily', { ttl: value as never }), 'options.ttl');
       }),
@@ -78,7 +105,11 @@ describe('numbers: only exact integers from 0 to 2^53 - 1, else the field is nam
   });
 
   test('and none of it was counted', async () => {
-    expect(await subject.getUsageStats('numbers')).toMatchObject({ totalUsed: 0, reservedTokens: 0, limit: 1000 });
+    expect(await subject.getUsageStats('numbers')).toMatchObject({
+      totalUsed: 0,
+      reservedTokens: 0,
+      limit: 1000,
+    });
   });
 
   test('every amount that is right comes back exactly', async () => {
@@ -103,7 +134,11 @@ describe('periods: only the three words, their lists, and all', () => {
   const subject = tracker();
   const words = new Set<unknown>(['hourly', 'daily', 'monthly', undefined]);
   const wrongPeriod = fc
-    .oneof(fc.string(), fc.integer(), fc.constantFrom(null, 'Hourly', 'weekly', 'toString', '__proto__', Object('daily')))
+    .oneof(
+      fc.string(),
+      fc.integer(),
+      fc.constantFrom(null, 'Hourly', 'weekly', 'toString', '__proto__', Object('daily')),
+    )
     .filter(value => !words.has(value));
 
   test('everywhere a period is given', async () => {
@@ -116,7 +151,8 @@ describe('periods: only the three words, their lists, and all', () => {
         await refused(subject.listOverrides('orch', period), 'period');
         await refused(subject.clearThresholdCache('orch', period), 'period');
         await refused(subject.reserveTokens('orch', 1, ['hourly', period]), 'period[1]');
-        if (value !== 'all') expect(await rejection(subject.reserveTokens('orch', 1, period))).toBeInstanceOf(TokenBudgetError);
+        if (value !== 'all')
+          expect(await rejection(subject.reserveTokens('orch', 1, period))).toBeInstanceOf(TokenBudgetError);
       }),
       RUNS,
     );
@@ -125,7 +161,10 @@ describe('periods: only the three words, their lists, and all', () => {
   });
 
   test('any list of periods means its set', async () => {
-    const some = fc.array(fc.constantFrom('hourly' as const, 'daily' as const, 'monthly' as const), { minLength: 1, maxLength: 9 });
+    const some = fc.array(fc.constantFrom('hourly' as const, 'daily' as const, 'monthly' as const), {
+      minLength: 1,
+      maxLength: 9,
+    });
     await fc.assert(
       fc.asyncProperty(some, async periods => {
         const { reservation } = await subject.reserveTokens('orch', 1, periods);
@@ -138,7 +177,9 @@ describe('periods: only the three words, their lists, and all', () => {
 
 describe('identifiers', () => {
   const subject = tracker();
-  const anyUnits = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 85 }).map(units => String.fromCharCode(...units));
+  const anyUnits = fc
+    .array(fc.integer({ min: 0, max: 0xffff }), { minLength: 1, maxLength: 85 })
+    .map(units => String.fromCharCode(...units));
 
   test('every orchestrator id keeps its own state and comes back as it was, lone surrogates too', async () => {
     const seen = new Map<string, number>();
@@ -149,7 +190,11 @@ describe('identifiers', () => {
         const { reservation, reservationId } = await subject.reserveTokens(id, 1);
         expect(reservation?.orchestratorId).toBe(id);
         await subject.releaseReservation(reservationId as string, 0);
-        expect(await subject.getUsageStats(id)).toMatchObject({ orchestratorId: id, totalUsed: seen.get(id), reservedTokens: 0 });
+        expect(await subject.getUsageStats(id)).toMatchObject({
+          orchestratorId: id,
+          totalUsed: seen.get(id),
+          reservedTokens: 0,
+        });
       }),
       RUNS,
     );
@@ -158,7 +203,10 @@ describe('identifiers', () => {
 
   test('what is no id is refused: not a string, empty, more than 256 bytes of UTF-8', async () => {
     const tooLong = fc.constantFrom('a'.repeat(257), 'é'.repeat(129), '😀'.repeat(65), '\ud800'.repeat(86));
-    const wrong = fc.oneof(tooLong, fc.constantFrom(undefined, null, '', 5, {}, [], Object('orch'), Symbol('orch')));
+    const wrong = fc.oneof(
+      tooLong,
+      fc.constantFrom(undefined, null, '', 5, {}, [], Object('orch'), Symbol('orch')),
+    );
     await fc.assert(
       fc.asyncProperty(wrong, async value => {
         const id = value as never;
@@ -179,7 +227,9 @@ describe('identifiers', () => {
   test('reservation ids are strings, whatever they hold', async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), anyUnits), async id => {
-        expect(await rejection(subject.releaseReservation(id, 1))).toMatchObject({ code: 'RESERVATION_NOT_FOUND' });
+        expect(await rejection(subject.releaseReservation(id, 1))).toMatchObject({
+          code: 'RESERVATION_NOT_FOUND',
+        });
       }),
       RUNS,
     );
@@ -190,7 +240,8 @@ describe('identifiers', () => {
 
   test('two request ids that differ in anything are two, also in lone surrogates', async () => {
     const ids = ['\ud800', '\ud801', '\ufffd', '%ED%A0%80', ' ', '', 'a:b', 'a%3Ab'];
-    for (const requestId of ids) await subject.trackUsage(usage(1, { orchestratorId: 'requests', requestId }));
+    for (const requestId of ids)
+      await subject.trackUsage(usage(1, { orchestratorId: 'requests', requestId }));
     expect((await subject.getUsageStats('requests')).totalUsed).toBe(ids.length);
   });
 });
@@ -234,11 +285,14 @@ describe('texts', () => {
 
   test('every object that JSON can hold comes back equal', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ stringUnit: 'grapheme' })), async metadata => {
-        const plain = JSON.parse(JSON.stringify(metadata)) as Record<string, unknown>;
-        await subject.trackUsage(usage(1, { metadata }));
-        expect((await subject.getUsageHistory('orch', 'hourly', { limit: 1 }))[0]?.metadata).toEqual(plain);
-      }),
+      fc.asyncProperty(
+        fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ stringUnit: 'grapheme' })),
+        async metadata => {
+          const plain = JSON.parse(JSON.stringify(metadata)) as Record<string, unknown>;
+          await subject.trackUsage(usage(1, { metadata }));
+          expect((await subject.getUsageHistory('orch', 'hourly', { limit: 1 }))[0]?.metadata).toEqual(plain);
+        },
+      ),
       RUNS,
     );
   });
@@ -249,7 +303,10 @@ describe('texts', () => {
     const metadata = runInContext('({ a: [1] })', realm) as Record<string, unknown>;
     const periods = runInContext('["daily"]', realm) as ['daily'];
     await subject.trackUsage(usage(1, { orchestratorId: 'realm', timestamp, metadata }));
-    expect((await subject.getUsageHistory('realm'))[0]).toMatchObject({ timestamp: new Date(NOON), metadata: { a: [1] } });
+    expect((await subject.getUsageHistory('realm'))[0]).toMatchObject({
+      timestamp: new Date(NOON),
+      metadata: { a: [1] },
+    });
     expect((await subject.reserveTokens('realm', 1, periods)).success).toBe(true);
   });
 });
@@ -299,8 +356,12 @@ describe('objects: own properties only, each read once', () => {
     const { proxy: revoked, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(await rejection(subject.trackUsage(revoked as never))).toMatchObject({ code: 'INVALID_ARGUMENT' });
-    expect(await rejection(subject.checkBudget('orch', revoked as never))).toMatchObject({ code: 'INVALID_ARGUMENT' });
-    expect(await rejection(subject.reserveTokens('orch', 1, revoked as never))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await rejection(subject.checkBudget('orch', revoked as never))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    expect(await rejection(subject.reserveTokens('orch', 1, revoked as never))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
   });
 
   test('a number that changes between two looks is looked at once', async () => {
@@ -318,15 +379,39 @@ describe('objects: own properties only, each read once', () => {
 
   test('a polluted Object.prototype changes nothing', async () => {
     const poison: Record<string, unknown> = {
-      hourly: 1, host: 'evil', url: 'redis://evil', redis: {}, ttl: 1, signal: AbortSignal.abort(), metadata: { evil: true },
-      requestId: 'evil', id: 'evil', cacheReadTokens: 9, limit: 0, offset: 9, period: 'monthly', timeout: 1, settle: 'release-only',
-      thresholds: [0.001], field: 'evil', cause: 'evil', get: 'evil', model: 'evil', enableOverrides: false, name: 'evil', toJSON: () => 'evil',
+      hourly: 1,
+      host: 'evil',
+      url: 'redis://evil',
+      redis: {},
+      ttl: 1,
+      signal: AbortSignal.abort(),
+      metadata: { evil: true },
+      requestId: 'evil',
+      id: 'evil',
+      cacheReadTokens: 9,
+      limit: 0,
+      offset: 9,
+      period: 'monthly',
+      timeout: 1,
+      settle: 'release-only',
+      thresholds: [0.001],
+      field: 'evil',
+      cause: 'evil',
+      model: 'evil',
+      enableOverrides: false,
+      name: 'evil',
+      toJSON: () => 'evil',
     };
     const plainUsage = usage(5, { orchestratorId: 'polluted' });
     let report: unknown;
     try {
       for (const key of Object.keys(poison)) {
-        Object.defineProperty(Object.prototype, key, { configurable: true, writable: true, enumerable: false, value: poison[key] });
+        Object.defineProperty(Object.prototype, key, {
+          configurable: true,
+          writable: true,
+          enumerable: false,
+          value: poison[key],
+        });
       }
       const fresh = tracker({ defaultBudget: { daily: 1000 } });
       const { reservationId, reservation } = await fresh.reserveTokens('polluted', 10, 'hourly', {});
@@ -338,8 +423,15 @@ describe('objects: own properties only, each read once', () => {
       const stats = await fresh.getUsageStats('polluted');
       const error = await rejection(fresh.checkBudget('', 1));
       report = [
-        Number(reservation?.expiresAt), Object.keys(entry ?? {}).sort().join(), Object.entries(budget.base).join(),
-        stats.totalUsed, stats.limit, stats.breakdown.cacheReadTokens, error.field,
+        Number(reservation?.expiresAt),
+        Object.keys(entry ?? {})
+          .sort()
+          .join(),
+        Object.entries(budget.base).join(),
+        stats.totalUsed,
+        stats.limit,
+        stats.breakdown.cacheReadTokens,
+        error.field,
       ];
     } finally {
       for (const key of Object.keys(poison)) Reflect.deleteProperty(Object.prototype, key);

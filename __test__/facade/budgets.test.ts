@@ -39,7 +39,11 @@ describe('overrides', () => {
 
   test('are listed, soonest expiry first, and removed by their id', async () => {
     const subject = tracker({ defaultBudget: { hourly: 1000 } });
-    const late = override({ id: 'late', expiresAt: new Date(NOON + 2 * HOUR_MS), metadata: { ticket: 'INC-1' } });
+    const late = override({
+      id: 'late',
+      expiresAt: new Date(NOON + 2 * HOUR_MS),
+      metadata: { ticket: 'INC-1' },
+    });
     await subject.setBudgetOverride(late);
     await subject.setBudgetOverride(override({ period: 'daily' }));
     const listed = await subject.listOverrides('orch');
@@ -70,8 +74,12 @@ describe('overrides', () => {
 
   test('at most 1,000 are live at once', async () => {
     const subject = tracker();
-    await Promise.all(Array.from({ length: 1000 }, (_, index) => subject.setBudgetOverride(override({ id: `${index}` }))));
-    expect(await rejection(subject.setBudgetOverride(override()))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await Promise.all(
+      Array.from({ length: 1000 }, (_, index) => subject.setBudgetOverride(override({ id: `${index}` }))),
+    );
+    expect(await rejection(subject.setBudgetOverride(override()))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
   });
 });
 
@@ -102,6 +110,10 @@ describe('setBudget and getBudget', () => {
     const subject = tracker({ defaultBudget: { hourly: 100 } });
     await subject.trackUsage(usage(60));
     await subject.setBudget('orch', { hourly: 50 });
-    expect(await subject.checkBudget('orch', 1)).toMatchObject({ allowed: false, available: 0, percentUsed: 120 });
+    expect(await subject.checkBudget('orch', 1)).toMatchObject({
+      allowed: false,
+      available: 0,
+      percentUsed: 120,
+    });
   });
 });

@@ -52,14 +52,22 @@ describe('checkBudget', () => {
 
   test('a limit of 0 allows nothing but 0 tokens', async () => {
     const subject = tracker({ defaultBudget: { hourly: 0 } });
-    expect(await subject.checkBudget('orch', 1)).toMatchObject({ allowed: false, limit: 0, percentUsed: 100 });
+    expect(await subject.checkBudget('orch', 1)).toMatchObject({
+      allowed: false,
+      limit: 0,
+      percentUsed: 100,
+    });
     expect((await subject.checkBudget('orch', 0)).allowed).toBe(true);
   });
 
   test('holds nothing and records nothing', async () => {
     const subject = tracker({ defaultBudget: { hourly: 1000 } });
     await Promise.all(Array.from({ length: 50 }, () => subject.checkBudget('orch', 1000)));
-    expect(await subject.getUsageStats('orch')).toMatchObject({ totalUsed: 0, reservedTokens: 0, remaining: 1000 });
+    expect(await subject.getUsageStats('orch')).toMatchObject({
+      totalUsed: 0,
+      reservedTokens: 0,
+      remaining: 1000,
+    });
   });
 
   test('a budget of its own replaces the default as a whole', async () => {

@@ -84,7 +84,7 @@ describe('a configuration that cannot work names its field', () => {
     const secret = 'hunter2';
     for (const redis of [
       { url: `redis://user:${secret}@localhost/zero` },
-      { url: `${secret}://localhost:1` .replace('hunter2:', 'http:') + secret },
+      { url: `${secret}://localhost:1`.replace('hunter2:', 'http:') + secret },
       { url: `redis://:${secret}%ff@localhost` },
       { tls: { ca: secret } },
       { password: { secret } },

@@ -50,7 +50,9 @@ export function heard(emitter: TokenBudgetTracker, name: string): unknown[][] {
 }
 
 /** What a promise rejects with. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & { code?: string; field?: string }> {
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<Error & { code?: string; field?: string }> {
   try {
     await promise;
   } catch (error) {

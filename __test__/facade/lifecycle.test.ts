@@ -123,7 +123,10 @@ describe('time', () => {
 
   test('a clock that tells no time is refused where it is read', async () => {
     const subject = new TokenBudgetTracker({ clock: () => Number.NaN });
-    expect(await rejection(subject.checkBudget('orch', 1))).toMatchObject({ code: 'INVALID_CONFIG', field: 'clock' });
+    expect(await rejection(subject.checkBudget('orch', 1))).toMatchObject({
+      code: 'INVALID_CONFIG',
+      field: 'clock',
+    });
     await subject.close();
   });
 });
@@ -137,9 +140,9 @@ describe('AbortSignal', () => {
     expect(await rejection(subject.reserveTokens('orch', 1, 'hourly', { signal }))).toBe(reason);
     expect(await rejection(subject.ready({ signal }))).toBe(reason);
     expect((await subject.getUsageStats('orch')).reservedTokens).toBe(0);
-    expect((await rejection(subject.checkBudget('orch', 1, 'hourly', { signal: AbortSignal.abort() }))).name).toBe(
-      'AbortError',
-    );
+    expect(
+      (await rejection(subject.checkBudget('orch', 1, 'hourly', { signal: AbortSignal.abort() }))).name,
+    ).toBe('AbortError');
   });
 
   test('one that is not aborted changes nothing, and keeps no listener', async () => {

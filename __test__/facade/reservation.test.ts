@@ -101,7 +101,11 @@ describe('releaseReservation', () => {
     for (const period of ['hourly', 'daily', 'monthly'] as const) {
       const stats = await subject.getUsageStats('orch', period);
       expect(stats).toMatchObject({ totalUsed: 120, reservedTokens: 0, activeReservations: 0 });
-      expect(stats.breakdown).toMatchObject({ promptTokens: 70, completionTokens: 30, unattributedTokens: 20 });
+      expect(stats.breakdown).toMatchObject({
+        promptTokens: 70,
+        completionTokens: 30,
+        unattributedTokens: 20,
+      });
       expect(stats.topModels).toEqual([{ model: 'model-b', tokens: 120, percentage: 100 }]);
     }
   });
@@ -111,7 +115,9 @@ describe('releaseReservation', () => {
     const released = heard(subject, 'reservation:released');
     const id = granted(await subject.reserveTokens('orch', 100));
     await subject.releaseReservation(id, 2500);
-    expect(released).toEqual([[id, { reserved: 100, actual: 2500, overage: 2400, late: false, recorded: 2500 }]]);
+    expect(released).toEqual([
+      [id, { reserved: 100, actual: 2500, overage: 2400, late: false, recorded: 2500 }],
+    ]);
     expect((await subject.getUsageStats('orch')).totalUsed).toBe(2500);
   });
 
@@ -135,7 +141,9 @@ describe('releaseReservation', () => {
     await subject.releaseReservation(id, 80);
     expect(released).toEqual([[id, { reserved: 100, actual: 80, overage: 0, late: true, recorded: 80 }]]);
     expect((await subject.getUsageStats('orch')).totalUsed).toBe(80);
-    expect(await rejection(subject.releaseReservation(id, 80))).toMatchObject({ code: 'RESERVATION_NOT_FOUND' });
+    expect(await rejection(subject.releaseReservation(id, 80))).toMatchObject({
+      code: 'RESERVATION_NOT_FOUND',
+    });
   });
 
   test('later than lateSettleTTL it is unknown', async () => {
@@ -143,7 +151,9 @@ describe('releaseReservation', () => {
     const subject = tracker({ ...BUDGET, reservationTTL: 1000, lateSettleTTL: 2000 }, clock);
     const id = granted(await subject.reserveTokens('orch', 100));
     clock.now += HOUR_MS / 6;
-    expect(await rejection(subject.releaseReservation(id, 80))).toMatchObject({ code: 'RESERVATION_NOT_FOUND' });
+    expect(await rejection(subject.releaseReservation(id, 80))).toMatchObject({
+      code: 'RESERVATION_NOT_FOUND',
+    });
   });
 
   test(`with settle: 'release-only' nothing is recorded`, async () => {

@@ -32,7 +32,11 @@ describe('trackUsage and getUsageStats', () => {
   test('counts in every period, over the limit as well', async () => {
     const subject = tracker({ defaultBudget: { hourly: 10 } });
     await subject.trackUsage(usage(25));
-    expect(await subject.getUsageStats('orch')).toMatchObject({ totalUsed: 25, remaining: 0, percentUsed: 250 });
+    expect(await subject.getUsageStats('orch')).toMatchObject({
+      totalUsed: 25,
+      remaining: 0,
+      percentUsed: 250,
+    });
     expect((await subject.getUsageStats('orch', 'daily')).totalUsed).toBe(25);
     expect(await subject.getUsageStats('orch', 'monthly')).toMatchObject({
       totalUsed: 25,
@@ -92,7 +96,8 @@ describe('trackUsage and getUsageStats', () => {
   test('orchestrators do not see each other, however alike their ids', async () => {
     const subject = tracker();
     const ids = ['a', 'a:hourly', 'a%3Ahourly', 'A', 'a ', '{a}', 'a\u0301', 'á'];
-    for (const [index, id] of ids.entries()) await subject.trackUsage(usage(index + 1, { orchestratorId: id }));
+    for (const [index, id] of ids.entries())
+      await subject.trackUsage(usage(index + 1, { orchestratorId: id }));
     for (const [index, id] of ids.entries()) {
       expect(await subject.getUsageStats(id)).toMatchObject({ orchestratorId: id, totalUsed: index + 1 });
     }
@@ -110,7 +115,12 @@ describe('getUsageHistory', () => {
   test('newest first, as it was reported', async () => {
     const subject = tracker();
     const first = usage(10, { timestamp: new Date(NOON - 5), metadata: { task: 'é😀', nested: [1, null] } });
-    const second = usage(20, { requestId: 'req-2', cacheReadTokens: 4, cacheWriteTokens: 3, reasoningTokens: 2 });
+    const second = usage(20, {
+      requestId: 'req-2',
+      cacheReadTokens: 4,
+      cacheWriteTokens: 3,
+      reasoningTokens: 2,
+    });
     await subject.trackUsage(first);
     await subject.trackUsage(second);
     expect(await subject.getUsageHistory('orch')).toEqual([second, first]);
@@ -124,7 +134,14 @@ describe('getUsageHistory', () => {
     const id = granted(await subject.reserveTokens('orch', 10));
     await subject.releaseReservation(id, 7, { promptTokens: 7, sessionId: 's', model: 'm' });
     expect(await subject.getUsageHistory('orch')).toMatchObject([
-      { reservationId: id, totalTokens: 7, promptTokens: 7, sessionId: 's', model: 'm', timestamp: new Date(NOON) },
+      {
+        reservationId: id,
+        totalTokens: 7,
+        promptTokens: 7,
+        sessionId: 's',
+        model: 'm',
+        timestamp: new Date(NOON),
+      },
     ]);
   });
 
@@ -143,6 +160,9 @@ describe('getUsageHistory', () => {
     const toJSON = jest.fn(() => ({ cut: '😀'.slice(0, 1), path: 'C:\\ud800' }));
     await subject.trackUsage(usage(1, { metadata: { toJSON } }));
     expect(toJSON).toHaveBeenCalledTimes(1);
-    expect((await subject.getUsageHistory('orch'))[0]?.metadata).toEqual({ cut: '\ufffd', path: 'C:\\ud800' });
+    expect((await subject.getUsageHistory('orch'))[0]?.metadata).toEqual({
+      cut: '\ufffd',
+      path: 'C:\\ud800',
+    });
   });
 });

@@ -200,7 +200,8 @@ export class EmbeddedBackend implements Backend {
     const code = errorCode(-status);
     const message = this.#native.lastError();
     this.#announce();
-    if (reservationId !== undefined && code === 'RESERVATION_NOT_FOUND') return reservationNotFound(reservationId);
+    if (reservationId !== undefined && code === 'RESERVATION_NOT_FOUND')
+      return reservationNotFound(reservationId);
     return new TokenBudgetError(code, message === '' ? `The store answered ${code}` : message);
   }
 }

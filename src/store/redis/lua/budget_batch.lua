@@ -47,7 +47,7 @@ local dirty = false
 local i, last = 25, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
-  if not limits then
+  if not limits and (kind <= 5 or kind == 8) then
     --- @include limits
   end
   if deadline > 0 and deadline <= now then

@@ -1,8 +1,10 @@
--- Nothing below can meet a wrong type.
-for p = 1, 3 do
+-- Nothing below can meet a wrong type. A full history is cut a hundred records at a time: what is
+-- over the limit is never told.
+local spare = min(100, floor(A[18] / 8))
+for p = 1, H and 3 or 0 do
   if pushed[p] > 0 then
     if length[p] == pushed[p] then call('PEXPIREAT', KEYS[HISTORY + p], S[p * 10 - 7] + shift) end
-    if length[p] > A[18] then call('LTRIM', KEYS[HISTORY + p], -A[18], -1) end
+    if length[p] > A[18] + spare then call('LTRIM', KEYS[HISTORY + p], -A[18], -1) end
   end
 end
 if gone and #gone > 0 then call('ZREMRANGEBYSCORE', KEYS[PENDING], '-inf', now) end
