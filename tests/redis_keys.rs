@@ -90,7 +90,7 @@ fn keys_have_the_documented_names_types_and_lives() {
             ("overrides", string(end_ms as i64)),
             ("daily:overrides:rush", string(end_ms as i64)),
             ("state", string(ends[2].max(expiry_ms))),
-            ("pending", ("zset".to_owned(), expiry_ms)),
+            ("pending", ("zset".to_owned(), expiry_ms + (rig.policy.late_settle_ttl_ms as i64).max(60_000))),
             (&format!("requests:{bucket}"), ("hash".to_owned(), bucket_end_ms as i64)),
         ];
         expected.extend(rest.map(|(name, entry)| (format!("test:budget:orch-1:{name}"), entry)));
