@@ -24,7 +24,8 @@ try {
 }
 
 function run(command, args, cwd) {
-  const shell = process.platform === 'win32';
+  // On Windows npm is a batch file.
+  const shell = process.platform === 'win32' && command === 'npm';
   return execFileSync(command, args, { cwd, encoding: 'utf8', shell, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
