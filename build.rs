@@ -1,6 +1,6 @@
 //! Links the addon and puts the Lua scripts together.
 //!
-//! A line `--- @include name` in a script is replaced by `lua/batch/name.lua`, with its
+//! A line `--- @include name` in a script is replaced by `lua/include/name.lua`, with its
 //! indentation. Comments stay: they cost nothing once a script is loaded, and help whoever reads it
 //! on the server.
 
@@ -15,7 +15,7 @@ fn main() {
     napi_build::setup();
     let lua = Path::new("src/store/redis/lua");
     println!("cargo::rerun-if-changed={}", lua.display());
-    println!("cargo::rerun-if-changed={}", lua.join("batch").display());
+    println!("cargo::rerun-if-changed={}", lua.join("include").display());
     let mut scripts: Vec<PathBuf> = fs::read_dir(lua)
         .expect("src/store/redis/lua is readable")
         .map(|entry| entry.expect("its entries are readable").path())
@@ -27,7 +27,7 @@ fn main() {
     let mut names = Vec::new();
     for path in scripts {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("script names are ASCII");
-        let source = expand(&path, &lua.join("batch"), 0);
+        let source = expand(&path, &lua.join("include"), 0);
         let sha1 = sha1_smol::Sha1::from(&source).digest().to_string();
         let upper = name.to_uppercase();
         writeln!(

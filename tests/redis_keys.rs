@@ -13,14 +13,17 @@ use proptest::prelude::*;
 use redis::Connection;
 use redis_rig::{HOUR_MS, Rig, block_on, reserve, settle, usage};
 use redis_server::RedisServer;
+use redis_transport::TestTransport;
 use token_budget::domain::error::{OperationError, StoreError};
 use token_budget::domain::identifier::OrchestratorId;
-use token_budget::domain::operation::{Operation, Outcome, Override};
+use token_budget::domain::operation::{Operation, Outcome, Override, Request};
 use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::Limits;
 use token_budget::domain::tokens::MAX_TOKENS;
-use token_budget::store::Store;
+use token_budget::store::redis::decode;
 use token_budget::store::redis::keys::Keys;
+use token_budget::store::redis::store::RedisStore;
+use token_budget::store::{Batch, Store, Ticket};
 
 const TTL_MS: u64 = 15 * 60_000;
 
@@ -61,11 +64,8 @@ fn keys_have_the_documented_names_types_and_lives() {
         let rig = Rig::on_server_clock(RedisServer::start()).await;
         let id = rig.new_id(Periods::ALL);
         let limits = Limits([Some(1_000), None, Some(5_000)]);
-        let operations = vec![
-            with_request_id(10, "request-1"),
-            reserve(&id, 20, TTL_MS),
-            Operation::SetBudget(Some(limits)),
-        ];
+        let operations =
+            vec![with_request_id(10, "request-1"), reserve(&id, 20, TTL_MS), Operation::SetBudget(Some(limits))];
         let receipt = rig.apply(operations).await.unwrap();
         let end_ms = receipt.now_ms + 2 * HOUR_MS;
         rig.one(extra("rush", end_ms)).await.unwrap();
@@ -226,6 +226,41 @@ fn reading_changes_nothing() {
 }
 
 proptest! {
+    #[test]
+    fn odd_replies_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..64), cut in 0..64usize) {
+        block_on(async {
+            let batch = odd_reply_batch();
+            // Random bytes, and an array of small numbers that ends too early.
+            let mut numbers = vec![0x9f, 1, 0, 5, 0, 0];
+            numbers.extend(bytes.iter().map(|byte| byte & 0x7f));
+            numbers.truncate(cut);
+            for reply in [bytes, numbers] {
+                let _ = decode::batch_reply(&batch, redis::Value::BulkString(reply));
+            }
+            assert!(decode::batch_reply(&batch, redis::Value::Okay).is_err());
+        });
+    }
+}
+
+fn odd_reply_batch() -> Batch {
+    let orchestrator = OrchestratorId::new("a").unwrap();
+    let id = token_budget::domain::identifier::ReservationId::generate(&orchestrator, Periods::ALL);
+    let operations = vec![
+        settle(&id, 1),
+        Operation::Stats { period: Period::Daily },
+        Operation::ListReservations { period: None, offset: 0, limit: 9 },
+        Operation::ListOverrides { period: None },
+    ];
+    Batch {
+        orchestrator,
+        policy: std::sync::Arc::new(redis_rig::policy()),
+        configured: Limits::UNLIMITED,
+        requests: operations.into_iter().map(|operation| Request { operation, deadline_ms: None }).collect(),
+        ticket: Ticket { client: "c".into(), sequence: 1, retry: false },
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
     /// Lua prints numbers from 1e14 on with an exponent; none of them may reach a key.
     #[test]
@@ -264,8 +299,18 @@ proptest! {
 
 #[test]
 fn the_clock_of_the_server_is_learned() {
+    // Hours ahead or behind: the first batch is sent again with the windows of the server.
+    for offset_ms in [0, 3 * HOUR_MS as i64, -50 * HOUR_MS as i64] {
+        learn_the_clock(offset_ms);
+    }
+}
+
+fn learn_the_clock(offset_ms: i64) {
     block_on(async {
-        let rig = Rig::on_server_clock(RedisServer::start()).await;
+        let mut rig = Rig::on_server_clock(RedisServer::start()).await;
+        let mut transport = TestTransport::open(&rig.server.client()).await;
+        transport.clock_offset_ms = offset_ms;
+        rig.store = RedisStore::new(transport, Keys::new("test", false));
         let receipt = rig.apply(vec![Operation::Track(usage(1))]).await.unwrap();
         assert!(rig.store.now_ms().abs_diff(receipt.now_ms) < 1_000);
     });

@@ -49,6 +49,7 @@ test.each([
   [['replay', '--concurrency', '8'], '--concurrency needs --redis'],
   [['replay', '--prefix', 'p'], '--prefix needs --redis'],
   [['replay', '--cluster'], '--cluster needs --redis'],
+  [['replay', '--redis', 'redis://h', '--ca', 'ca.pem'], '--ca needs a rediss:// address'],
   [['replay', '--redis', 'redis://h', '--concurrency', '0'], '--concurrency: expected a whole number'],
   [['replay', '--redis', 'redis://h', '--cluster', '--sentinel', 'm'], 'exclude each other'],
   [['replay', '--redis', 'http://u:secret@h'], '--redis: expected redis://'],

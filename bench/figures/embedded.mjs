@@ -10,7 +10,7 @@ export const title = 'Embedded, awaited one by one';
 const ID = 'orchestrator-0';
 
 export async function run({ rounds, scale, withProduct }) {
-  const count = scale(200_000);
+  const count = scale(100_000);
   // Every turn has a state of its own, so that none begins with the history of those before it.
   const contestant = (name, operation, open, each) => {
     let subject;

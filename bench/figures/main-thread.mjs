@@ -22,7 +22,7 @@ export async function run({ redis, rounds, scale, withProduct }) {
     const contestant = (name, operation, each) => ({
       name: `${name}, ${orchestratorCount} ${orchestratorCount === 1 ? 'key' : 'keys'}`,
       operation,
-      count: scale(100_000),
+      count: scale(50_000),
       redis,
       turn: count => inFlight(count, WIDTH, each),
     });

@@ -12,7 +12,7 @@ const ID = 'orchestrator-0';
 
 /** Each operation is awaited before the next begins: what a single agent feels. */
 export async function run({ redis, rounds, scale, withProduct }) {
-  const count = scale(3000);
+  const count = scale(1500);
   const contestant = (name, operation, each) => ({
     name,
     operation,

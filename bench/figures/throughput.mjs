@@ -42,7 +42,7 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
 
   const limiters = await openRedisLimiters(redis);
   const peers = limiters.variants.map(({ name, limiter }) =>
-    contestant(name, `consume(key, ${TOKENS_PER_CALL})`, scale(20_000), i =>
+    contestant(name, `consume(key, ${TOKENS_PER_CALL})`, scale(10_000), i =>
       limiter.consume(id(i), TOKENS_PER_CALL),
     ),
   );
@@ -55,15 +55,20 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
   };
 
   const trackers = withProduct
-    ? [await openTracker(redis), await openTracker(redis, { historyLimit: 0 })]
+    ? [
+        await openTracker(redis),
+        await openTracker(redis, { historyLimit: 0 }),
+        await openTracker(redis, { historyLimit: 100 }),
+      ]
     : [];
-  const [tracker, bare] = trackers;
+  const [tracker, bare, full] = trackers;
   const track = (name, operation, to, fields) =>
-    contestant(name, operation, scale(100_000), i => to.trackUsage(usage(id(i), i, fields)));
+    contestant(name, operation, scale(50_000), i => to.trackUsage(usage(id(i), i, fields)));
   const ours = withProduct
     ? [
         track('trackUsage', 'trackUsage(usage), required fields', tracker),
         track('trackUsage, historyLimit 0', 'trackUsage(usage), no history kept', bare),
+        track('trackUsage, historyLimit 100', 'trackUsage(usage), a history that is always full', full),
         track('trackUsage, requestId', 'trackUsage(usage) with a new requestId each', tracker, {
           withRequestId: true,
         }),
@@ -92,6 +97,8 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
     measured: [
       ...all.map(each => measured(each, samples, 'throughput')),
       measured(published, publishedSamples, 'throughput'),
+      ...all.map(each => measured(each, samples, 'server')),
+      measured(published, publishedSamples, 'server'),
     ],
     ratios: [
       ...ours.map((each, index) =>

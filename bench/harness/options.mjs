@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 export const HELP = `Usage: npm run bench -- [options]
 
   --only <figure>     only this one; repeatable. Figures: FIGURES
-  --rounds <n>        measured turns of each side (default 7)
+  --rounds <n>        measured turns of each side (default 15)
   --quick             a tenth of the operations, 3 rounds: to see that it works, not for figures
   --peers             only the peers; needs no build of this package
   --assert            end with 1 when a figure misses its reach
@@ -28,7 +28,7 @@ export function readOptions(argv, figureNames) {
   });
   const unknown = values.only.find(name => !figureNames.includes(name));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: one of ${figureNames.join(', ')}`);
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 7));
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 15));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--rounds: a whole number from 1');
   return { ...values, rounds, only: values.only.length > 0 ? values.only : figureNames };
 }

@@ -54,6 +54,7 @@ Store (default: embedded, in memory, rows in order, on the clock of the trace,
 so that windows turn over as they did; a request is settled at the instant at
 which it was reserved, for a trace does not tell how long it took):
   --redis <url>            redis://user:password@host:port/db, rediss:// for TLS
+  --ca <file>              PEM of who signed the server's certificate
   --cluster                the address is a node of a Redis Cluster
   --sentinel <name>        the address is a Sentinel; the primary is called name
   --prefix <text>          begins every key (default: a new one for each run,
@@ -63,7 +64,8 @@ which it was reserved, for a trace does not tell how long it took):
                            own default is 100000)
   On Redis the server's clock decides: all requests count now, in the current
   windows, and the times of the trace are shifted so that the last row is now.
-  Its keys are left to expire, at the latest with the month.
+  Its keys are left to expire, at the latest with the month; only the index
+  <prefix>:budget:expiring may stay, one small entry.
 
 Output:
   --json                   one JSON object on standard output, see below

@@ -7,7 +7,7 @@ use crate::domain::identifier::{OrchestratorId, ReservationId, encode_utf16};
 use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
 use crate::domain::usage::{Parts, Usage};
-use crate::service::answer::FailureCode;
+use crate::service::answer::{CallId, FailureCode};
 use crate::service::remote::{Call, CallKind, UNHELD_PREFIX};
 
 /// Numbers of operations, see `docs/boundary.md`.
@@ -30,7 +30,7 @@ pub(super) fn decode(numbers: &[f64], text: &[u16], take: &mut dyn FnMut(Call)) 
     let mut reader = Reader { numbers, text };
     while let Some(code) = reader.number() {
         let Some(id) = reader.amount() else { return };
-        match kind(code as u32, &mut reader) {
+        match kind(code as u32, id, &mut reader) {
             Ok(kind) => take(Call { id, kind }),
             Err(Malformed::Argument(message)) => {
                 take(Call { id, kind: CallKind::Refused { code: FailureCode::InvalidArgument, message } });
@@ -113,7 +113,7 @@ pub(super) fn periods(bits: u64) -> Result<Periods, Malformed> {
     u8::try_from(bits).ok().and_then(Periods::from_bits).ok_or_else(message)
 }
 
-fn kind(code: u32, reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     match code {
         operation::CHECK => {
             let (length, at, tokens) = (reader.length()?, reader.need()?, reader.need()?);
@@ -144,7 +144,8 @@ fn kind(code: u32, reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         operation::PING => Ok(CallKind::Ping),
         operation::READY => Ok(CallKind::Ready { timeout: Duration::from_millis(reader.need()?) }),
         operation::CLOSE => Ok(CallKind::Close { timeout: Duration::from_millis(reader.need()?) }),
-        operation::FORGET => Ok(CallKind::Forget(reader.need()?)),
+        // Named by its number, like an answer.
+        operation::FORGET => Ok(CallKind::Forget(call)),
         _ => Err(Malformed::Submission),
     }
 }

@@ -1,7 +1,5 @@
 //! Reported token usage.
 
-use std::fmt::Write;
-
 use super::calendar::{DAY_MS, Date};
 use super::identifier::ReservationId;
 
@@ -102,7 +100,7 @@ fn push_key(json: &mut String, key: &str) {
 
 fn push_number(json: &mut String, key: &str, number: u64) {
     push_key(json, key);
-    push_display(json, format_args!("{number}"));
+    push_digits(json, number, 1);
 }
 
 /// Leaves the key out when there is no text.
@@ -119,7 +117,7 @@ fn push_text(json: &mut String, key: &str, text: Option<&str>) {
             '\t' => json.push_str("\\t"),
             '\u{8}' => json.push_str("\\b"),
             '\u{c}' => json.push_str("\\f"),
-            '\0'..='\u{1f}' => push_display(json, format_args!("\\u{:04x}", u32::from(character))),
+            '\0'..='\u{1f}' => json.push_str(&format!("\\u{:04x}", u32::from(character))),
             _ => json.push(character),
         }
     }
@@ -133,17 +131,42 @@ fn push_timestamp(json: &mut String, instant_ms: u64) {
     let second = instant_ms % day_ms / 1_000;
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
     json.push('"');
+    let year = year.unsigned_abs();
     match year {
-        0..=9_999 => push_display(json, format_args!("{year:04}")),
-        _ => push_display(json, format_args!("{year:+07}")),
+        0..=9_999 => push_digits(json, year, 4),
+        _ => {
+            json.push('+');
+            push_digits(json, year, 6);
+        }
     }
-    let milli = instant_ms % 1_000;
-    push_display(json, format_args!("-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z\""));
+    let rest = [
+        ('-', month.unsigned_abs(), 2),
+        ('-', day.unsigned_abs(), 2),
+        ('T', hour, 2),
+        (':', minute, 2),
+        (':', second, 2),
+        ('.', instant_ms % 1_000, 3),
+    ];
+    for (sign, number, width) in rest {
+        json.push(sign);
+        push_digits(json, number, width);
+    }
+    json.push_str("Z\"");
 }
 
-fn push_display(json: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = json.write_fmt(text);
+/// Writes `number` with at least `width` digits. By hand: formatting would take most of the time
+/// of a record, and every tracked usage writes one.
+fn push_digits(json: &mut String, number: u64, width: usize) {
+    const LONGEST: usize = 20;
+    let mut digits = [b'0'; LONGEST];
+    let mut first = LONGEST;
+    let mut rest = number;
+    while rest > 0 || LONGEST - first < width {
+        first -= 1;
+        digits[first] += (rest % 10) as u8;
+        rest /= 10;
+    }
+    json.extend(digits[first..].iter().copied().map(char::from));
 }
 
 #[cfg(test)]

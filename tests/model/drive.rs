@@ -123,12 +123,12 @@ impl<H: Harness> Stage<H> {
     }
 
     async fn step_back(&mut self, by_ms: u64) {
-        let ends_ms = self.ledgers.iter().map(|ledger| ledger.last_end_ms(self.latest_ms));
-        let earliest_ms = ends_ms.max().unwrap_or(0);
         for orchestrator in 0..self.ledgers.len() {
             let operation = Operation::Track(Usage { total: 1, ..Usage::default() });
             self.apply(orchestrator, vec![Request { operation, deadline_ms: None }]).await;
         }
+        let ends_ms = self.ledgers.iter().map(|ledger| ledger.last_end_ms(self.latest_ms));
+        let earliest_ms = ends_ms.max().unwrap_or(0);
         self.set_now(self.now_ms.saturating_sub(by_ms).max(earliest_ms).min(self.now_ms));
     }
 
@@ -200,9 +200,7 @@ impl<H: Harness> Stage<H> {
             }),
             Act::RemoveOverride { id } => Operation::RemoveOverride { id: format!("o{id}") },
             Act::ListOverrides(period) => Operation::ListOverrides { period },
-            Act::ListReservations { period, offset, limit } => {
-                Operation::ListReservations { period, offset, limit }
-            }
+            Act::ListReservations { period, offset, limit } => Operation::ListReservations { period, offset, limit },
             Act::History { period, offset, limit } => Operation::History { period, offset, limit },
             Act::ClearThresholds(period) => Operation::ClearThresholds { period },
             Act::Sweep => Operation::Sweep,

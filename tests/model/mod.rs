@@ -19,6 +19,12 @@ pub mod steps;
 macro_rules! model_tests {
     ($harness:ty) => {
         proptest::proptest! {
+            // What fails prints its play; nothing is written beside the sources.
+            #![proptest_config(proptest::prelude::ProptestConfig {
+                failure_persistence: None,
+                ..Default::default()
+            })]
+
             #[test]
             fn the_store_agrees_with_the_ledger(play in $crate::model::steps::play()) {
                 $crate::model::drive::agree::<$harness>(&play);

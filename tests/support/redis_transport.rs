@@ -3,10 +3,10 @@
 // Each test program uses its own part.
 #![allow(dead_code)]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use redis::Value;
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Value};
 use token_budget::domain::error::{Applied, StoreError};
 use token_budget::store::redis::script::Script;
 use token_budget::store::redis::server_error::to_store_error;
@@ -15,12 +15,17 @@ use token_budget::store::redis::transport::{Call, Transport};
 #[derive(Clone)]
 pub struct TestTransport {
     connection: MultiplexedConnection,
+    /// What it believes of the server's clock at first.
+    pub clock_offset_ms: i64,
 }
 
 impl TestTransport {
     pub async fn open(client: &redis::Client) -> Self {
-        let connection = client.get_multiplexed_async_connection().await.expect("the server is up");
-        Self { connection }
+        // A machine under load may need longer than the half second of the default.
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(10)));
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await;
+        let connection = connection.expect("the server is up");
+        Self { connection, clock_offset_ms: 0 }
     }
 
     async fn evalsha(&self, script: &Script, call: &Call) -> redis::RedisResult<Value> {
@@ -47,6 +52,6 @@ impl Transport for TestTransport {
     }
 
     fn clock_offset_ms(&self) -> i64 {
-        0
+        self.clock_offset_ms
     }
 }

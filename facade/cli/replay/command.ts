@@ -33,6 +33,12 @@ export async function replay(options: ReplayOptions): Promise<number> {
       return EXIT.failure;
     }
     return interrupt.exitCode ?? (options.strict && tally.malformed > 0 ? EXIT.failure : EXIT.fine);
+  } catch (error) {
+    // Interrupted before the first row, while connecting: there is nothing to report.
+    if (interrupt.signal.aborted && error === interrupt.signal.reason) {
+      return interrupt.exitCode ?? EXIT.failure;
+    }
+    throw error;
   } finally {
     progress.clear();
     interrupt.stopListening();

@@ -47,6 +47,7 @@ const OPTIONS = {
   cluster: { type: 'boolean' },
   sentinel: { type: 'string' },
   prefix: { type: 'string' },
+  ca: { type: 'string' },
   concurrency: { type: 'string' },
   json: { type: 'boolean' },
   'no-progress': { type: 'boolean' },

@@ -45,6 +45,9 @@ async function connect(tracker: TokenBudgetTracker, run: Run, store: StoreOption
   try {
     await tracker.ready({ signal: run.signal });
   } catch (error) {
+    if (run.signal.aborted) {
+      throw error;
+    }
     throw new CommandError(`cannot reach Redis at ${store.address}: ${messageOf(error)}`);
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { RedisOptions } from '../../types';
-import { UsageError } from '../exit';
+import { CommandError, messageOf, UsageError } from '../exit';
 
 /** Where the replay keeps its counters when not in memory. */
 export interface StoreOptions {
@@ -10,6 +11,7 @@ export interface StoreOptions {
   address: string;
 }
 
+const REDIS_PORT = 6379;
 const SENTINEL_PORT = 26_379;
 const RANDOM_BYTES = 4;
 
@@ -19,9 +21,10 @@ export function readStore(values: {
   cluster?: boolean;
   sentinel?: string;
   prefix?: string;
+  ca?: string;
 }): StoreOptions | null {
   if (values.redis === undefined) {
-    for (const option of ['cluster', 'sentinel', 'prefix'] as const) {
+    for (const option of ['cluster', 'sentinel', 'prefix', 'ca'] as const) {
       if (values[option] !== undefined) {
         throw new UsageError(`--${option} needs --redis`);
       }
@@ -34,24 +37,37 @@ export function readStore(values: {
   const url = readUrl(values.redis);
   // A prefix of its own for every run: two replays never share a budget by accident.
   const keyPrefix = values.prefix ?? `token-budget-replay:${randomBytes(RANDOM_BYTES).toString('hex')}`;
+  const redis = {
+    url: values.redis,
+    keyPrefix,
+    ...(values.ca !== undefined && { tls: readCa(values.ca, url) }),
+  };
   if (values.sentinel !== undefined) {
+    // User, password and database of the address are those of the primary.
+    const sentinel = { host: hostOf(url), port: url.port === '' ? SENTINEL_PORT : Number(url.port) };
     return {
-      redis: throughSentinel(url, values.redis, values.sentinel, keyPrefix),
+      redis: { ...redis, name: values.sentinel, sentinels: [sentinel] },
       keyPrefix,
       address: `${values.sentinel} through the Sentinel at ${hostAndPort(url, SENTINEL_PORT)}`,
     };
   }
   return {
-    redis: { url: values.redis, keyPrefix, ...(values.cluster && { cluster: true as const }) },
+    redis: values.cluster ? { ...redis, cluster: true } : redis,
     keyPrefix,
-    address: hostAndPort(url, 6379) + (values.cluster ? ' (cluster)' : url.pathname.replace(/^\/$/, '')),
+    address:
+      hostAndPort(url, REDIS_PORT) + (values.cluster ? ' (cluster)' : url.pathname.replace(/^\/$/, '')),
   };
 }
 
-/** The host of the address is the Sentinel; user, password and database are those of the primary. */
-function throughSentinel(url: URL, text: string, name: string, keyPrefix: string): RedisOptions {
-  const port = url.port === '' ? SENTINEL_PORT : Number(url.port);
-  return { url: text, keyPrefix, name, sentinels: [{ host: hostOf(url), port }] };
+function readCa(path: string, url: URL): { ca: string } {
+  if (url.protocol !== 'rediss:') {
+    throw new UsageError('--ca needs a rediss:// address');
+  }
+  try {
+    return { ca: readFileSync(path, 'utf8') };
+  } catch (error) {
+    throw new CommandError(`--ca: ${messageOf(error)}`);
+  }
 }
 
 /** The address never gets into a message as it is: it may hold a password. */

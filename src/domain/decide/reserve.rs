@@ -26,6 +26,7 @@ pub struct Grant {
 
 impl OrchestratorState {
     /// Holds `tokens` in each of `periods`, or in none. Asked twice with one id it holds once.
+    /// `ttl_ms` is at least 1: a reservation lives beyond the batch that makes it.
     pub fn reserve(
         &mut self,
         context: &Context<'_>,

@@ -53,6 +53,11 @@ impl Schedule {
         self.soonest_ms.load(Ordering::Acquire)
     }
 
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     fn publish(&self, entries: &BTreeSet<(u64, OrchestratorId)>) {
         let soonest_ms = entries.first().map_or(u64::MAX, |(at_ms, _)| *at_ms);
         self.soonest_ms.store(soonest_ms, Ordering::Release);

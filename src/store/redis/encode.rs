@@ -6,16 +6,13 @@ use super::keys::OrchestratorKeys;
 use super::msgpack::Writer;
 use super::script;
 use super::transport::Call;
+use super::windows::WindowPairs;
 use crate::domain::identifier::ReservationId;
 use crate::domain::operation::{Operation, Override, Request, UNKNOWN_MODEL};
 use crate::domain::period::Period;
 use crate::domain::policy::Limits;
 use crate::domain::usage::{Usage, history_record};
 use crate::store::Batch;
-
-/// How far the store's clock may be behind its estimate before a batch has to be sent again. The
-/// windows that are sent with it begin that much earlier; forwards they reach an hour ahead.
-const CLOCK_SLACK_MS: u64 = 1_000;
 
 /// Numbers of operations in scripts.
 mod kind {
@@ -38,8 +35,8 @@ mod kind {
 /// When a call is made.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// The store's clock, as far as it is known here.
-    pub now_estimate_ms: u64,
+    /// Those the store's clock stands in, as far as it is known here.
+    pub windows: WindowPairs,
     /// A clock that takes the server's place; 0 is the server's.
     pub clock_ms: u64,
 }
@@ -155,11 +152,8 @@ fn write_head(writer: &mut Writer, batch: &Batch, named: &Named<'_>, channel: &s
     writer.uint(batch.ticket.sequence);
     writer.uint(u64::from(batch.ticket.retry && named.writes));
     writer.uint(timing.clock_ms);
-    let from_ms = timing.now_estimate_ms.saturating_sub(if timing.clock_ms == 0 { CLOCK_SLACK_MS } else { 0 });
-    for (period, window) in Period::ALL.into_iter().zip(policy.calendar.windows(from_ms)) {
-        writer.uint(window.start_ms);
-        writer.uint(window.end_ms);
-        writer.uint(policy.calendar.window(period, window.end_ms).end_ms);
+    for pair in timing.windows {
+        [pair.start_ms, pair.turn_ms, pair.end_ms].iter().for_each(|bound_ms| writer.uint(*bound_ms));
     }
     batch.configured.0.iter().for_each(|limit| writer.optional(*limit));
     writer.uint(policy.idempotency_ttl_ms);
@@ -260,8 +254,7 @@ fn write_usage(
     reservation: Option<&ReservationId>,
 ) {
     let parts = &usage.parts;
-    let numbers =
-        [usage.total, parts.prompt, parts.completion, parts.cache_read, parts.cache_write, parts.reasoning];
+    let numbers = [usage.total, parts.prompt, parts.completion, parts.cache_read, parts.cache_write, parts.reasoning];
     numbers.iter().for_each(|tokens| writer.uint(*tokens));
     writer.uint(parts.unattributed(usage.total));
     writer.text(if usage.model.is_empty() { UNKNOWN_MODEL } else { &usage.model });

@@ -17,3 +17,4 @@ pub mod script;
 pub mod server_error;
 pub mod store;
 pub mod transport;
+pub mod windows;

@@ -13,6 +13,7 @@ use super::estimate::ClockEstimate;
 use super::keys::{Keys, OrchestratorKeys};
 use super::script;
 use super::transport::{Call, Transport};
+use super::windows::WindowCache;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::error::{Applied, StoreError};
 use crate::domain::operation::{Outcome, Override, Receipt};
@@ -20,6 +21,10 @@ use crate::store::{Batch, Store};
 
 /// For [`Store::apply`], which names no deadline.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far the server's clock may be behind its estimate before a batch has to be sent again: the
+/// windows that are sent with it begin that much earlier. Forwards they reach an hour ahead.
+const CLOCK_SLACK_MS: u64 = 1_000;
 
 /// How often a batch is sent whose windows are not those of the server's clock. The first answer
 /// tells the clock, so a second round fails only when a window ends in between.
@@ -34,6 +39,7 @@ pub struct RedisStore<T> {
     pub(super) keys: Keys,
     channel: String,
     estimate: RefCell<ClockEstimate>,
+    windows: WindowCache,
     system: SystemClock,
     /// Takes the place of the server's clock.
     manual: Option<Arc<dyn Clock>>,
@@ -43,7 +49,8 @@ impl<T: Transport> RedisStore<T> {
     pub fn new(transport: T, keys: Keys) -> Self {
         let channel = keys.events_channel();
         let estimate = RefCell::new(ClockEstimate::default());
-        Self { transport, keys, channel, estimate, system: SystemClock, manual: None }
+        let windows = WindowCache::default();
+        Self { transport, keys, channel, estimate, windows, system: SystemClock, manual: None }
     }
 
     /// A store whose scripts go by `clock` instead of the server's, for tests. Keys still end by
@@ -66,7 +73,7 @@ impl<T: Transport> RedisStore<T> {
         let keys = self.keys.of(&batch.orchestrator);
         let mut now_estimate_ms = self.now_ms();
         for _ in 0..ROUNDS_MAX {
-            let timing = Timing { now_estimate_ms, clock_ms: self.clock_ms() };
+            let timing = self.timing(batch, now_estimate_ms);
             let call = encode::batch_call(&keys, &self.channel, batch, timing);
             match self.ask(batch, &call, deadline).await? {
                 Reply::Applied(mut receipt) => {
@@ -80,6 +87,12 @@ impl<T: Transport> RedisStore<T> {
             message: "the server's clock does not stand still long enough to name its windows".to_owned(),
             applied: Applied::No,
         })
+    }
+
+    fn timing(&self, batch: &Batch, now_estimate_ms: u64) -> Timing {
+        let slack_ms = if self.manual.is_some() { 0 } else { CLOCK_SLACK_MS };
+        let windows = self.windows.pairs(&batch.policy, now_estimate_ms.saturating_sub(slack_ms));
+        Timing { windows, clock_ms: self.clock_ms() }
     }
 
     /// The clock scripts are told to go by; 0 is the server's.

@@ -19,7 +19,7 @@ ARGV  1 one MessagePack array, A:
         17 late settle TTL ms   18 history limit   19 writes 0|1   20 R
         21 thresholds (fractions)   22 request ids   23 channel of events, '' = none
         24 "<client> <orchestrator>"   25.. operations: kind, size, deadline ms (0 = none), fields
-      The fields of each kind are named in batch/op_*.lua; size counts all elements.
+      The fields of each kind are named in include/op_*.lua; size counts all elements.
 Reply one MessagePack array:
         1 sequence   2 status: 0 applied, 1 stale (now is in neither window; nothing was done)
         3 now ms   4 next expiry ms (0 = none)   5 n, then n x (member of pending, expires ms)
@@ -47,7 +47,7 @@ local dirty = false
 local i, last = 25, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
-  if not limits then
+  if not limits and (kind <= 5 or kind == 8) then
     --- @include limits
   end
   if deadline > 0 and deadline <= now then

@@ -13,5 +13,7 @@ if ARGV[3] == '0' then
   redis.call('ZREM', KEYS[1], ARGV[1])
 else
   redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+  local latest = tonumber(ARGV[3])
+  --- @include index_life
 end
 return 1

@@ -33,7 +33,8 @@ for p = 1, 3 do
     end
     if entry then H[p][#H[p] + 1] = entry end
     local before, limit = used[p], limits[p]
-    local after = min(MAX_TOKENS, before + total)
+    local after = before + total
+    if after > MAX_TOKENS then after = MAX_TOKENS end
     used[p] = after
     if limit < 0 then
       if total > 0 then S[s - 6] = 0 end

@@ -1,13 +1,18 @@
 -- Levels before and after a recording; a transition when a threshold lies between them.
-before, after = min(MAX_TOKENS, before + was[p]), min(MAX_TOKENS, after + held[p])
+-- Comparisons instead of math.min: a call costs more than all the rest.
+before, after = before + was[p], after + held[p]
+if before > MAX_TOKENS then before = MAX_TOKENS end
+if after > MAX_TOKENS then after = MAX_TOKENS end
 if limit > 0 then
-  before, after = min(MAX_LEVEL, before / limit), min(MAX_LEVEL, after / limit)
+  before, after = before / limit, after / limit
+  if before > MAX_LEVEL then before = MAX_LEVEL end
+  if after > MAX_LEVEL then after = MAX_LEVEL end
 else
   before, after = before > 0 and MAX_LEVEL or 0, after > 0 and MAX_LEVEL or 0
 end
-before = min(before, S[s - 6])
+if S[s - 6] < before then before = S[s - 6] end
 S[s - 6] = after
-if after > before then
+if after > before and thresholds[1] and after >= thresholds[1] then
   for k = 1, #thresholds do
     if before < thresholds[k] and thresholds[k] <= after then
       crossed = crossed or {}

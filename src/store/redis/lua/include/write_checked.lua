@@ -28,7 +28,8 @@ if rolled then
     if rolled[p] then call('UNLINK', KEYS[HISTORY + p]) end
   end
 end
-local refused, pushed, length = false, { 0, 0, 0 }, { 0, 0, 0 }
+local refused, pushed, length = false, false, false
+if H then pushed, length = { 0, 0, 0 }, { 0, 0, 0 } end
 for p = 1, H and 3 or 0 do
   local list = H[p]
   for from = 1, #list, 1000 do
@@ -43,7 +44,7 @@ if R_new then
   --- @include write_pending
 end
 if refused then
-  for p = 1, 3 do
+  for p = 1, H and 3 or 0 do
     if pushed[p] > 0 then call('RPOP', KEYS[HISTORY + p], pushed[p]) end
   end
   return refused
