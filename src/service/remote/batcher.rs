@@ -38,7 +38,10 @@ impl Tracker {
         let (mut batch, calls) = self.batch(queue, entries);
         loop {
             let started = Instant::now();
-            match self.store.apply_until(&batch, self.attempt_deadline(&calls, started)).await {
+            self.under_way.set(self.under_way.get() + 1);
+            let answer = self.store.apply_until(&batch, self.attempt_deadline(&calls, started)).await;
+            self.under_way.set(self.under_way.get() - 1);
+            match answer {
                 Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
                 Err(StoreError::Refused { message }) => return self.refuse(&calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {

@@ -18,6 +18,7 @@ mod pending;
 mod queue;
 mod sweeper;
 mod tracker;
+mod waker;
 
 use std::sync::{Arc, Mutex};
 
