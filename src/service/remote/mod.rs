@@ -19,6 +19,7 @@ mod queue;
 mod sweeper;
 mod tracker;
 mod waker;
+mod window;
 
 use std::sync::{Arc, Mutex};
 

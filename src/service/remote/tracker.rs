@@ -15,6 +15,7 @@ use super::deadlines::Deadlines;
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
 use super::sweeper::ExpiryNotes;
+use super::window::SendWindow;
 use super::{Outbox, Submission, Wake};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::identifier::OrchestratorId;
@@ -33,6 +34,7 @@ pub(super) struct Tracker {
     pub store: RedisStore<Link>,
     pub notes: ExpiryNotes,
     pub deadlines: Deadlines,
+    pub window: SendWindow,
     pub spooled: Cell<usize>,
     pub last_sequence: Cell<u64>,
     pub opened_at: Instant,
@@ -101,6 +103,7 @@ impl Tracker {
                 store,
                 notes: ExpiryNotes::default(),
                 deadlines: Deadlines::default(),
+                window: SendWindow::default(),
                 spooled: Cell::new(0),
                 last_sequence: Cell::new(0),
                 opened_at: Instant::now(),
