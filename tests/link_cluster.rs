@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use links::*;
 use servers::ClusterOfThree;
 use token_budget::domain::error::{Applied, StoreError};
-use token_budget::store::redis::config::{RedisConfig, Topology};
+use token_budget::store::redis::config::{Credentials, RedisConfig, Topology};
 use token_budget::store::redis::link::{Call, Link, slot};
 
 fn of(cluster: &ClusterOfThree) -> RedisConfig {
@@ -43,7 +43,8 @@ fn each_call_goes_where_its_slot_is() {
         let keys = vec![b"a".to_vec(), b"b".to_vec()];
         let call = Call { script: &GROW, keys, args: vec![b"1".to_vec()] };
         let outcome = link.call(&call, within(1000)).await;
-        assert!(matches!(&outcome, Err(StoreError::Refused { message }) if message.starts_with("CROSSSLOT")), "{outcome:?}");
+        let Err(StoreError::Refused { message }) = outcome else { panic!("{outcome:?}") };
+        assert!(message.starts_with("CROSSSLOT"), "{message}");
         assert_eq!((events.connections(), events.warnings().len()), (1, 0));
         let heard = std::rc::Rc::new(std::cell::Cell::new(0));
         let hearing = heard.clone();
@@ -198,5 +199,21 @@ fn a_lost_reply_is_unknown_and_not_sent_to_anyone_again() {
         proxy.set(proxy::Mood::Honest);
         assert_eq!(grow(&link, "other{k}", 5000).await, Ok(1));
         assert_eq!(cluster.nodes[owner].run::<i64>(&["GET", "k"]), 2, "run once");
+    });
+}
+
+#[test]
+fn every_node_is_shown_the_password() {
+    let cluster = ClusterOfThree::start(false);
+    for node in &cluster.nodes {
+        node.run::<()>(&["ACL", "SETUSER", "few", "on", ">secret", "+@all", "~*", "&*"]);
+    }
+    on_one_thread(async {
+        let credentials = Credentials { username: Some("few".to_owned()), password: Some("secret".to_owned()) };
+        let (link, _) = open(RedisConfig { credentials, ..of(&cluster) });
+        assert_serves_everywhere(&link).await;
+        for node in &cluster.nodes {
+            assert!(node.run::<String>(&["CLIENT", "LIST"]).contains("user=few"));
+        }
     });
 }

@@ -29,7 +29,8 @@ fn one_call_costs_little_more_than_the_socket() {
     let server = Server::start(&[]);
     let mut socket = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     socket.set_nodelay(true).unwrap();
-    exchange(&mut socket, format!("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n${}\r\n{}\r\n", ECHO.source.len(), ECHO.source).as_bytes());
+    let load = format!("*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n${}\r\n{}\r\n", ECHO.source.len(), ECHO.source);
+    exchange(&mut socket, load.as_bytes());
     for round in 0..3 {
         println!("-- round {round}");
         report("blocking socket, PING", || exchange(&mut socket, b"*1\r\n$4\r\nPING\r\n"));
@@ -151,5 +152,6 @@ fn reads(server: &Server) -> u64 {
 fn report_concurrent(what: &str, began: Instant, reads: u64) {
     let calls = CONCURRENT * CONCURRENT_ROUNDS;
     let rate = calls as f64 / began.elapsed().as_secs_f64() / 1000.0;
-    println!("{what}, EVALSHA, {CONCURRENT} at once: {rate:.0} k/s, {:.1} calls per read of the server", calls as f64 / reads as f64);
+    let per_read = calls as f64 / reads as f64;
+    println!("{what}, EVALSHA, {CONCURRENT} at once: {rate:.0} k/s, {per_read:.1} calls per read of the server");
 }

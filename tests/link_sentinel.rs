@@ -62,24 +62,55 @@ fn a_failover_without_a_loss_is_noticed_without_calls() {
         })
         .await;
         assert!(grow(&link, "a", 1000).await.is_ok());
-        until("messages are heard on the new primary", 5000, || trio.second.run::<u32>(&["PUBLISH", "news", "x"]) == 1).await;
+        let is_heard = || trio.second.run::<u32>(&["PUBLISH", "news", "x"]) == 1;
+        until("messages are heard on the new primary", 5000, is_heard).await;
     });
 }
 
 #[test]
-fn a_demotion_by_hand_never_loses_a_call_to_the_replica() {
+fn a_demotion_by_hand_takes_no_call_until_it_is_undone() {
     let trio = SentinelTrio::start();
     on_one_thread(async {
-        let (link, _) = open(behind(&trio));
+        let (link, events) = open(behind(&trio));
         assert_eq!(grow(&link, "a", 5000).await, Ok(1));
-        // Behind the sentinels' back: they take the demoted one for the primary until they set it right.
+        // Behind the sentinels' back: they go on naming the demoted server.
         trio.first.run::<()>(&["REPLICAOF", "127.0.0.1", &trio.second.port.to_string()]);
+        until("it is noticed without a call", 3000, || !link.is_connected()).await;
         let outcome = grow(&link, "a", 300).await;
         assert_eq!(applied(&outcome), Some(Applied::No));
-        trio.second.run::<()>(&["REPLICAOF", "NO", "ONE"]);
+        assert!(outcome.unwrap_err().to_string().contains("role"), "{:?}", events.all());
+        trio.first.run::<()>(&["REPLICAOF", "NO", "ONE"]);
         recovers(&link, "b").await;
-        let held = |server: &servers::Server| server.try_run::<Option<i64>>(&["GET", "b"]).flatten().is_some();
-        assert!(held(&trio.first) || held(&trio.second));
+        assert!(trio.first.run::<i64>(&["GET", "b"]) >= 1);
+    });
+}
+
+#[test]
+fn sentinels_and_primaries_have_passwords_of_their_own() {
+    let trio = SentinelTrio::start();
+    let grant = |server: &servers::Server, user: &str, password: &str| {
+        server.run::<()>(&["ACL", "SETUSER", user, "on", &format!(">{password}"), "+@all", "~*", "&*"]);
+    };
+    trio.sentinels.iter().for_each(|sentinel| grant(sentinel, "asker", "sentinel-secret"));
+    grant(&trio.first, "budgets", "primary-secret");
+    let credentials = |user: &str, password: &str| Credentials {
+        username: Some(user.to_owned()),
+        password: Some(password.to_owned()),
+    };
+    on_one_thread(async {
+        let mut config = behind(&trio);
+        config.credentials = credentials("budgets", "primary-secret");
+        let Topology::Sentinel { credentials: asking, .. } = &mut config.topology else { unreachable!() };
+        *asking = credentials("asker", "wrong-secret");
+        let (link, _) = open(config.clone());
+        let told = format!("{:?}", grow(&link, "a", 500).await);
+        assert!(told.contains("WRONGPASS") && !told.contains("secret"), "{told}");
+
+        let Topology::Sentinel { credentials: asking, .. } = &mut config.topology else { unreachable!() };
+        *asking = credentials("asker", "sentinel-secret");
+        let (link, _) = open(config);
+        assert_eq!(grow(&link, "a", 3000).await, Ok(1));
+        assert!(trio.first.run::<String>(&["CLIENT", "LIST"]).contains("user=budgets"));
     });
 }
 

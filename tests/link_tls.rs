@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use links::*;
 use servers::{Server, free_port, temporary_folder};
 use token_budget::domain::error::Applied;
-use token_budget::store::redis::config::{RedisConfig, Tls};
+use token_budget::store::redis::config::{Address, RedisConfig, Tls, Topology};
 
 /// An authority made by openssl, a server's certificate and a client's.
 struct Papers {
@@ -24,11 +24,13 @@ impl Papers {
         std::fs::create_dir_all(&folder).unwrap();
         let papers = Papers { folder };
         papers.openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ca -keyout ca.key -out ca.pem");
-        for (name, extension) in [("server", "subjectAltName=IP:127.0.0.1,DNS:localhost"), ("client", "keyUsage=digitalSignature")] {
+        let people = [("server", "subjectAltName=IP:127.0.0.1,DNS:localhost"), ("client", "keyUsage=digitalSignature")];
+        for (name, extension) in people {
             std::fs::write(papers.folder.join("extension"), extension).unwrap();
             papers.openssl(&format!("req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"));
             papers.openssl(&format!(
-                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extension -out {name}.pem"
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extension \
+                 -out {name}.pem"
             ));
         }
         papers
@@ -74,9 +76,7 @@ fn trust() {
         let (link, _) = open(with_tls(server.port, trusting.clone()));
         assert_eq!(grow(&link, "a", 5000).await, Ok(1));
         let mut by_name = with_tls(server.port, trusting);
-        by_name.topology = token_budget::store::redis::config::Topology::Standalone(
-            token_budget::store::redis::config::Address { host: "localhost".to_owned(), port: server.port },
-        );
+        by_name.topology = Topology::Standalone(Address { host: "localhost".to_owned(), port: server.port });
         let (link, _) = open(by_name);
         assert_eq!(grow(&link, "a", 5000).await, Ok(2));
 
@@ -121,7 +121,8 @@ fn a_client_certificate() {
         let ca_pem = papers.read("ca.pem");
         let (link, _) = open(with_tls(server.port, Tls { ca_pem: ca_pem.clone(), ..Tls::default() }));
         assert_eq!(applied(&grow(&link, "a", 500).await), Some(Applied::No));
-        let tls = Tls { ca_pem, cert_pem: papers.read("client.pem"), key_pem: papers.read("client.key"), ..Tls::default() };
+        let (cert_pem, key_pem) = (papers.read("client.pem"), papers.read("client.key"));
+        let tls = Tls { ca_pem, cert_pem, key_pem, ..Tls::default() };
         let (link, _) = open(with_tls(server.port, tls.clone()));
         assert_eq!(grow(&link, "a", 5000).await, Ok(1));
 

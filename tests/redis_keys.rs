@@ -21,9 +21,9 @@ use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::Limits;
 use token_budget::domain::tokens::MAX_TOKENS;
 use token_budget::store::redis::decode;
-use token_budget::store::{Batch, Store, Ticket};
 use token_budget::store::redis::keys::Keys;
 use token_budget::store::redis::store::RedisStore;
+use token_budget::store::{Batch, Store, Ticket};
 
 const TTL_MS: u64 = 15 * 60_000;
 
@@ -64,11 +64,8 @@ fn keys_have_the_documented_names_types_and_lives() {
         let rig = Rig::on_server_clock(RedisServer::start()).await;
         let id = rig.new_id(Periods::ALL);
         let limits = Limits([Some(1_000), None, Some(5_000)]);
-        let operations = vec![
-            with_request_id(10, "request-1"),
-            reserve(&id, 20, TTL_MS),
-            Operation::SetBudget(Some(limits)),
-        ];
+        let operations =
+            vec![with_request_id(10, "request-1"), reserve(&id, 20, TTL_MS), Operation::SetBudget(Some(limits))];
         let receipt = rig.apply(operations).await.unwrap();
         let end_ms = receipt.now_ms + 2 * HOUR_MS;
         rig.one(extra("rush", end_ms)).await.unwrap();

@@ -66,18 +66,54 @@ fn flushed_scripts_are_loaded_again() {
 fn sha1_sums_are_those_of_the_server() {
     let server = RedisServer::start();
     for script in script::ALL {
-        let sha1: String =
-            redis::cmd("SCRIPT").arg("LOAD").arg(script.source).query(&mut server.connection()).unwrap();
+        let sha1: String = redis::cmd("SCRIPT").arg("LOAD").arg(script.source).query(&mut server.connection()).unwrap();
         assert_eq!(sha1, script.sha1, "{}", script.name);
     }
 }
 
 /// The rights that `docs/redis.md` names.
 const LEAST_RIGHTS: &[&str] = &[
-    "SETUSER", "budget", "on", ">secret", "resetkeys", "resetchannels", "~test:*", "&test:*", "-@all", "+hello",
-    "+auth", "+ping", "+evalsha", "+eval", "+script|load", "+time", "+mget", "+exists", "+strlen", "+get", "+set",
-    "+psetex", "+del", "+unlink", "+incrby", "+pexpireat", "+rpush", "+rpop", "+llen", "+lrange", "+ltrim", "+hmget",
-    "+hset", "+zadd", "+zrem", "+zscore", "+zcard", "+zrangebyscore", "+zremrangebyscore", "+publish", "+subscribe",
+    "SETUSER",
+    "budget",
+    "on",
+    ">secret",
+    "resetkeys",
+    "resetchannels",
+    "~test:*",
+    "&test:*",
+    "-@all",
+    "+hello",
+    "+auth",
+    "+ping",
+    "+evalsha",
+    "+eval",
+    "+script|load",
+    "+time",
+    "+mget",
+    "+exists",
+    "+strlen",
+    "+get",
+    "+set",
+    "+psetex",
+    "+del",
+    "+unlink",
+    "+incrby",
+    "+pexpireat",
+    "+rpush",
+    "+rpop",
+    "+llen",
+    "+lrange",
+    "+ltrim",
+    "+hmget",
+    "+hset",
+    "+zadd",
+    "+zrem",
+    "+zscore",
+    "+zcard",
+    "+zrangebyscore",
+    "+zremrangebyscore",
+    "+publish",
+    "+subscribe",
 ];
 
 #[test]

@@ -84,7 +84,8 @@ fn server_time_per_call() {
             println!("round {round}: a script that does nothing takes {:.2} us", measure_nothing(&mut connection));
             rig.policy.history_limit = 100_000;
             let count = 20_000;
-            let report = |name: &str, us: f64, ops: usize| println!("{name:32} {us:8.2} us {:8.3} us/op", us / ops as f64);
+            let report =
+                |name: &str, us: f64, ops: usize| println!("{name:32} {us:8.2} us {:8.3} us/op", us / ops as f64);
             let check = || Operation::Check { period: Period::Hourly, tokens: 1 };
             let us = measure(&rig, &mut connection, (0..count).map(|_| rig.batch(vec![check()])));
             report("check", us, 1);
@@ -108,22 +109,20 @@ fn server_time_per_call() {
             let us = measure(&rig, &mut connection, ids.iter().map(|id| rig.batch(vec![settle(id, 10)])));
             report("settle (many open)", us, 1);
             let ids: Vec<_> = (0..count / 2).map(|_| rig.new_id(Periods::from(Period::Hourly))).collect();
-            let pairs = ids.iter().flat_map(|id| {
-                [rig.batch(vec![reserve(id, 10, 900_000)]), rig.batch(vec![settle(id, 10)])]
-            });
+            let pairs =
+                ids.iter().flat_map(|id| [rig.batch(vec![reserve(id, 10, 900_000)]), rig.batch(vec![settle(id, 10)])]);
             let us = measure(&rig, &mut connection, pairs);
             report("reserve, settle in turn (mean)", us, 1);
             let ids: Vec<_> = (0..count / 2).map(|_| rig.new_id(Periods::ALL)).collect();
-            let pairs = ids.iter().flat_map(|id| {
-                [rig.batch(vec![reserve(id, 10, 900_000)]), rig.batch(vec![settle(id, 10)])]
-            });
+            let pairs =
+                ids.iter().flat_map(|id| [rig.batch(vec![reserve(id, 10, 900_000)]), rig.batch(vec![settle(id, 10)])]);
             let us = measure(&rig, &mut connection, pairs);
             report("the same in all periods", us, 1);
             for history_limit in [100_000, 0] {
                 rig.policy.history_limit = history_limit;
                 for size in [10, 100, 500] {
-                    let batches = (0..count / size)
-                        .map(|_| rig.batch((0..size).map(|_| Operation::Track(usage(10))).collect()));
+                    let batches =
+                        (0..count / size).map(|_| rig.batch((0..size).map(|_| Operation::Track(usage(10))).collect()));
                     let us = measure(&rig, &mut connection, batches);
                     report(&format!("{size} tracks, history {history_limit}"), us, size);
                 }

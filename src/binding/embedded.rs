@@ -201,10 +201,7 @@ impl EmbeddedTracker {
         Ok(names)
     }
 
-    #[napi(
-        catch_unwind,
-        ts_args_type = "verb: number, orchestratorId: string, argumentsJson: string, nowMs: number"
-    )]
+    #[napi(catch_unwind, ts_args_type = "verb: number, orchestratorId: string, argumentsJson: string, nowMs: number")]
     pub fn query(&mut self, verb: u32, orchestrator_id: Text, arguments_json: Text, now_ms: f64) -> Result<String> {
         let id = orchestrator(&orchestrator_id)?;
         let operation = query::operation(verb, &arguments_json.to_text()).map_err(invalid)?;

@@ -12,28 +12,55 @@ use super::usage::{Parts, Usage};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
     /// Would `tokens` fit? Writes nothing.
-    Check { period: Period, tokens: u64 },
+    Check {
+        period: Period,
+        tokens: u64,
+    },
     /// Hold `tokens` in each of `periods`, or in none. Asked twice with one id it holds once.
-    Reserve { id: ReservationId, tokens: u64, periods: Periods, ttl_ms: u64 },
+    Reserve {
+        id: ReservationId,
+        tokens: u64,
+        periods: Periods,
+        ttl_ms: u64,
+    },
     /// End a reservation. `usage: None` gives the tokens back and records nothing.
-    Settle { id: ReservationId, usage: Option<Usage> },
+    Settle {
+        id: ReservationId,
+        usage: Option<Usage>,
+    },
     /// Record tokens that are gone, whatever the limit.
     Track(Usage),
     /// Usage of the current window.
-    Stats { period: Period },
+    Stats {
+        period: Period,
+    },
     /// Replace the limits of this orchestrator for every process; `None` returns to the configured.
     SetBudget(Option<Limits>),
     GetBudget,
     SetOverride(Override),
     /// End an override before its time.
-    RemoveOverride { id: String },
-    ListOverrides { period: Option<Period> },
+    RemoveOverride {
+        id: String,
+    },
+    ListOverrides {
+        period: Option<Period>,
+    },
     /// Open reservations, soonest expiry first.
-    ListReservations { period: Option<Period>, offset: u64, limit: u64 },
+    ListReservations {
+        period: Option<Period>,
+        offset: u64,
+        limit: u64,
+    },
     /// Records of the current window, newest first.
-    History { period: Period, offset: u64, limit: u64 },
+    History {
+        period: Period,
+        offset: u64,
+        limit: u64,
+    },
     /// Forget which thresholds were crossed, so that they are crossed anew.
-    ClearThresholds { period: Option<Period> },
+    ClearThresholds {
+        period: Option<Period>,
+    },
     /// Give back what expired; the answer is in [`Receipt::expired`].
     Sweep,
 }
@@ -95,11 +122,18 @@ impl PeriodView {
 pub enum Outcome {
     Check(PeriodView),
     /// `remaining` is the least that is left over the limited periods of the reservation.
-    Reserved { created_at_ms: u64, expires_at_ms: u64, remaining: Option<u64> },
+    Reserved {
+        created_at_ms: u64,
+        expires_at_ms: u64,
+        remaining: Option<u64>,
+    },
     /// The first period, shortest first, in which the tokens do not fit.
     Denied(PeriodView),
     Settled(Settlement),
-    Tracked { duplicate: bool, transitions: Vec<Transition> },
+    Tracked {
+        duplicate: bool,
+        transitions: Vec<Transition>,
+    },
     Stats(Stats),
     BudgetSet,
     Budget(BudgetView),

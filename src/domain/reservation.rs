@@ -6,8 +6,8 @@
 //!         --ttl passes------> expired      tokens given back; a late settle still records, once
 //! ```
 
-use super::period::Periods;
 pub use super::identifier::ReservationId;
+use super::period::Periods;
 
 /// A reservation that holds its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,9 +24,6 @@ pub struct Transition {
 impl Transition {
     /// The thresholds this recording crossed, ascending.
     pub fn crossed<'a>(&'a self, thresholds: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        thresholds
-            .iter()
-            .copied()
-            .filter(|threshold| self.level_before < *threshold && *threshold <= self.level_after)
+        thresholds.iter().copied().filter(|threshold| self.level_before < *threshold && *threshold <= self.level_after)
     }
 }

@@ -37,19 +37,51 @@ impl FailureCode {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// Any outcome but those below.
-    Outcome { call: CallId, outcome: Outcome },
+    Outcome {
+        call: CallId,
+        outcome: Outcome,
+    },
     /// `store_down`: granted by `onStoreError`, nothing is held.
-    Reserved { call: CallId, id: String, created_at_ms: u64, expires_at_ms: u64, remaining: Option<u64>, store_down: bool },
-    Denied { call: CallId, view: PeriodView, store_down: bool },
-    Settled { call: CallId, orchestrator: OrchestratorId, settlement: crate::domain::operation::Settlement },
-    Done { call: CallId },
+    Reserved {
+        call: CallId,
+        id: String,
+        created_at_ms: u64,
+        expires_at_ms: u64,
+        remaining: Option<u64>,
+        store_down: bool,
+    },
+    Denied {
+        call: CallId,
+        view: PeriodView,
+        store_down: bool,
+    },
+    Settled {
+        call: CallId,
+        orchestrator: OrchestratorId,
+        settlement: crate::domain::operation::Settlement,
+    },
+    Done {
+        call: CallId,
+    },
     /// The usage waits for the store; the final answer follows.
-    Spooled { call: CallId },
+    Spooled {
+        call: CallId,
+    },
     /// A check answered by `onStoreError`.
-    StoreDown { call: CallId, allowed: bool },
-    Failed { call: CallId, code: FailureCode, message: String },
+    StoreDown {
+        call: CallId,
+        allowed: bool,
+    },
+    Failed {
+        call: CallId,
+        code: FailureCode,
+        message: String,
+    },
     /// `lost`: reported usages that could not be delivered.
-    Closed { call: CallId, lost: u64 },
+    Closed {
+        call: CallId,
+        lost: u64,
+    },
     Event(Event),
 }
 

@@ -13,12 +13,7 @@ async fn budget<H: Harness>(desk: &Desk<H>) -> BudgetView {
     }
 }
 
-async fn listed<H: Harness>(
-    desk: &Desk<H>,
-    period: Option<Period>,
-    offset: u64,
-    limit: u64,
-) -> Vec<ReservationId> {
+async fn listed<H: Harness>(desk: &Desk<H>, period: Option<Period>, offset: u64, limit: u64) -> Vec<ReservationId> {
     match desk.one(Operation::ListReservations { period, offset, limit }).await {
         Ok(Outcome::Reservations(open)) => open.into_iter().map(|open| open.id).collect(),
         other => panic!("{other:?}"),
@@ -83,7 +78,9 @@ pub async fn the_budget_tells_base_and_effective_limits<H: Harness>(desk: Desk<H
 pub async fn reservations_are_listed_by_expiry_in_pages<H: Harness>(desk: Desk<H>) {
     let start_ms = desk.now();
     let mut open = Vec::new();
-    for (ttl_ms, periods) in [(9, Periods::ALL), (5, Period::Daily.into()), (7, Period::Hourly.into()), (7, Periods::ALL)] {
+    for (ttl_ms, periods) in
+        [(9, Periods::ALL), (5, Period::Daily.into()), (7, Period::Hourly.into()), (7, Periods::ALL)]
+    {
         let id = desk.new_id(periods);
         desk.reserve_as(&id, 1, ttl_ms * SECOND_MS).await;
         open.push((ttl_ms, id));

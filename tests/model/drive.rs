@@ -200,9 +200,7 @@ impl<H: Harness> Stage<H> {
             }),
             Act::RemoveOverride { id } => Operation::RemoveOverride { id: format!("o{id}") },
             Act::ListOverrides(period) => Operation::ListOverrides { period },
-            Act::ListReservations { period, offset, limit } => {
-                Operation::ListReservations { period, offset, limit }
-            }
+            Act::ListReservations { period, offset, limit } => Operation::ListReservations { period, offset, limit },
             Act::History { period, offset, limit } => Operation::History { period, offset, limit },
             Act::ClearThresholds(period) => Operation::ClearThresholds { period },
             Act::Sweep => Operation::Sweep,

@@ -17,15 +17,28 @@ use token_budget::domain::usage::{Parts, Usage, history_record};
 #[derive(Debug, Clone)]
 enum Fact {
     /// A writing batch came by.
-    Written { now_ms: u64 },
+    Written {
+        now_ms: u64,
+    },
     Held(OpenReservation),
     GivenBack(OpenReservation),
     Expired(OpenReservation),
     SettledLate(ReservationId),
     /// In which windows (by their start) the usage counted.
-    Used { usage: Usage, record: String, windows: [Option<u64>; 3] },
-    Seen { now_ms: u64, usage: Usage },
-    Level { period: Period, window: u64, level: f64 },
+    Used {
+        usage: Usage,
+        record: String,
+        windows: [Option<u64>; 3],
+    },
+    Seen {
+        now_ms: u64,
+        usage: Usage,
+    },
+    Level {
+        period: Period,
+        window: u64,
+        level: f64,
+    },
     Limits(Option<Limits>),
     OverrideSet(Override),
     OverrideEnded(String),
@@ -102,9 +115,7 @@ impl Ledger {
     fn decide(&mut self, operation: &Operation) -> Result<Outcome, OperationError> {
         Ok(match operation {
             Operation::Check { period, .. } => Outcome::Check(self.view(*period)),
-            Operation::Reserve { id, tokens, periods, ttl_ms } => {
-                self.reserve(id, *tokens, *periods, *ttl_ms)
-            }
+            Operation::Reserve { id, tokens, periods, ttl_ms } => self.reserve(id, *tokens, *periods, *ttl_ms),
             Operation::Settle { id, usage } => self.settle(id, usage.as_ref())?,
             Operation::Track(usage) => self.track(usage)?,
             Operation::Stats { period } => Outcome::Stats(self.stats(*period)),
@@ -133,8 +144,7 @@ impl Ledger {
                 Outcome::Reservations(page(list, *offset, *limit))
             }
             Operation::History { period, offset, limit } => {
-                let mut records: Vec<_> =
-                    self.used_in(*period).into_iter().map(|(_, record)| record).collect();
+                let mut records: Vec<_> = self.used_in(*period).into_iter().map(|(_, record)| record).collect();
                 records.reverse();
                 records.truncate(self.policy.history_limit as usize);
                 Outcome::History(page(records, *offset, *limit))
@@ -186,8 +196,7 @@ impl Ledger {
             false => Fact::GivenBack(reservation.clone()),
         });
         let recorded = usage.filter(|_| !is_known);
-        let transitions =
-            recorded.map_or(Vec::new(), |usage| self.record(usage, Some(id), spent_before));
+        let transitions = recorded.map_or(Vec::new(), |usage| self.record(usage, Some(id), spent_before));
         let recorded = recorded.map_or(0, |usage| usage.total);
         Ok(Outcome::Settled(Settlement {
             reserved: reservation.tokens,

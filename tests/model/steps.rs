@@ -144,9 +144,8 @@ fn spent() -> impl Strategy<Value = Spent> {
     let occurred_ms = select(vec![0, -1, 60_000, -60_000, -3_600_000, -86_400_000, -2_700_000_000]);
     let model = prop_oneof![4 => 0..4_u8, 1 => 0..80_u8];
     let request = prop::option::weighted(0.4, 0..5_u8);
-    (tokens(), parts(), model, request, prop::option::weighted(0.3, occurred_ms)).prop_map(
-        |(total, parts, model, request, occurred_ms)| Spent { total, parts, model, request, occurred_ms },
-    )
+    (tokens(), parts(), model, request, prop::option::weighted(0.3, occurred_ms))
+        .prop_map(|(total, parts, model, request, occurred_ms)| Spent { total, parts, model, request, occurred_ms })
 }
 
 fn parts() -> impl Strategy<Value = Parts> {

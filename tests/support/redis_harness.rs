@@ -27,9 +27,8 @@ impl crate::conformance::harness::Harness for RedisHarness {
     type Store = RedisStore<TestTransport>;
 
     async fn open() -> Self {
-        let server = SERVER.with_borrow_mut(|server| {
-            Rc::clone(server.get_or_insert_with(|| Rc::new(RedisServer::start())))
-        });
+        let server =
+            SERVER.with_borrow_mut(|server| Rc::clone(server.get_or_insert_with(|| Rc::new(RedisServer::start()))));
         redis::cmd("FLUSHALL").query::<()>(&mut server.connection()).expect("the server can be emptied");
         let clock = Arc::new(ManualClock::at(0));
         let transport = TestTransport::open(&server.client()).await;

@@ -5,8 +5,8 @@
 
 use std::time::{Duration, Instant};
 
-use redis::{AsyncConnectionConfig, Value};
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Value};
 use token_budget::domain::error::{Applied, StoreError};
 use token_budget::store::redis::script::Script;
 use token_budget::store::redis::server_error::to_store_error;

@@ -195,7 +195,8 @@ impl ClusterOfThree {
             nodes[0].run::<()>(&["CLUSTER", "MEET", "127.0.0.1", &node.port.to_string()]);
         }
         let cluster = ClusterOfThree { nodes };
-        cluster.wait_until("every node knows every other", |info| info.contains(&format!("cluster_known_nodes:{count}")));
+        let all_known = format!("cluster_known_nodes:{count}");
+        cluster.wait_until("every node knows every other", |info| info.contains(&all_known));
         if with_replicas {
             for (primary, replica) in cluster.nodes[..3].iter().zip(&cluster.nodes[3..]) {
                 let id = primary.run::<String>(&["CLUSTER", "MYID"]);

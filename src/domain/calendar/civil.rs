@@ -24,8 +24,7 @@ impl Date {
         let shifted = days + EPOCH_DAYS;
         let era = shifted.div_euclid(ERA_DAYS);
         let day_of_era = shifted.rem_euclid(ERA_DAYS);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
@@ -52,8 +51,7 @@ impl Date {
 
     /// The first day of the month after this date's.
     pub fn next_month(self) -> Self {
-        let (year, month) =
-            if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
+        let (year, month) = if self.month == 12 { (self.year + 1, 1) } else { (self.year, self.month + 1) };
         Self { year, month, day: 1 }
     }
 }

@@ -92,9 +92,7 @@ impl Calendar {
     /// The last answers are kept per thread and zone, so that asking for one instant after the
     /// other searches for shifts once an hour only.
     pub fn windows(&self, instant_ms: u64) -> Windows {
-        memo::windows(self.zone, instant_ms, || {
-            Period::ALL.map(|period| self.window(period, instant_ms))
-        })
+        memo::windows(self.zone, instant_ms, || Period::ALL.map(|period| self.window(period, instant_ms)))
     }
 
     fn hour(&self, instant_ms: i64) -> Window {

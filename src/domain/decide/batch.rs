@@ -15,30 +15,20 @@ pub fn apply(state: &mut OrchestratorState, context: &Context<'_>, requests: &[R
     let expired = if writes { state.begin(context, requests.len()) } else { Vec::new() };
     let outcomes = requests.iter().map(|request| {
         let has_passed = request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= context.now_ms);
-        if has_passed {
-            Err(OperationError::DeadlinePassed)
-        } else {
-            state.decide(context, &request.operation)
-        }
+        if has_passed { Err(OperationError::DeadlinePassed) } else { state.decide(context, &request.operation) }
     });
     let outcomes = outcomes.collect();
     Receipt { now_ms: context.now_ms, outcomes, expired, next_expiry_ms: state.next_expiry_ms() }
 }
 
 impl OrchestratorState {
-    fn decide(
-        &mut self,
-        context: &Context<'_>,
-        operation: &Operation,
-    ) -> Result<Outcome, OperationError> {
+    fn decide(&mut self, context: &Context<'_>, operation: &Operation) -> Result<Outcome, OperationError> {
         Ok(match operation {
             Operation::Check { period, tokens: _ } => Outcome::Check(self.view(context, *period)),
             Operation::Reserve { id, tokens, periods, ttl_ms } => {
                 self.hold(context, id, *tokens, *periods, *ttl_ms).into()
             }
-            Operation::Settle { id, usage } => {
-                Outcome::Settled(self.end(context, id, usage.as_ref())?)
-            }
+            Operation::Settle { id, usage } => Outcome::Settled(self.end(context, id, usage.as_ref())?),
             Operation::Track(usage) => self.report(context, usage)?.into(),
             Operation::Stats { period } => Outcome::Stats(self.stats(context, *period)),
             Operation::SetBudget(limits) => {
@@ -51,9 +41,7 @@ impl OrchestratorState {
                 false => return Err(OperationError::TooManyOverrides),
             },
             Operation::RemoveOverride { id } => Outcome::OverrideRemoved(self.overrides.remove(id)),
-            Operation::ListOverrides { period } => {
-                Outcome::Overrides(self.overrides.list(context.now_ms, *period))
-            }
+            Operation::ListOverrides { period } => Outcome::Overrides(self.overrides.list(context.now_ms, *period)),
             Operation::ListReservations { period, offset, limit } => {
                 Outcome::Reservations(self.reservations(context, *period, *offset, *limit))
             }

@@ -8,22 +8,14 @@ use crate::domain::reservation::ExpiredReservation;
 
 impl OrchestratorState {
     /// Steps 2 and 3 of a writing batch. Returns the reservations found expired.
-    pub(super) fn begin(
-        &mut self,
-        context: &Context<'_>,
-        request_count: usize,
-    ) -> Vec<ExpiredReservation> {
+    pub(super) fn begin(&mut self, context: &Context<'_>, request_count: usize) -> Vec<ExpiredReservation> {
         self.turn_windows(context);
         self.tidy(context, request_count);
         self.expire(context.orchestrator, context.now_ms)
     }
 
     /// One writing operation from its beginning to its answer.
-    pub(super) fn write<T>(
-        &mut self,
-        context: &Context<'_>,
-        decide: impl FnOnce(&mut Self) -> T,
-    ) -> Written<T> {
+    pub(super) fn write<T>(&mut self, context: &Context<'_>, decide: impl FnOnce(&mut Self) -> T) -> Written<T> {
         let expired = self.begin(context, 1);
         let answer = decide(self);
         Written { answer, expired, next_expiry_ms: self.next_expiry_ms() }

@@ -115,9 +115,6 @@ impl OrchestratorState {
 impl super::state::Section {
     /// Whether nothing was recorded in its window.
     pub(super) fn is_blank(&self) -> bool {
-        self.used == 0
-            && self.level == 0.0
-            && self.parts == Parts::default()
-            && self.history.is_empty()
+        self.used == 0 && self.level == 0.0 && self.parts == Parts::default() && self.history.is_empty()
     }
 }

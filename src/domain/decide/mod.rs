@@ -46,12 +46,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(
-        orchestrator: &'a OrchestratorId,
-        policy: &'a Policy,
-        configured: Limits,
-        now_ms: u64,
-    ) -> Self {
+    pub fn new(orchestrator: &'a OrchestratorId, policy: &'a Policy, configured: Limits, now_ms: u64) -> Self {
         let windows = policy.calendar.windows(now_ms);
         Self { orchestrator, policy, configured, now_ms, windows }
     }

@@ -30,8 +30,7 @@ impl Models {
     pub fn top(&self, period: Period) -> Vec<(String, u64)> {
         let named = self.named.iter().map(|(name, tokens)| (&**name, tokens[period.index()]));
         let other = (OTHER_MODELS, self.other[period.index()]);
-        let mut models: Vec<_> =
-            named.chain([other]).filter(|(_, tokens)| *tokens > 0).collect();
+        let mut models: Vec<_> = named.chain([other]).filter(|(_, tokens)| *tokens > 0).collect();
         models.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         models.into_iter().take(TOP_MODELS).map(|(name, tokens)| (name.to_owned(), tokens)).collect()
     }

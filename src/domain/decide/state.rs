@@ -121,9 +121,7 @@ impl OrchestratorState {
             return held;
         }
         let due = self.open.due(now_ms).filter(|hold| hold.periods.contains(period));
-        due.fold(held, |(reserved, count), hold| {
-            (reserved.saturating_sub(hold.tokens), count.saturating_sub(1))
-        })
+        due.fold(held, |(reserved, count), hold| (reserved.saturating_sub(hold.tokens), count.saturating_sub(1)))
     }
 
     /// The section of `period` as long as its window is in force.

@@ -20,13 +20,7 @@ impl OrchestratorState {
     }
 
     /// Records of the current window, newest first.
-    pub(super) fn history(
-        &self,
-        context: &Context<'_>,
-        period: Period,
-        offset: u64,
-        limit: u64,
-    ) -> Vec<String> {
+    pub(super) fn history(&self, context: &Context<'_>, period: Period, offset: u64, limit: u64) -> Vec<String> {
         let Some(section) = self.current_section(context, period) else { return Vec::new() };
         let newest_first = section.history.iter().rev();
         page(newest_first, offset, limit).map(|record| record.to_string()).collect()
@@ -42,9 +36,7 @@ impl OrchestratorState {
     ) -> Vec<OpenReservation> {
         let live = self.open.live(context.now_ms);
         let wanted = live.filter(|(_, hold)| period.is_none_or(|period| hold.periods.contains(period)));
-        page(wanted, offset, limit)
-            .map(|(key, hold)| hold.to_reservation(key, context.orchestrator))
-            .collect()
+        page(wanted, offset, limit).map(|(key, hold)| hold.to_reservation(key, context.orchestrator)).collect()
     }
 
     /// The list of names is emptied with the month, whatever became of the period itself.

@@ -27,19 +27,11 @@ impl OrchestratorState {
     /// # Errors
     ///
     /// [`OperationError::RequestConflict`] when the request id is known with other numbers.
-    pub fn track(
-        &mut self,
-        context: &Context<'_>,
-        usage: &Usage,
-    ) -> Written<Result<Tracked, OperationError>> {
+    pub fn track(&mut self, context: &Context<'_>, usage: &Usage) -> Written<Result<Tracked, OperationError>> {
         self.write(context, |state| state.report(context, usage))
     }
 
-    pub(super) fn report(
-        &mut self,
-        context: &Context<'_>,
-        usage: &Usage,
-    ) -> Result<Tracked, OperationError> {
+    pub(super) fn report(&mut self, context: &Context<'_>, usage: &Usage) -> Result<Tracked, OperationError> {
         match self.sighting(context, usage) {
             Sighting::New => {
                 let transitions = self.record(context, usage, None, None);

@@ -17,9 +17,9 @@ pub fn encode_utf16(id: &[u16]) -> String {
     for unit in decode_units(id.iter().copied()) {
         match unit {
             Ok(character) => push_char(&mut encoded, character),
-            Err(lone) => surrogate_bytes(lone.unpaired_surrogate())
-                .into_iter()
-                .for_each(|byte| push_byte(&mut encoded, byte)),
+            Err(lone) => {
+                surrogate_bytes(lone.unpaired_surrogate()).into_iter().for_each(|byte| push_byte(&mut encoded, byte))
+            }
         }
     }
     encoded

@@ -65,9 +65,7 @@ impl OrchestratorId {
     }
 
     fn bounded(length_bytes: usize, encode: impl FnOnce() -> String) -> Option<Self> {
-        (1..=ORCHESTRATOR_ID_MAX_BYTES)
-            .contains(&length_bytes)
-            .then(|| Self { encoded: encode().into_boxed_str() })
+        (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&length_bytes).then(|| Self { encoded: encode().into_boxed_str() })
     }
 }
 
@@ -77,8 +75,7 @@ fn is_encoded(text: &str) -> bool {
         return (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&text.len());
     }
     encoding::decode_utf16(text).is_some_and(|id| {
-        (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&encoding::wtf8_len(&id))
-            && encoding::encode_utf16(&id) == text
+        (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&encoding::wtf8_len(&id)) && encoding::encode_utf16(&id) == text
     })
 }
 

@@ -94,8 +94,7 @@ fn what_is_no_reservation_id_is_refused() {
 #[test]
 fn keys_sort_as_ids_do() {
     let orchestrator = OrchestratorId::new("a").unwrap();
-    let mut ids: Vec<_> =
-        (0..100).map(|_| ReservationId::generate(&orchestrator, Periods::ALL)).collect();
+    let mut ids: Vec<_> = (0..100).map(|_| ReservationId::generate(&orchestrator, Periods::ALL)).collect();
     ids.sort();
     assert!(ids.is_sorted_by_key(ReservationId::key));
 }

@@ -107,7 +107,9 @@ impl Tracker {
             expired_events(&queue.orchestrator, &receipt, |event| push(Answer::Event(event)));
             for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
                 match outcome {
-                    Err(OperationError::DeadlinePassed) if pending.is_waiting() && pending.deadline > Instant::now() => {
+                    Err(OperationError::DeadlinePassed)
+                        if pending.is_waiting() && pending.deadline > Instant::now() =>
+                    {
                         // Our picture of the store's clock was wrong; by now it is right.
                         again.push(Entry { pending, operation: request.operation, caller_skew_ms: 0 });
                     }

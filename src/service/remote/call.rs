@@ -18,17 +18,32 @@ pub struct Call {
 pub enum CallKind {
     /// `caller_now_ms`: the caller's clock when it asked; understood for operations that carry a
     /// timestamp of that clock.
-    Operate { orchestrator: OrchestratorId, operation: Operation, caller_now_ms: Option<u64> },
+    Operate {
+        orchestrator: OrchestratorId,
+        operation: Operation,
+        caller_now_ms: Option<u64>,
+    },
     /// Settle a reservation that was granted while the store was down and holds nothing. `None`
     /// has nothing to record.
-    SettleUnheld { id: ReservationId, usage: Option<Usage>, caller_now_ms: u64 },
+    SettleUnheld {
+        id: ReservationId,
+        usage: Option<Usage>,
+        caller_now_ms: u64,
+    },
     Ping,
-    Ready { timeout: Duration },
-    Close { timeout: Duration },
+    Ready {
+        timeout: Duration,
+    },
+    Close {
+        timeout: Duration,
+    },
     /// The answer of a call is no longer wanted.
     Forget(CallId),
     /// Refused before it reached a store.
-    Refused { code: FailureCode, message: String },
+    Refused {
+        code: FailureCode,
+        message: String,
+    },
 }
 
 /// Marks the ids of reservations that were granted while the store was down: they hold nothing, and

@@ -76,12 +76,7 @@ impl Slot {
 
 impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self {
-            slots: DashMap::new(),
-            clock,
-            expiries: Schedule::default(),
-            reviews: Schedule::default(),
-        }
+        Self { slots: DashMap::new(), clock, expiries: Schedule::default(), reviews: Schedule::default() }
     }
 
     /// How full `period` is. Writes nothing.
@@ -123,11 +118,7 @@ impl MemoryStore {
     /// # Errors
     ///
     /// [`OperationError::RequestConflict`].
-    pub fn track(
-        &self,
-        context: &Context<'_>,
-        usage: &Usage,
-    ) -> Written<Result<Tracked, OperationError>> {
+    pub fn track(&self, context: &Context<'_>, usage: &Usage) -> Written<Result<Tracked, OperationError>> {
         self.write(context, |state| state.track(context, usage))
     }
 

@@ -202,9 +202,8 @@ fn a_sweep_gives_back_in_every_orchestrator_once() {
     let soon = fixture.reserve("b", START_MS, MINUTE_MS);
     assert_eq!(fixture.store.next_expiry_ms(), Some(START_MS + MINUTE_MS));
     assert_eq!(fixture.store.sweep_due(START_MS + MINUTE_MS - 1), []);
-    let expired = |now_ms| -> Vec<_> {
-        fixture.store.sweep_due(now_ms).into_iter().map(|expired| expired.id).collect()
-    };
+    let expired =
+        |now_ms| -> Vec<_> { fixture.store.sweep_due(now_ms).into_iter().map(|expired| expired.id).collect() };
     assert_eq!(expired(START_MS + MINUTE_MS), [soon]);
     assert_eq!(fixture.store.next_expiry_ms(), Some(START_MS + 2 * MINUTE_MS));
     assert_eq!(expired(START_MS + HOUR_MS), [late]);

@@ -22,7 +22,11 @@ impl std::fmt::Display for Address {
 pub enum Topology {
     Standalone(Address),
     /// The primary is asked of the sentinels, again after every loss of connection.
-    Sentinel { primary_name: String, sentinels: Vec<Address>, credentials: Credentials },
+    Sentinel {
+        primary_name: String,
+        sentinels: Vec<Address>,
+        credentials: Credentials,
+    },
     /// Any of these nodes tells the others.
     Cluster(Vec<Address>),
 }

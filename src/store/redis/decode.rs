@@ -22,7 +22,9 @@ use crate::store::Batch;
 pub enum Reply {
     Applied(Receipt),
     /// The store's clock stands outside the windows it was sent. Nothing was done.
-    Stale { now_ms: u64 },
+    Stale {
+        now_ms: u64,
+    },
 }
 
 type Decoded<T> = Result<T, &'static str>;
@@ -88,12 +90,7 @@ fn read_outcome(
     Ok(Ok(outcome))
 }
 
-fn read_success(
-    reader: &mut Reader<'_>,
-    batch: &Batch,
-    operation: &Operation,
-    now_ms: u64,
-) -> Decoded<Outcome> {
+fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, now_ms: u64) -> Decoded<Outcome> {
     Ok(match operation {
         Operation::Check { period, .. } => Outcome::Check(read_view(reader, *period)?),
         Operation::Reserve { .. } => Outcome::Reserved {
@@ -214,10 +211,7 @@ fn read_period(reader: &mut Reader<'_>) -> Decoded<Period> {
 }
 
 /// A count and that many items.
-fn list<'a, T>(
-    reader: &mut Reader<'a>,
-    mut read: impl FnMut(&mut Reader<'a>) -> Decoded<T>,
-) -> Decoded<Vec<T>> {
+fn list<'a, T>(reader: &mut Reader<'a>, mut read: impl FnMut(&mut Reader<'a>) -> Decoded<T>) -> Decoded<Vec<T>> {
     let count = reader.uint()?;
     // The count is not trusted with memory: each item has to be there.
     let mut items = Vec::with_capacity(count.min(1_000) as usize);

@@ -254,8 +254,7 @@ fn write_usage(
     reservation: Option<&ReservationId>,
 ) {
     let parts = &usage.parts;
-    let numbers =
-        [usage.total, parts.prompt, parts.completion, parts.cache_read, parts.cache_write, parts.reasoning];
+    let numbers = [usage.total, parts.prompt, parts.completion, parts.cache_read, parts.cache_write, parts.reasoning];
     numbers.iter().for_each(|tokens| writer.uint(*tokens));
     writer.uint(parts.unattributed(usage.total));
     writer.text(if usage.model.is_empty() { UNKNOWN_MODEL } else { &usage.model });

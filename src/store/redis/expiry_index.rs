@@ -21,17 +21,12 @@ use crate::domain::identifier::OrchestratorId;
 impl<T: Transport> RedisStore<T> {
     /// Notes when reservations expire next. The soonest instant stays; a claim that is under way
     /// can no longer retire the entry.
-    pub async fn note_expiry(
-        &self,
-        expiries: &[(OrchestratorId, u64)],
-        deadline: Instant,
-    ) -> Result<(), StoreError> {
+    pub async fn note_expiry(&self, expiries: &[(OrchestratorId, u64)], deadline: Instant) -> Result<(), StoreError> {
         if expiries.is_empty() {
             return Ok(());
         }
-        let args = expiries
-            .iter()
-            .flat_map(|(id, at_ms)| [id.encoded().as_bytes().to_vec(), at_ms.to_string().into_bytes()]);
+        let args =
+            expiries.iter().flat_map(|(id, at_ms)| [id.encoded().as_bytes().to_vec(), at_ms.to_string().into_bytes()]);
         match self.index_call(&script::EXPIRING_NOTE, args.collect(), deadline).await? {
             Value::Int(_) => Ok(()),
             other => Err(unexpected(&other)),
@@ -40,11 +35,7 @@ impl<T: Transport> RedisStore<T> {
 
     /// Orchestrators to sweep now, at most `limit`, each with the score that ends its claim. A
     /// claim that is not ended within two seconds is handed out again.
-    pub async fn claim_due(
-        &self,
-        limit: usize,
-        deadline: Instant,
-    ) -> Result<Vec<(OrchestratorId, u64)>, StoreError> {
+    pub async fn claim_due(&self, limit: usize, deadline: Instant) -> Result<Vec<(OrchestratorId, u64)>, StoreError> {
         let args = vec![limit.to_string().into_bytes(), self.clock_ms().to_string().into_bytes()];
         let reply = match self.index_call(&script::EXPIRING_CLAIM, args, deadline).await? {
             Value::Array(reply) => reply,

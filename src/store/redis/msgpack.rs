@@ -220,7 +220,9 @@ mod tests {
     fn odd_bytes_are_errors() {
         assert!(Reader::of_array(b"").is_err());
         assert!(Reader::of_array(b"\x01").is_err());
-        for bytes in [&b"\x91"[..], b"\x91\xcf\xff", b"\x91\xcf\xff\xff\xff\xff\xff\xff\xff\xff", b"\x91\xa5ab", b"\x91\xc0"] {
+        for bytes in
+            [&b"\x91"[..], b"\x91\xcf\xff", b"\x91\xcf\xff\xff\xff\xff\xff\xff\xff\xff", b"\x91\xa5ab", b"\x91\xc0"]
+        {
             let mut reader = Reader::of_array(bytes).unwrap();
             assert!(reader.uint().is_err());
             assert!(Reader::of_array(bytes).unwrap().text().is_err());

@@ -21,9 +21,8 @@ mod tests {
 
     #[test]
     fn tells_not_now_from_never() {
-        let unavailable = |message: &str| {
-            matches!(to_store_error(message), StoreError::Unavailable { applied: Applied::No, .. })
-        };
+        let unavailable =
+            |message: &str| matches!(to_store_error(message), StoreError::Unavailable { applied: Applied::No, .. });
         assert!(unavailable("LOADING Redis is loading the dataset in memory"));
         assert!(unavailable("READONLY You can't write against a read only replica."));
         assert!(!unavailable("WRONGTYPE Operation against a key holding the wrong kind of value"));

@@ -25,7 +25,7 @@ const CLUSTER_SLOTS: &[&[u8]] = &[b"CLUSTER", b"SLOTS"];
 /// For a node that is connected to tell the map.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A migration moves slot after slot: the map is not asked for after each.
-const REFRESH_AT_MOST_EVERY: Duration = Duration::from_millis(100);
+const REFRESH_AT_MOST_EVERY: Duration = Duration::from_millis(50);
 /// A node outside the map is kept so long after it was asked: it may be importing slots.
 const KEEP_IMPORTING: Duration = Duration::from_secs(30);
 
@@ -144,13 +144,13 @@ impl Cluster {
             match self.refresh().await {
                 Ok(()) if self.is_connected() => {
                     backoff.reset();
+                    sleep(REFRESH_AT_MOST_EVERY).await;
                     self.wanted.notified().await;
-                    sleep(REFRESH_AT_MOST_EVERY / 10).await;
                 }
                 Ok(()) => {
                     // New nodes are connected in the meantime, and tell so.
                     let _ = timeout(backoff.next_pause(), self.shared.changed.notified()).await;
-                    sleep(REFRESH_AT_MOST_EVERY / 10).await;
+                    sleep(REFRESH_AT_MOST_EVERY).await;
                 }
                 Err((address, reason)) => {
                     self.shared.report_disconnected(address, &reason);

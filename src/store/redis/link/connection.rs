@@ -22,7 +22,10 @@ pub enum Answer {
     Reply(Reply),
     /// The connection went away. When not a last byte of the command had left (`written` is
     /// false), the server surely did not run it.
-    Lost { written: bool, reason: String },
+    Lost {
+        written: bool,
+        reason: String,
+    },
 }
 
 /// A command whose reply is owed.

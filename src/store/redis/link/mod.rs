@@ -141,7 +141,9 @@ impl Link {
     pub async fn ping(&self, deadline: Instant) -> Result<(), StoreError> {
         match timeout_at(deadline.into(), self.ping_once()).await {
             Ok(outcome) => outcome,
-            Err(_) if self.is_connected() => Err(unavailable("the server did not answer before the deadline".to_owned())),
+            Err(_) if self.is_connected() => {
+                Err(unavailable("the server did not answer before the deadline".to_owned()))
+            }
             Err(_) => Err(self.owner.shared.not_sent()),
         }
     }
@@ -160,7 +162,9 @@ impl Link {
         match connection.send(|out| pack::pack_words(out, &[b"PING"])).await {
             Answer::Reply(Reply::Value(_)) => Ok(()),
             Answer::Reply(Reply::Error(message)) => Err(StoreError::Refused { message }),
-            Answer::Lost { reason, .. } => Err(unavailable(format!("the connection to {} was lost: {reason}", connection.address))),
+            Answer::Lost { reason, .. } => {
+                Err(unavailable(format!("the connection to {} was lost: {reason}", connection.address)))
+            }
         }
     }
 

@@ -151,7 +151,8 @@ mod tests {
         Value::BulkString(text.as_bytes().to_vec())
     }
 
-    const REPLIES: &[u8] = b"+OK\r\n:-7\r\n$-1\r\n*-1\r\n*0\r\n$3\r\na\r\n\r\n*2\r\n*2\r\n$1\r\nx\r\n:1\r\n+y\r\n-ERR no\r\n";
+    const REPLIES: &[u8] = b"+OK\r\n:-7\r\n$-1\r\n*-1\r\n*0\r\n$3\r\na\r\n\r\n\
+        *2\r\n*2\r\n$1\r\nx\r\n:1\r\n+y\r\n-ERR no\r\n";
 
     fn expected() -> Vec<Reply> {
         let nested = Value::Array(vec![

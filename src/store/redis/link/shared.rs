@@ -14,13 +14,16 @@ use super::timing::{MAX_CALLS, Timing};
 use crate::domain::error::{Applied, StoreError};
 use crate::store::redis::config::RedisConfig;
 
+/// Shared, so that it can run while nothing is borrowed.
+type Observer = Rc<dyn Fn(LinkEvent)>;
+
 pub struct Shared {
     pub config: RedisConfig,
     pub timing: Timing,
     pub dialer: Dialer,
     /// Told whenever a call that found no connection should look again.
     pub changed: Notify,
-    observer: RefCell<Option<Rc<dyn Fn(LinkEvent)>>>,
+    observer: RefCell<Option<Observer>>,
     /// `None` until the first attempt to connect has ended.
     connected: Cell<Option<bool>>,
     /// Why there is no connection.
@@ -91,13 +94,14 @@ impl Shared {
         self.changed.notify_waiters();
     }
 
-    /// No command can be run. Told to the observer when it is news.
+    /// No command can be run. Told when it is news: thousands of waiting calls need not look up
+    /// at each attempt that failed.
     pub fn report_disconnected(&self, address: String, reason: &str) {
         self.trouble.replace(format!("{address}: {reason}"));
         if !self.closed.get() && self.connected.replace(Some(false)) != Some(false) {
             self.tell(LinkEvent::Disconnected { address, reason: reason.to_owned() });
+            self.changed.notify_waiters();
         }
-        self.changed.notify_waiters();
     }
 
     pub fn warn_once(&self, message: String) {
@@ -123,7 +127,8 @@ impl Shared {
             && (policy.starts_with("allkeys-") || policy.starts_with("volatile-"))
         {
             self.warn_once(format!(
-                "the server's maxmemory-policy is {policy}: when its memory is full it deletes budgets; set it to noeviction"
+                "the server's maxmemory-policy is {policy}: when its memory is full it deletes budgets; \
+                 set it to noeviction"
             ));
         }
     }

@@ -30,17 +30,14 @@ pub enum Socket {
 
 impl Socket {
     pub async fn connect(address: &Address, tls: Option<&Arc<ClientConfig>>) -> Result<Socket, String> {
-        let stream = TcpStream::connect((address.host.as_str(), address.port))
-            .await
-            .map_err(|error| error.to_string())?;
+        let stream =
+            TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
         tune(&stream).map_err(|error| error.to_string())?;
         let Some(config) = tls else { return Ok(Socket::Plain(stream)) };
         let name = ServerName::try_from(address.host.clone())
             .map_err(|_| format!("TLS: {} is no name a certificate could be for", address.host))?;
-        let stream = TlsConnector::from(config.clone())
-            .connect(name, stream)
-            .await
-            .map_err(|error| format!("TLS: {error}"))?;
+        let stream =
+            TlsConnector::from(config.clone()).connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
         Ok(Socket::Tls(Box::new(stream)))
     }
 }

@@ -38,10 +38,8 @@ pub async fn listen(shared: Rc<Shared>, route: Rc<Route>, channel: String, on_me
 async fn subscribe(shared: &Shared, address: &Address, channel: &str) -> Result<Wire, ()> {
     let mut wire = shared.dialer.dial(address, &shared.config.credentials, NO_DB).await.map_err(|_| ())?;
     let question: [&[u8]; 2] = [b"SUBSCRIBE", channel.as_bytes()];
-    let replies = timeout(shared.config.connect_timeout, wire.ask(&[&question]))
-        .await
-        .map_err(|_| ())?
-        .map_err(|_| ())?;
+    let replies =
+        timeout(shared.config.connect_timeout, wire.ask(&[&question])).await.map_err(|_| ())?.map_err(|_| ())?;
     match replies.into_iter().next() {
         Some(Reply::Value(_)) => Ok(wire),
         Some(Reply::Error(message)) => {

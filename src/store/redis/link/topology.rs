@@ -67,7 +67,8 @@ mod tests {
             entry(8, 9, host(""), 7002),
             entry(10, 16383, host("?"), 7003),
         ]);
-        let hosts: Vec<_> = ranges(&reply, &asked).unwrap().into_iter().map(|range| range.primary.to_string()).collect();
+        let map = ranges(&reply, &asked).unwrap();
+        let hosts: Vec<_> = map.iter().map(|range| range.primary.to_string()).collect();
         assert_eq!(hosts, ["a:7000", "public:7001", "public:7002", "public:7003"]);
     }
 
