@@ -36,6 +36,7 @@ impl Tracker {
 
     async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>) {
         let (mut batch, calls) = self.batch(queue, entries);
+        self.note_ahead(&batch);
         loop {
             let started = Instant::now();
             match self.store.apply_until(&batch, self.attempt_deadline(&calls, started)).await {
