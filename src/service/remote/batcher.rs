@@ -42,6 +42,7 @@ impl Tracker {
     async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>, place: Option<SemaphorePermit<'_>>) {
         let (mut batch, calls) = self.batch(queue, entries);
         let mut place = Some(place);
+        self.note_ahead(&batch);
         loop {
             let started = Instant::now();
             match self.attempt(&batch, self.attempt_deadline(&calls, started), &mut place).await {

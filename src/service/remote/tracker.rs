@@ -251,6 +251,7 @@ impl Tracker {
         let event = match event {
             LinkEvent::Connected { address } => {
                 self.ever_connected.set(true);
+                self.notes.forget_told();
                 Event::Connected { address }
             }
             LinkEvent::Disconnected { address, reason } => Event::Disconnected { address, reason },
