@@ -83,7 +83,7 @@ fn keys_have_the_documented_names_types_and_lives() {
             expected.insert(format!("{base}:reservations:{}", id.as_str()), string(expiry_ms + late_ms));
             expected.insert(format!("{base}:metadata:history"), ("list".to_owned(), end_ms));
         }
-        let bucket = if now_ms / HOUR_MS % 2 == 0 { "a" } else { "b" };
+        let bucket = if (now_ms / HOUR_MS).is_multiple_of(2) { "a" } else { "b" };
         let bucket_end_ms = (now_ms / HOUR_MS + 2) * HOUR_MS;
         let rest = [
             ("limits", string(-1)),
