@@ -108,6 +108,10 @@ export class RemoteBackend implements Backend {
     return this.#begin({
       send: call => this.#outbox.settle(call, reservationId, this.#record, amounts, nowMs),
       finish: record => {
+        if (record.kind === Kind.tracked || record.kind === Kind.done) {
+          this.#settledUnheld(reservationId, amounts, nowMs, record.kind === Kind.tracked);
+          return;
+        }
         if (record.kind !== Kind.settled) throw failure(record, reservationId);
         const settlement = settlementAnswer(record.numbers, record.at, amounts.total);
         const orchestratorId = record.string(6);
@@ -228,6 +232,15 @@ export class RemoteBackend implements Backend {
     if (storeDown) granted.storeUnavailable = true;
     this.#announcer.emit('reservation:created', granted.reservation);
     return granted;
+  }
+
+  /** A reservation that was granted while the store was away has ended; it held nothing. */
+  #settledUnheld(reservationId: string, amounts: Amounts, nowMs: number, isRecorded: boolean): void {
+    const recorded = isRecorded ? amounts.total : 0;
+    const settlement = { reserved: 0, actual: amounts.total, overage: recorded, late: false, recorded };
+    this.#announcer.settled(reservationId, settlement, () =>
+      settledUsage(orchestratorOf(reservationId), amounts, nowMs),
+    );
   }
 
   #denied(
