@@ -85,13 +85,9 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     await survivor.all(ids.map(id => ['reserveTokens', id, 1] as const));
     const expiresAt = await Promise.all(
       victims.map(async ({ call, worker }, index) => {
-        const { reservation } = await call<ReservationResult>(
-          'reserveTokens',
-          ids[index],
-          500,
-          'hourly',
-          { ttl: TTL_MS },
-        );
+        const { reservation } = await call<ReservationResult>('reserveTokens', ids[index], 500, 'hourly', {
+          ttl: TTL_MS,
+        });
         await worker.kill('SIGKILL');
         return Date.parse(String(reservation?.expiresAt));
       }),
@@ -105,7 +101,9 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     const [survivor, victim] = await Promise.all([open(), open()]);
     await survivor.call('reserveTokens', 'burst', 1);
     const unanswered = victim
-      .all(Array.from({ length: 500 }, () => ['reserveTokens', 'burst', 1, 'hourly', { ttl: TTL_MS }] as const))
+      .all(
+        Array.from({ length: 500 }, () => ['reserveTokens', 'burst', 1, 'hourly', { ttl: TTL_MS }] as const),
+      )
       .catch(() => 'killed');
     await eventually('its first reservation', async () => ((await total('burst')) > 1 ? true : undefined));
     await victim.worker.kill('SIGKILL');
@@ -122,7 +120,10 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     });
     await victim.worker.kill('SIGKILL');
     const index = 'orchestrator:budget:expiring';
-    await eventually('the expiry', () => Date.now() > Date.parse(String(reservation?.expiresAt)) || undefined);
+    await eventually(
+      'the expiry',
+      () => Date.now() > Date.parse(String(reservation?.expiresAt)) || undefined,
+    );
     const survivor = await open();
     expect(await survivor.call<BudgetCheck>('checkBudget', 'alone', LIMIT)).toMatchObject({ allowed: true });
     const [told] = await survivor.hears('reservation:expired');

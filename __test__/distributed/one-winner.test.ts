@@ -41,9 +41,7 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
   async function raceFor(ids: readonly string[]) {
     const uses = [6, 9, 14, 0];
     const outcomes = await Promise.all(
-      processes.map((one, index) =>
-        one.all(ids.map(id => ['releaseReservation', id, uses[index]] as const)),
-      ),
+      processes.map((one, index) => one.all(ids.map(id => ['releaseReservation', id, uses[index]] as const))),
     );
     return ids.map((_, at) => {
       const winners = outcomes.flatMap((of, index) => (of[at]?.code === undefined ? [uses[index]] : []));

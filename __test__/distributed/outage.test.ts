@@ -1,13 +1,6 @@
 /** Servers that stop, pause and come back: nothing reported is lost, and no process restarts. */
 import type { BudgetCheck, ReservationResult, UsageStats } from '@wundr.io/token-budget';
-import {
-  endProcesses,
-  later,
-  openProcess,
-  type RemoteProcess,
-  usage,
-  withinOneHour,
-} from '../support/fleet';
+import { endProcesses, later, openProcess, type RemoteProcess, usage, withinOneHour } from '../support/fleet';
 import { startStore, type TestStore, type Topology } from '../support/stores';
 import { eventually } from '../support/system';
 
@@ -33,7 +26,9 @@ async function open(config: object = {}): Promise<RemoteProcess> {
 }
 
 const stats = (one: RemoteProcess, orchestratorId: string) =>
-  eventually('statistics', () => one.call<UsageStats>('getUsageStats', orchestratorId).catch(() => undefined));
+  eventually('statistics', () =>
+    one.call<UsageStats>('getUsageStats', orchestratorId).catch(() => undefined),
+  );
 
 const stopAll = () => Promise.all(store.servers.map(server => server.kill()));
 const startAll = async () => {
@@ -89,7 +84,6 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
 
     await startAll();
     await Promise.all([one.hears('store:connected', 2), two.hears('store:connected', 2)]);
-    // 29 of 30: nothing is told as recorded for 0 tokens by a settle, but a report of 0 is one.
     await Promise.all([one.hears('usage:tracked', 51), two.hears('usage:tracked', 50)]);
     const used = 1000 + 2 * 435 + 40 * 7;
     expect(await stats(two, id)).toMatchObject({
@@ -148,7 +142,9 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     });
     expect(await one.call('listOverrides', id)).toEqual([]);
     expect(await one.call('getBudget', id)).toMatchObject({ source: 'configured' });
-    expect(Number(await store.read('GET', store.key('orchestrator', id, 'hourly:reservations:total')))).toBe(0);
+    expect(Number(await store.read('GET', store.key('orchestrator', id, 'hourly:reservations:total')))).toBe(
+      0,
+    );
   }, 60_000);
 });
 
@@ -163,7 +159,9 @@ describe('what callers are told meanwhile', () => {
     await one.track('bounded', 1);
     await stopAll();
     await one.hears('store:disconnected');
-    const outcomes = await one.all(Array.from({ length: 25 }, () => ['trackUsage', usage('bounded', 3)] as const));
+    const outcomes = await one.all(
+      Array.from({ length: 25 }, () => ['trackUsage', usage('bounded', 3)] as const),
+    );
     const refused = outcomes.filter(({ code }) => code !== undefined);
     expect(refused.map(({ code }) => code)).toEqual(Array(15).fill('STORE_UNAVAILABLE'));
     expect(await one.heard('usage:spooled')).toHaveLength(10);
@@ -198,12 +196,24 @@ describe('what callers are told meanwhile', () => {
     await startAll();
     await one.hears('store:connected', 2);
     expect(await stats(one, 'allowed')).toMatchObject({ totalUsed: 1, reservedTokens: 0 });
+    await two.hears('store:connected', 2);
     // By another process, which knows the id alone.
-    await eventually('the settlement', () => two.call('releaseReservation', id, 42).then(() => true));
-    const again = await Promise.all([one, two].map(member => member.all([['releaseReservation', id, 42]])));
+    await two.call('releaseReservation', id, 42);
+    expect(await two.heard('reservation:released')).toMatchObject([
+      { args: [id, { reserved: 0, actual: 42, recorded: 42, late: false }] },
+    ]);
+    expect((await two.heard('usage:tracked')).map(({ args }) => args[0])).toMatchObject([
+      { orchestratorId: 'allowed', totalTokens: 42 },
+    ]);
+    const again = await Promise.all(
+      [one, two].map((member, index) => member.all([['releaseReservation', id, 42 + index]])),
+    );
     expect(again.flat().map(({ code }) => code)).toEqual(Array(2).fill('RESERVATION_NOT_FOUND'));
     expect(again[0]?.[0]?.message).toBe(`Reservation not found: ${id}`);
     await one.call('releaseReservation', unused?.value?.reservationId, 0);
+    expect(await one.heard('reservation:released')).toMatchObject([
+      { args: [unused?.value?.reservationId, { reserved: 0, actual: 0, recorded: 0 }] },
+    ]);
     for (const period of ['hourly', 'daily', 'monthly']) {
       expect(await one.call('getUsageStats', 'allowed', period)).toMatchObject({ totalUsed: 43 });
     }
@@ -216,20 +226,24 @@ describe('what callers are told meanwhile', () => {
       { value: { allowed: false, storeUnavailable: true } },
       { value: { success: false, storeUnavailable: true } },
     ],
-  ])(`onStoreError: '%s' while stopped, and as ever afterwards`, async (onStoreError, check, reserve) => {
-    const one = await open({ onStoreError });
-    await stopAll();
-    await one.hears('store:disconnected');
-    const outcomes = await one.all([
-      ['checkBudget', 'answered', 1],
-      ['reserveTokens', 'answered', 1],
-    ]);
-    expect(outcomes).toMatchObject([check, reserve]);
-    await startAll();
-    await one.hears('store:connected', 2);
-    expect(await one.call('checkBudget', 'answered', 1)).toMatchObject({ allowed: true });
-    expect(await stats(one, 'answered')).toMatchObject({ reservedTokens: 0 });
-  }, 60_000);
+  ])(
+    `onStoreError: '%s' while stopped, and as ever afterwards`,
+    async (onStoreError, check, reserve) => {
+      const one = await open({ onStoreError });
+      await stopAll();
+      await one.hears('store:disconnected');
+      const outcomes = await one.all([
+        ['checkBudget', 'answered', 1],
+        ['reserveTokens', 'answered', 1],
+      ]);
+      expect(outcomes).toMatchObject([check, reserve]);
+      await startAll();
+      await one.hears('store:connected', 2);
+      expect(await one.call('checkBudget', 'answered', 1)).toMatchObject({ allowed: true });
+      expect(await stats(one, 'answered')).toMatchObject({ reservedTokens: 0 });
+    },
+    60_000,
+  );
 
   test('close while the server is away ends in time and tells what is lost', async () => {
     const one = await open();

@@ -161,9 +161,7 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
   test('setBudget in one process holds in the next call of every other', async () => {
     for (let limit = 1; limit <= 5; limit++) {
       await one(limit).call('setBudget', 'set', { hourly: limit });
-      const seen = await Promise.all(
-        processes.map(member => member.call<BudgetInForce>('getBudget', 'set')),
-      );
+      const seen = await Promise.all(processes.map(member => member.call<BudgetInForce>('getBudget', 'set')));
       expect(seen).toEqual(Array(PROCESSES).fill(expect.objectContaining({ base: { hourly: limit } })));
       const checks = await Promise.all(
         processes.map(member => member.call<BudgetCheck>('checkBudget', 'set', limit + 1)),
