@@ -3,7 +3,7 @@
 //
 //   node scripts/pack-try.mjs [folder]    the tarballs are kept in `folder` when one is given
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { entries, manifest, root } from './lib/entries.mjs';
@@ -24,7 +24,8 @@ try {
 }
 
 function run(command, args, cwd) {
-  const shell = process.platform === 'win32';
+  // On Windows npm is a batch file.
+  const shell = process.platform === 'win32' && command === 'npm';
   return execFileSync(command, args, { cwd, encoding: 'utf8', shell, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
@@ -112,9 +113,6 @@ await tracker.disconnect();
 `,
   );
   run(process.execPath, ['use.mjs'], project);
-  if (existsSync(join(root, 'dist/cli/main.js'))) {
-    run('npm', ['exec', '--offline', '--loglevel=error', '--', 'token-budget', '--help'], project);
-  } else {
-    throw new Error('dist/cli/main.js is missing: run `npm run build`');
-  }
+  run('npm', ['exec', '--offline', '--loglevel=error', '--', 'token-budget', '--help'], project);
+  run('npm', ['exec', '--offline', '--loglevel=error', '--', 'token-budget', 'replay'], project);
 }

@@ -83,14 +83,14 @@ fn keys_have_the_documented_names_types_and_lives() {
             expected.insert(format!("{base}:reservations:{}", id.as_str()), string(expiry_ms + late_ms));
             expected.insert(format!("{base}:metadata:history"), ("list".to_owned(), end_ms));
         }
-        let bucket = if now_ms / HOUR_MS % 2 == 0 { "a" } else { "b" };
+        let bucket = if (now_ms / HOUR_MS).is_multiple_of(2) { "a" } else { "b" };
         let bucket_end_ms = (now_ms / HOUR_MS + 2) * HOUR_MS;
         let rest = [
             ("limits", string(-1)),
             ("overrides", string(end_ms as i64)),
             ("daily:overrides:rush", string(end_ms as i64)),
             ("state", string(ends[2].max(expiry_ms))),
-            ("pending", ("zset".to_owned(), expiry_ms)),
+            ("pending", ("zset".to_owned(), expiry_ms + (rig.policy.late_settle_ttl_ms as i64).max(60_000))),
             (&format!("requests:{bucket}"), ("hash".to_owned(), bucket_end_ms as i64)),
         ];
         expected.extend(rest.map(|(name, entry)| (format!("test:budget:orch-1:{name}"), entry)));

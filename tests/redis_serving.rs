@@ -229,10 +229,10 @@ async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> 
     let mut answers: Vec<Option<T>> = futures.iter().map(|_| None).collect();
     std::future::poll_fn(|context| {
         for (future, answer) in futures.iter_mut().zip(&mut answers) {
-            if answer.is_none() {
-                if let std::task::Poll::Ready(ready) = future.as_mut().poll(context) {
-                    *answer = Some(ready);
-                }
+            if answer.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *answer = Some(ready);
             }
         }
         if answers.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }

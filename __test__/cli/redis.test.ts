@@ -194,7 +194,6 @@ test('Ctrl-C ends it with the report so far, also while it still connects', asyn
   expect(await early.result).toEqual({ code: 130, stdout: '', stderr: '' });
   await new Promise(resolve => silent.close(resolve));
 });
-});
 
 const testWithClock = process.platform === 'linux' ? test : test.skip;
 

@@ -1,5 +1,8 @@
 //! Small functions the facade needs.
 
+// The macro registers functions with node, but not in unit tests.
+#![cfg_attr(test, allow(dead_code))]
+
 use napi_derive::napi;
 
 use super::text::{Text, TextOut};

@@ -78,3 +78,20 @@ pub async fn a_duplicate_leaves_no_record<H: Harness>(desk: Desk<H>) {
     desk.try_track(usage_of("r", 8)).await.unwrap_err();
     assert_eq!(totals(&desk, 0, 10).await, [7]);
 }
+
+/// Whatever travels as a sum, is a duplicate, belongs to an earlier hour or names another model.
+pub async fn records_of_one_batch_keep_their_order<H: Harness>(desk: Desk<H>) {
+    let old = Usage { occurred_at_ms: Some(desk.now() - HOUR_MS), ..usage(5) };
+    let other = Usage { model: "other".to_owned(), ..usage(7) };
+    let usages = [usage(1), usage(2), usage_of("r", 3), usage_of("r", 3), usage(4), old, usage(6), other, usage(8)];
+    let history = |period| Operation::History { period, offset: 0, limit: 10 };
+    let tracks = usages.into_iter().map(Operation::Track);
+    let receipt = desk.apply(tracks.chain([history(Period::Hourly)]).collect()).await;
+    let Some(Ok(Outcome::History(seen))) = receipt.outcomes.last() else { panic!("expected a history") };
+    assert_eq!(seen.len(), 7, "a batch sees its own records");
+    assert_eq!(totals(&desk, 0, 10).await, [8, 7, 6, 4, 3, 2, 1]);
+    let day = desk.history(Period::Daily, 0, 10).await;
+    let day: Vec<_> = day.iter().map(|record| record["totalTokens"].as_u64().unwrap()).collect();
+    assert_eq!(day, [8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(desk.used().await, [31, 36, 36]);
+}

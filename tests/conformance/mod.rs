@@ -92,6 +92,7 @@ macro_rules! conformance_tests {
                 a_limit_of_zero_is_crossed_by_the_first_token, a_transition_tells_the_state_after,
                 settling_held_tokens_moves_from_held_to_used, a_usage_of_zero_crosses_nothing,
                 usage_outside_the_window_crosses_nothing_there, a_reservation_alone_crosses_nothing,
+                usages_of_one_batch_cross_as_if_alone,
             ];
             stats: [
                 parts_are_summed_and_the_rest_is_unattributed, models_are_ranked_by_tokens_then_name,
@@ -103,6 +104,7 @@ macro_rules! conformance_tests {
                 records_come_newest_first, pages_are_cut, only_the_newest_are_kept,
                 no_history_is_kept_when_the_limit_is_zero, each_period_keeps_its_own,
                 a_record_tells_its_reservation, a_duplicate_leaves_no_record,
+                records_of_one_batch_keep_their_order,
             ];
             retry: [a_repeated_batch_is_answered_and_not_applied, a_new_batch_is_no_repetition,
                 a_repeated_read_is_answered_anew];

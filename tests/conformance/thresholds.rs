@@ -1,6 +1,6 @@
 use super::desk::*;
 use super::harness::Harness;
-use token_budget::domain::operation::Operation;
+use token_budget::domain::operation::{Operation, Outcome};
 use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::Limits;
 use token_budget::domain::threshold::Transition;
@@ -171,4 +171,23 @@ pub async fn a_reservation_alone_crosses_nothing<H: Harness>(desk: Desk<H>) {
     let id = desk.try_reserve(100, Periods::ALL).await.unwrap();
     assert_eq!(desk.release(&id).await.transitions, []);
     assert_eq!(desk.crossed(10).await, NONE);
+}
+
+/// Usages that travel together are told apart where a threshold lies between them.
+pub async fn usages_of_one_batch_cross_as_if_alone<H: Harness>(desk: Desk<H>) {
+    let desk = desk.with_thresholds(&[0.5, 0.8, 1.0]).with_limits([Some(100), Some(1_000), Some(0)]);
+    for (totals, crossings) in [
+        (vec![10, 10, 20], vec![vec![], vec![], vec![]]),
+        (vec![9, 1, 25, 5, 20, 1], vec![vec![], vec![0.5], vec![], vec![0.8], vec![1.0], vec![]]),
+        (vec![1, 1], vec![vec![], vec![]]),
+    ] {
+        let tracks = totals.iter().map(|total| Operation::Track(usage(*total))).collect();
+        for (outcome, expected) in desk.apply(tracks).await.outcomes.into_iter().zip(crossings) {
+            let Ok(Outcome::Tracked { transitions, .. }) = outcome else { panic!("expected a track: {outcome:?}") };
+            let hourly = transitions.iter().filter(|transition| transition.period == Period::Hourly);
+            let crossed: Vec<_> = hourly.flat_map(|transition| transition.crossed(&[0.5, 0.8, 1.0])).collect();
+            assert_eq!(crossed, expected);
+        }
+    }
+    assert_eq!(desk.used().await, [103; 3]);
 }

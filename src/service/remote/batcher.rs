@@ -1,12 +1,16 @@
 //! Carries the queue of an orchestrator to the store, batch by batch.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::SemaphorePermit;
+
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
 use super::tracker::Tracker;
+use super::window::STUCK_AFTER;
 use crate::domain::error::{Applied, OperationError, StoreError};
 use crate::domain::operation::{Operation, Outcome, Receipt, Request};
 use crate::domain::tokens;
@@ -28,24 +32,26 @@ const CLOCK_TOLERANCE_MS: i64 = 10;
 
 impl Tracker {
     pub(super) async fn carry_queue(self: Rc<Self>, queue: Rc<Queue>) {
-        loop {
+        while !queue.is_empty() && !self.closed.get() {
+            // What is asked while the batch waits for its turn belongs to it.
+            let place = self.window.enter().await;
             let entries = queue.next_batch();
-            if entries.is_empty() || self.closed.get() {
-                break;
+            if !entries.is_empty() {
+                self.carry(&queue, entries, place).await;
             }
-            self.carry(&queue, entries).await;
         }
         self.retire_queue(&queue);
     }
 
-    async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>) {
+    async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>, place: Option<SemaphorePermit<'_>>) {
         let (mut batch, mut calls) = self.batch(queue, entries);
+        let mut place = Some(place);
         self.note_ahead(&batch);
         loop {
             let started = Instant::now();
             let deadline = self.attempt_deadline(&calls, started);
             calls.iter().for_each(|call| call.may_be_applied.set(true));
-            match self.store.apply_until(&batch, deadline).await {
+            match self.attempt(&batch, deadline, &mut place).await {
                 Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
                 Err(StoreError::Refused { message }) => return self.refuse(&calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {
@@ -64,6 +70,33 @@ impl Tracker {
                 drop_dead(&mut batch, &mut calls);
             }
         }
+    }
+
+    /// Sends a batch. `place` is its place in the window, given up by the first attempt.
+    async fn attempt<'a>(
+        &'a self,
+        batch: &Batch,
+        deadline: Instant,
+        place: &mut Option<Option<SemaphorePermit<'a>>>,
+    ) -> Result<Receipt, StoreError> {
+        let sent_at = Instant::now();
+        let mut answer = pin!(self.store.apply_until(batch, deadline));
+        self.under_way.set(self.under_way.get() + 1);
+        let result = match place.take() {
+            None => answer.await,
+            Some(place) => match tokio::time::timeout(STUCK_AFTER, answer.as_mut()).await {
+                Ok(result) => {
+                    self.window.leave(place, sent_at.elapsed());
+                    result
+                }
+                Err(_) => {
+                    drop(place);
+                    answer.await
+                }
+            },
+        };
+        self.under_way.set(self.under_way.get() - 1);
+        result
     }
 
     fn batch(&self, queue: &Queue, entries: Vec<Entry>) -> (Batch, Vec<Rc<Pending>>) {

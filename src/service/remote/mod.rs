@@ -18,6 +18,8 @@ mod pending;
 mod queue;
 mod sweeper;
 mod tracker;
+mod waker;
+mod window;
 
 use std::sync::{Arc, Mutex};
 

@@ -46,6 +46,10 @@ impl Queue {
         self.entries.borrow_mut().push_front(entry);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.borrow().is_empty()
+    }
+
     /// The entries of the next batch; none when nothing is left that anybody counts on.
     pub(super) fn next_batch(&self) -> Vec<Entry> {
         let mut entries = self.entries.borrow_mut();

@@ -15,6 +15,7 @@ use super::deadlines::Deadlines;
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
 use super::sweeper::ExpiryNotes;
+use super::window::SendWindow;
 use super::{Outbox, Submission, Wake};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::identifier::OrchestratorId;
@@ -33,6 +34,7 @@ pub(super) struct Tracker {
     pub store: RedisStore<Link>,
     pub notes: ExpiryNotes,
     pub deadlines: Deadlines,
+    pub window: SendWindow,
     pub spooled: Cell<usize>,
     pub last_sequence: Cell<u64>,
     pub opened_at: Instant,
@@ -42,7 +44,11 @@ pub(super) struct Tracker {
     /// Told whenever a queue runs empty.
     drained: Notify,
     answers: Arc<Mutex<dyn Outbox>>,
-    answered: Notify,
+    pub answered: Notify,
+    /// Answers in the outbox since the caller was last woken.
+    pub unheard: Cell<usize>,
+    /// Batches that were sent and have no answer yet.
+    pub under_way: Cell<usize>,
     tasks: RefCell<Vec<AbortHandle>>,
 }
 
@@ -97,6 +103,7 @@ impl Tracker {
                 store,
                 notes: ExpiryNotes::default(),
                 deadlines: Deadlines::default(),
+                window: SendWindow::default(),
                 spooled: Cell::new(0),
                 last_sequence: Cell::new(0),
                 opened_at: Instant::now(),
@@ -106,6 +113,8 @@ impl Tracker {
                 drained: Notify::new(),
                 answers: outbox,
                 answered: Notify::new(),
+                unheard: Cell::new(0),
+                under_way: Cell::new(0),
                 tasks: RefCell::default(),
                 settings,
             }
@@ -113,14 +122,7 @@ impl Tracker {
     }
 
     fn spawn_tasks(self: &Rc<Self>, wake: Wake) {
-        let waker = Rc::clone(self);
-        self.keep(spawn_local(async move {
-            loop {
-                // Runs after the other tasks that are ready, so that their answers share one wake-up.
-                waker.answered.notified().await;
-                wake();
-            }
-        }));
+        self.keep(spawn_local(Rc::clone(self).wake_forever(wake)));
         let timer = Rc::clone(self);
         self.keep(spawn_local(async move {
             loop {
@@ -139,7 +141,10 @@ impl Tracker {
     pub(super) fn answer(&self, fill: impl FnOnce(&mut dyn FnMut(Answer))) {
         {
             let mut outbox = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            fill(&mut |answer| outbox.push(answer));
+            fill(&mut |answer| {
+                outbox.push(answer);
+                self.unheard.set(self.unheard.get() + 1);
+            });
         }
         self.answered.notify_one();
     }

@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::msgpack::Reader;
+use super::runs::{Run, runs};
 use super::server_error::to_store_error;
 use crate::domain::calendar::Window;
 use crate::domain::error::{OperationError, StoreError};
@@ -61,10 +62,33 @@ fn read_reply(batch: &Batch, bytes: &[u8]) -> Decoded<Reply> {
     let next_expiry_ms = Some(reader.uint()?).filter(|expiry_ms| *expiry_ms > 0);
     let expired = list(&mut reader, |reader| read_reservation(reader, &batch.orchestrator))?;
     let mut outcomes = Vec::with_capacity(batch.requests.len());
-    for request in &batch.requests {
-        outcomes.push(read_outcome(&mut reader, batch, &request.operation, now_ms)?);
+    for run in runs(&batch.requests) {
+        match run {
+            Run::One(request) => outcomes.push(read_outcome(&mut reader, batch, &request.operation, now_ms)?),
+            Run::Tracks(requests) => read_tracks(&mut reader, requests.len(), now_ms, &mut outcomes)?,
+        }
     }
     Ok(Reply::Applied(Receipt { now_ms, outcomes, expired, next_expiry_ms }))
+}
+
+/// The outcomes of usages that travelled as one sum.
+fn read_tracks(
+    reader: &mut Reader<'_>,
+    count: usize,
+    now_ms: u64,
+    outcomes: &mut Vec<Result<Outcome, OperationError>>,
+) -> Decoded<()> {
+    let one_by_one = match reader.uint()? {
+        0 => false,
+        8 => true,
+        _ => return Err("a known outcome of tracks"),
+    };
+    for _ in 0..count {
+        let crossed = one_by_one && reader.uint()? == 7;
+        let transitions = if crossed { read_transitions(reader, now_ms)? } else { Vec::new() };
+        outcomes.push(Ok(Outcome::Tracked { duplicate: false, transitions }));
+    }
+    Ok(())
 }
 
 fn read_outcome(

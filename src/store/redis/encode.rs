@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::keys::OrchestratorKeys;
 use super::msgpack::Writer;
+use super::runs::{Run, plain_usage, runs};
 use super::script;
 use super::transport::Call;
 use super::windows::WindowPairs;
@@ -30,6 +31,7 @@ mod kind {
     pub const LIST_RESERVATIONS: u64 = 12;
     pub const HISTORY: u64 = 13;
     pub const CLEAR_THRESHOLDS: u64 = 14;
+    pub const TRACKS: u64 = 15;
 }
 
 /// When a call is made.
@@ -45,18 +47,45 @@ pub struct Timing {
 pub fn batch_call(keys: &OrchestratorKeys, channel: &str, batch: &Batch, timing: Timing) -> Call {
     let named = Named::of(batch);
     let (all_keys, overrides_from) = key_list(keys, batch, &named);
-    let mut writer = Writer::with_capacity(256 + batch.requests.len() * 256);
+    let mut writer = Writer::with_capacity(256 + batch.requests.len() * 64);
     let array = writer.begin_array();
     write_head(&mut writer, batch, &named, channel, timing);
+    let mut records = Records { kept: batch.policy.history_limit > 0, args: vec![Vec::new()] };
     let mut override_key = overrides_from;
-    for request in &batch.requests {
-        write_request(&mut writer, batch, &named, request, override_key);
-        if override_id(&request.operation).is_some() {
-            override_key += Period::ALL.len();
+    for run in runs(&batch.requests) {
+        match run {
+            Run::Tracks(requests) => write_tracks(&mut writer, &mut records, requests),
+            Run::One(request) => {
+                write_request(&mut writer, &mut records, &named, request, override_key);
+                if override_id(&request.operation).is_some() {
+                    override_key += Period::ALL.len();
+                }
+            }
         }
     }
     writer.end_array(array);
-    Call { script: &script::BUDGET_BATCH, keys: all_keys, args: vec![writer.into_bytes()] }
+    let mut args = records.args;
+    args[0] = writer.into_bytes();
+    Call { script: &script::BUDGET_BATCH, keys: all_keys, args }
+}
+
+/// The records of the history, arguments of their own: what stands in the first argument is read
+/// twice by the server, as a whole and as its parts.
+struct Records {
+    kept: bool,
+    /// The first one is the batch's.
+    args: Vec<Vec<u8>>,
+}
+
+impl Records {
+    /// The number of the argument, 0 when no history is kept.
+    fn add(&mut self, usage: &Usage, reservation: Option<&ReservationId>) -> u64 {
+        if !self.kept {
+            return 0;
+        }
+        self.args.push(history_record(usage, reservation).into_bytes());
+        self.args.len() as u64
+    }
 }
 
 /// Keys in front of those of reservations.
@@ -176,7 +205,13 @@ fn write_head(writer: &mut Writer, batch: &Batch, named: &Named<'_>, channel: &s
     }
 }
 
-fn write_request(writer: &mut Writer, batch: &Batch, named: &Named<'_>, request: &Request, override_key: usize) {
+fn write_request(
+    writer: &mut Writer,
+    records: &mut Records,
+    named: &Named<'_>,
+    request: &Request,
+    override_key: usize,
+) {
     let before = writer.elements();
     let Request { operation, deadline_ms } = request;
     writer.uint(kind_of(operation));
@@ -193,9 +228,9 @@ fn write_request(writer: &mut Writer, batch: &Batch, named: &Named<'_>, request:
         }
         Operation::Settle { id, usage } => {
             write_reservation(writer, named, id);
-            usage.iter().for_each(|usage| write_usage(writer, batch, named, usage, Some(id)));
+            usage.iter().for_each(|usage| write_usage(writer, records, named, usage, Some(id)));
         }
-        Operation::Track(usage) => write_usage(writer, batch, named, usage, None),
+        Operation::Track(usage) => write_usage(writer, records, named, usage, None),
         Operation::SetBudget(limits) => writer.text(&limits.as_ref().map_or(String::new(), limits_text)),
         Operation::GetBudget | Operation::Sweep => {}
         Operation::SetOverride(entry) => write_override(writer, entry, override_key),
@@ -248,7 +283,7 @@ fn write_reservation(writer: &mut Writer, named: &Named<'_>, id: &ReservationId)
 
 fn write_usage(
     writer: &mut Writer,
-    batch: &Batch,
+    records: &mut Records,
     named: &Named<'_>,
     usage: &Usage,
     reservation: Option<&ReservationId>,
@@ -257,13 +292,9 @@ fn write_usage(
     let numbers = [usage.total, parts.prompt, parts.completion, parts.cache_read, parts.cache_write, parts.reasoning];
     numbers.iter().for_each(|tokens| writer.uint(*tokens));
     writer.uint(parts.unattributed(usage.total));
-    writer.text(if usage.model.is_empty() { UNKNOWN_MODEL } else { &usage.model });
+    writer.text(model_name(usage));
     writer.optional(usage.occurred_at_ms);
-    if batch.policy.history_limit > 0 {
-        writer.text(&history_record(usage, reservation));
-    } else {
-        writer.text("");
-    }
+    writer.uint(records.add(usage, reservation));
     match usage.request_id.as_deref().and_then(|id| named.request_numbers.get(id)) {
         Some(request) => {
             writer.uint(*request as u64);
@@ -271,6 +302,38 @@ fn write_usage(
         }
         None => writer.uint(0),
     }
+}
+
+/// The sums of usages that count alike, see [`super::runs`].
+fn write_tracks(writer: &mut Writer, records: &mut Records, requests: &[Request]) {
+    let before = writer.elements();
+    writer.uint(kind::TRACKS);
+    let size_at = writer.position();
+    writer.uint(0);
+    writer.uint(0);
+    let usages = || requests.iter().filter_map(plain_usage);
+    writer.uint(requests.len() as u64);
+    let sum = |number: fn(&Usage) -> u64| usages().map(number).sum::<u64>();
+    writer.uint(sum(|usage| usage.total));
+    writer.uint(sum(|usage| usage.parts.prompt));
+    writer.uint(sum(|usage| usage.parts.completion));
+    writer.uint(sum(|usage| usage.parts.cache_read));
+    writer.uint(sum(|usage| usage.parts.cache_write));
+    writer.uint(sum(|usage| usage.parts.reasoning));
+    writer.uint(sum(|usage| usage.parts.unattributed(usage.total)));
+    writer.text(usages().next().map_or(UNKNOWN_MODEL, model_name));
+    let numbers = usages().map(|usage| records.add(usage, None));
+    writer.uint(numbers.fold(0, |first, number| if first == 0 { number } else { first }));
+    let mut totals = Writer::with_capacity(requests.len() * 5 + 8);
+    let array = totals.begin_array();
+    usages().for_each(|usage| totals.uint(usage.total));
+    totals.end_array(array);
+    writer.bytes(&totals.into_bytes());
+    writer.patch_small(size_at, (writer.elements() - before) as u8);
+}
+
+fn model_name(usage: &Usage) -> &str {
+    if usage.model.is_empty() { UNKNOWN_MODEL } else { &usage.model }
 }
 
 fn write_override(writer: &mut Writer, entry: &Override, override_key: usize) {

@@ -13,6 +13,7 @@ pub mod expiry_index;
 pub mod keys;
 pub mod link;
 pub mod msgpack;
+mod runs;
 pub mod script;
 pub mod server_error;
 pub mod store;

@@ -67,14 +67,19 @@ impl Writer {
     }
 
     pub fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// Lua does not tell text from bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.elements += 1;
-        match text.len() {
+        match bytes.len() {
             length @ 0..=31 => self.bytes.push(0xa0 | length as u8),
             length @ 32..=0xff => self.bytes.extend_from_slice(&[0xd9, length as u8]),
             length @ 0x100..=0xffff => self.tagged(0xda, &(length as u16).to_be_bytes()),
             length => self.tagged(0xdb, &(length as u32).to_be_bytes()),
         }
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Overwrites the element of one byte at `at` (see [`Writer::position`]).

@@ -19,12 +19,14 @@ ARGV  1 one MessagePack array, A:
         17 late settle TTL ms   18 history limit   19 writes 0|1   20 R
         21 thresholds (fractions)   22 request ids   23 channel of events, '' = none
         24 "<client> <orchestrator>"   25.. operations: kind, size, deadline ms (0 = none), fields
+      2.. records of the history, JSON
       The fields of each kind are named in include/op_*.lua; size counts all elements.
 Reply one MessagePack array:
         1 sequence   2 status: 0 applied, 1 stale (now is in neither window; nothing was done)
         3 now ms   4 next expiry ms (0 = none)   5 n, then n x (member of pending, expires ms)
         then per operation: 0 and its fields | 1 deadline passed | 2 no such reservation
         | 3 request conflict | 4 too many overrides | 5 denied | 6 duplicate | 7 with transitions
+        | 8 tracks one by one
 State one MessagePack array, S:
         1 version   2-11, 12-21, 22-31 per period: window start, window end, level, prompt,
         completion, cache read, cache write, reasoning, unattributed, open reservations
@@ -47,7 +49,7 @@ local dirty = false
 local i, last = 25, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
-  if not limits and (kind <= 5 or kind == 8) then
+  if not limits and (kind <= 5 or kind == 8 or kind == 15) then
     --- @include limits
   end
   if deadline > 0 and deadline <= now then
@@ -70,8 +72,10 @@ while i <= last do
     --- @include op_reservations
   elseif kind == 13 then
     --- @include op_history
-  else
+  elseif kind == 14 then
     --- @include op_thresholds
+  else
+    --- @include op_tracks
   end
   i = i + A[i + 1]
 end

@@ -1,6 +1,9 @@
 -- History: 13, size, deadline, period 1-3, offset, count.
 -- Out: 0, n, n x record; newest first: those of this batch, then those of the list.
 local p, offset, count = A[i + 3], A[i + 4], A[i + 5]
+if lo > 0 then
+  --- @include spread
+end
 local new = H and H[p] or {}
 local n_at, n = o + 2, 0
 out[o + 1], o = 0, o + 2

@@ -1,7 +1,8 @@
 -- Track:  1, size, deadline, usage.
 -- Settle: 2, size, deadline, slot (number of its first key), periods (bits), name, usage or nothing.
 -- usage:  total, prompt, completion, cache read, cache write, reasoning, unattributed, model,
---         occurred ms (-1 = now), record ('' = none), number of the request id (0 = none), numbers
+--         occurred ms (-1 = now), number of the record in ARGV (0 = none), number of the request id
+--         (0 = none), numbers
 -- Out of Track: 0 | 6 | 7, n, n x transition. Out of Settle: 0, tokens held, recorded, overage,
 -- late 0|1, duplicate 0|1, n, n x transition (period, before, after, used, held, limit).
 local status, u, slot, bits, name = 0, i + 3, false, 0, false

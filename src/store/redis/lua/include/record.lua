@@ -3,7 +3,7 @@ dirty = true
 local at = A[u + 8]
 if not counted then macc, model_index = {}, {} end
 counted = true
-local entry = keeps_history and A[u + 9] ~= '' and A[u + 9]
+local first = A[u + 9] -- its record in ARGV
 local everywhere = at < 0 or at >= now or (at >= S[2] and at >= S[12] and at >= S[22])
 local m = OTHER_MODELS
 if total > 0 and (everywhere or at >= S[2] or at >= S[12] or at >= S[22]) then
@@ -13,16 +13,12 @@ if everywhere then
   a1, a2, a3, a4 = a1 + A[u + 1], a2 + A[u + 2], a3 + A[u + 3], a4 + A[u + 4]
   a5, a6 = a5 + A[u + 5], a6 + A[u + 6]
   macc[m] = (macc[m] or 0) + total
-  if entry and common then
-    common[#common + 1], entry = entry, false
-  elseif entry and not H then
-    common = { entry }
-    H, entry = { common, common, common }, false
+  if first > 0 then
+    local last = first
+    --- @include append
   end
-elseif entry and (common or not H) then
-  H = { common or {}, {}, {} }
-  for k = 1, #H[1] do H[2][k], H[3][k] = H[1][k], H[1][k] end
-  common = false
+elseif first > 0 then
+  --- @include spread
 end
 for p = 1, 3 do
   local s = p * 10
@@ -31,7 +27,7 @@ for p = 1, 3 do
       for k = 1, 6 do S[s - 6 + k] = min(MAX_TOKENS, S[s - 6 + k] + A[u + k]) end
       S[m + p] = min(MAX_TOKENS, S[m + p] + total)
     end
-    if entry then H[p][#H[p] + 1] = entry end
+    if first > 0 and not everywhere then H[p][#H[p] + 1] = ARGV[first] end
     local before, limit = used[p], limits[p]
     local after = before + total
     if after > MAX_TOKENS then after = MAX_TOKENS end

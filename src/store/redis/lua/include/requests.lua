@@ -18,13 +18,13 @@ if #ids > 0 then
     end
   end
 end
--- What the operations share. H: records to append per period (one list until a usage counts in
--- some periods only). macc: tokens to add per model. a*: parts to add in every period.
+-- What the operations share. lo, hi: the records to append to every history, a range of ARGV; H: lists
+-- per period instead, from when a usage counts in some periods only. macc: tokens to add per model. a*: parts to add in every period.
 local limits, base, over, limits_text = false, false, false, stored[2]
-local late_ttl, thresholds, keeps_history = A[17], A[21], A[18] > 0
+local late_ttl, thresholds = A[17], A[21]
 -- Tables are made where they are first needed: each costs as much as ten additions.
 local limits_changed, over_changed, over_live, cold = false, false, false, false
-local common, H = false, false
+local lo, hi, H = 0, -1, false
 local model_index, macc, counted = false, false, false
 local a1, a2, a3, a4, a5, a6 = 0, 0, 0, 0, 0, 0
 local R_state, R_tokens, R_created, R_expires, R_member = false, false, false, false, false

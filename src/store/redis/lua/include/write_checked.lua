@@ -22,21 +22,22 @@ end
 if rolled then
   call('ZCARD', KEYS[PENDING])
   for p = 1, 3 do
-    if rolled[p] or (H and #H[p] > 0) then call('LLEN', KEYS[HISTORY + p]) end
+    if rolled[p] or lo > 0 or (H and #H[p] > 0) then call('LLEN', KEYS[HISTORY + p]) end
   end
   for p = 1, 3 do
     if rolled[p] then call('UNLINK', KEYS[HISTORY + p]) end
   end
 end
 local refused, pushed, length = false, false, false
-if H then pushed, length = { 0, 0, 0 }, { 0, 0, 0 } end
-for p = 1, H and 3 or 0 do
-  local list = H[p]
-  for from = 1, #list, 1000 do
-    local upto = min(from + 999, #list)
-    length[p] = refused and 0 or pcall('RPUSH', KEYS[HISTORY + p], unpack(list, from, upto))
+if H or lo > 0 then pushed, length = { 0, 0, 0 }, { 0, 0, 0 } end
+for p = 1, pushed and 3 or 0 do
+  local list, from, to = ARGV, lo, hi
+  if H then list, from, to = H[p], 1, #H[p] end
+  for k = from, to, 1000 do
+    local upto = min(k + 999, to)
+    length[p] = refused and 0 or pcall('RPUSH', KEYS[HISTORY + p], unpack(list, k, upto))
     if type(length[p]) == 'table' then refused = refused or length[p] end
-    if not refused then pushed[p] = upto end
+    if not refused then pushed[p] = upto - from + 1 end
   end
 end
 local adds, drops = false, false
@@ -44,7 +45,7 @@ if R_new then
   --- @include write_pending
 end
 if refused then
-  for p = 1, H and 3 or 0 do
+  for p = 1, pushed and 3 or 0 do
     if pushed[p] > 0 then call('RPOP', KEYS[HISTORY + p], pushed[p]) end
   end
   return refused

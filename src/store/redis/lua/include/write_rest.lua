@@ -1,5 +1,5 @@
 -- Nothing below can meet a wrong type.
-for p = 1, H and 3 or 0 do
+for p = 1, pushed and 3 or 0 do
   if pushed[p] > 0 then
     if length[p] == pushed[p] then call('PEXPIREAT', KEYS[HISTORY + p], S[p * 10 - 7] + shift) end
     if length[p] > A[18] then call('LTRIM', KEYS[HISTORY + p], -A[18], -1) end
