@@ -51,7 +51,7 @@ export interface EmbeddedTracker {
 
 export interface RemoteTracker {
   configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
-  open(): void;
+  open(wake: () => void): void;
   submit(numbers: Float64Array, count: number, text: string): void;
   take(out: Float64Array): string;
   ref(): void;
@@ -63,7 +63,7 @@ interface Addon {
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
   EmbeddedTracker: new (config: string, out: Float64Array) => EmbeddedTracker;
-  RemoteTracker: new (config: string, wake: () => void) => RemoteTracker;
+  RemoteTracker: new (config: string) => RemoteTracker;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS

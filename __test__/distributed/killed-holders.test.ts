@@ -113,6 +113,36 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     expect(backAt - killedAt).toBeLessThan(TTL_MS + 1000);
   });
 
+  test('also when the index had forgotten the orchestrator since the process last told it', async () => {
+    const [victim, survivor] = await Promise.all([open(), open()]);
+    const ttl = 2 * TTL_MS;
+    const first = await victim.call<ReservationResult>('reserveTokens', 'forgotten', 10, 'hourly', { ttl });
+    await victim.call('releaseReservation', first.reservationId, 0);
+    // A shorter reservation expires, is swept, and takes the entry of the index along.
+    await survivor.call('reserveTokens', 'forgotten', 10, 'hourly', { ttl: 50 });
+    await eventually('the end of the index entry', async () =>
+      (await store.read('ZSCORE', 'orchestrator:budget:expiring', 'forgotten')) === null ? true : undefined,
+    );
+    await survivor.call('reserveTokens', 'forgotten', 1, 'hourly', { ttl: 60_000 });
+    const { reservation } = await victim.call<ReservationResult>(
+      'reserveTokens',
+      'forgotten',
+      500,
+      'hourly',
+      {
+        ttl,
+      },
+    );
+    const expiresAt = Date.parse(String(reservation?.expiresAt));
+    await eventually('the index to know of it', async () => {
+      const score = await store.read('ZSCORE', 'orchestrator:budget:expiring', 'forgotten');
+      return Number(score) <= expiresAt || undefined;
+    });
+    await victim.worker.kill('SIGKILL');
+    const backAt = await comesDownTo('forgotten', 1);
+    expect(backAt - expiresAt).toBeLessThan(1000);
+  });
+
   test('a survivor that comes only after the expiry gives the tokens back as well', async () => {
     const victim = await open();
     const { reservation } = await victim.call<ReservationResult>('reserveTokens', 'alone', LIMIT, 'hourly', {

@@ -84,7 +84,6 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
 
     await startAll();
     await Promise.all([one.hears('store:connected', 2), two.hears('store:connected', 2)]);
-    // 29 of 30: nothing is told as recorded for 0 tokens by a settle, but a report of 0 is one.
     await Promise.all([one.hears('usage:tracked', 51), two.hears('usage:tracked', 50)]);
     const used = 1000 + 2 * 435 + 40 * 7;
     expect(await stats(two, id)).toMatchObject({
@@ -197,12 +196,24 @@ describe('what callers are told meanwhile', () => {
     await startAll();
     await one.hears('store:connected', 2);
     expect(await stats(one, 'allowed')).toMatchObject({ totalUsed: 1, reservedTokens: 0 });
+    await two.hears('store:connected', 2);
     // By another process, which knows the id alone.
-    await eventually('the settlement', () => two.call('releaseReservation', id, 42).then(() => true));
-    const again = await Promise.all([one, two].map(member => member.all([['releaseReservation', id, 42]])));
+    await two.call('releaseReservation', id, 42);
+    expect(await two.heard('reservation:released')).toMatchObject([
+      { args: [id, { reserved: 0, actual: 42, recorded: 42, late: false }] },
+    ]);
+    expect((await two.heard('usage:tracked')).map(({ args }) => args[0])).toMatchObject([
+      { orchestratorId: 'allowed', totalTokens: 42 },
+    ]);
+    const again = await Promise.all(
+      [one, two].map((member, index) => member.all([['releaseReservation', id, 42 + index]])),
+    );
     expect(again.flat().map(({ code }) => code)).toEqual(Array(2).fill('RESERVATION_NOT_FOUND'));
     expect(again[0]?.[0]?.message).toBe(`Reservation not found: ${id}`);
     await one.call('releaseReservation', unused?.value?.reservationId, 0);
+    expect(await one.heard('reservation:released')).toMatchObject([
+      { args: [unused?.value?.reservationId, { reserved: 0, actual: 0, recorded: 0 }] },
+    ]);
     for (const period of ['hourly', 'daily', 'monthly']) {
       expect(await one.call('getUsageStats', 'allowed', period)).toMatchObject({ totalUsed: 43 });
     }

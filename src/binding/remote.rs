@@ -24,16 +24,16 @@ pub struct RemoteTracker {
     settings: Option<RemoteSettings>,
     tracker: Option<service::RemoteTracker>,
     records: Arc<Mutex<Records>>,
-    wake: Arc<Waker>,
+    /// From `open` on.
+    wake: Option<Arc<Waker>>,
 }
 
 #[napi]
 impl RemoteTracker {
-    #[napi(constructor, ts_args_type = "config: string, wake: () => void")]
-    pub fn new(config: Text, wake: Function<'_, (), ()>) -> Result<Self> {
+    #[napi(constructor, ts_args_type = "config: string")]
+    pub fn new(config: Text) -> Result<Self> {
         let settings = Config::parse(&config.to_text()).and_then(Config::remote_settings).map_err(invalid)?;
-        let wake = wake.build_threadsafe_function().weak::<true>().build()?;
-        Ok(Self { settings: Some(settings), tracker: None, records: Arc::default(), wake: Arc::new(wake) })
+        Ok(Self { settings: Some(settings), tracker: None, records: Arc::default(), wake: None })
     }
 
     #[napi(ts_args_type = "orchestratorId: string, hourly: number, daily: number, monthly: number")]
@@ -45,12 +45,13 @@ impl RemoteTracker {
         Ok(())
     }
 
-    #[napi]
-    pub fn open(&mut self) -> Result<()> {
+    #[napi(ts_args_type = "wake: () => void")]
+    pub fn open(&mut self, wake: Function<'_, (), ()>) -> Result<()> {
         let settings = self.settings.take().ok_or_else(|| invalid("the tracker is open".into()))?;
-        let wake = Arc::clone(&self.wake);
+        let waker: Arc<Waker> = Arc::new(wake.build_threadsafe_function().weak::<true>().build()?);
+        self.wake = Some(Arc::clone(&waker));
         let wake = Box::new(move || {
-            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            waker.call((), ThreadsafeFunctionCallMode::NonBlocking);
         });
         self.tracker = Some(service::RemoteTracker::open(settings, Arc::clone(&self.records), wake).map_err(invalid)?);
         Ok(())
@@ -78,14 +79,20 @@ impl RemoteTracker {
     #[napi(js_name = "ref")]
     pub fn ref_(&self, env: Env) -> Result<()> {
         // SAFETY: on the thread of the environment that made the function, which `wake` keeps.
-        check_status!(unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.wake.raw()) })
+        check_status!(unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.waker()?.raw()) })
     }
 
     /// Lets the process exit.
     #[napi]
     pub fn unref(&self, env: Env) -> Result<()> {
         // SAFETY: as in `ref_`.
-        check_status!(unsafe { sys::napi_unref_threadsafe_function(env.raw(), self.wake.raw()) })
+        check_status!(unsafe { sys::napi_unref_threadsafe_function(env.raw(), self.waker()?.raw()) })
+    }
+}
+
+impl RemoteTracker {
+    fn waker(&self) -> Result<&Waker> {
+        self.wake.as_deref().ok_or_else(|| invalid("the tracker is not open".into()))
     }
 }
 

@@ -14,7 +14,7 @@ use super::window::STUCK_AFTER;
 use crate::domain::error::{Applied, OperationError, StoreError};
 use crate::domain::operation::{Operation, Outcome, Receipt, Request};
 use crate::domain::tokens;
-use crate::service::answer::{Answer, FailureCode, expired_events, threshold_events, transitions};
+use crate::service::answer::{Answer, CallId, FailureCode, expired_events, threshold_events, transitions};
 use crate::store::{Batch, Store, Ticket};
 
 /// How long one attempt may wait for an answer when nobody's deadline is nearer: usage in the spool.
@@ -22,6 +22,10 @@ const SPOOL_ATTEMPT: Duration = Duration::from_secs(1);
 
 /// Pause before an attempt that follows a refusal to even try.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
+
+/// An attempt ends so long before the first deadline of a usage, so that what happens to it is clear
+/// when its caller is answered.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(5);
 
 /// Clocks that differ by less are taken to agree: the difference is measured across a network.
 const CLOCK_TOLERANCE_MS: i64 = 10;
@@ -40,12 +44,14 @@ impl Tracker {
     }
 
     async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>, place: Option<SemaphorePermit<'_>>) {
-        let (mut batch, calls) = self.batch(queue, entries);
+        let (mut batch, mut calls) = self.batch(queue, entries);
         let mut place = Some(place);
         self.note_ahead(&batch);
         loop {
             let started = Instant::now();
-            match self.attempt(&batch, self.attempt_deadline(&calls, started), &mut place).await {
+            let deadline = self.attempt_deadline(&calls, started);
+            calls.iter().for_each(|call| call.may_be_applied.set(true));
+            match self.attempt(&batch, deadline, &mut place).await {
                 Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
                 Err(StoreError::Refused { message }) => return self.refuse(&calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {
@@ -53,11 +59,15 @@ impl Tracker {
                 }
             }
             let may_be_applied = batch.ticket.retry;
+            calls.iter().for_each(|call| call.may_be_applied.set(may_be_applied));
             if self.closed.get() || calls.iter().all(|call| call.is_dead(may_be_applied)) {
                 return;
             }
-            if started.elapsed() < RETRY_PAUSE {
+            if started.elapsed() < RETRY_PAUSE || has_deadline_within(&calls, RETRY_PAUSE) {
                 tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            if !may_be_applied {
+                drop_dead(&mut batch, &mut calls);
             }
         }
     }
@@ -129,8 +139,10 @@ impl Tracker {
     }
 
     fn attempt_deadline(&self, calls: &[Rc<Pending>], now: Instant) -> Instant {
-        let waiting = calls.iter().filter(|call| call.is_waiting()).map(|call| call.deadline);
-        waiting.max().unwrap_or(now).max(now + SPOOL_ATTEMPT)
+        let waiting = || calls.iter().filter(|call| call.is_waiting());
+        let last = waiting().map(|call| call.deadline).max().unwrap_or(now).max(now + SPOOL_ATTEMPT);
+        let usages = waiting().filter(|call| call.role == Role::Usage);
+        usages.map(|call| call.deadline - DEADLINE_MARGIN).min().unwrap_or(last).min(last)
     }
 
     fn deliver(self: &Rc<Self>, queue: &Queue, batch: Batch, calls: Vec<Rc<Pending>>, receipt: Receipt) {
@@ -195,9 +207,7 @@ impl Tracker {
                 Answer::Settled { call, orchestrator: queue.orchestrator.clone(), settlement }
             }
             (Operation::Track(usage), Outcome::Tracked { duplicate: true, .. }) if pending.unheld => {
-                let id = usage.request_id.unwrap_or_default();
-                let message = OperationError::ReservationNotFound { id }.to_string();
-                Answer::Failed { call, code: FailureCode::ReservationNotFound, message }
+                not_found(call, usage.request_id.as_deref().unwrap_or_default())
             }
             (_, outcome) => Answer::Outcome { call, outcome },
         });
@@ -209,8 +219,10 @@ impl Tracker {
             return;
         }
         self.finish(pending);
-        let code = FailureCode::of(error);
-        push(Answer::Failed { call: pending.call, code, message: error.to_string() });
+        push(match error {
+            OperationError::RequestConflict { request_id } if pending.unheld => not_found(pending.call, request_id),
+            _ => Answer::Failed { call: pending.call, code: FailureCode::of(error), message: error.to_string() },
+        });
     }
 
     /// The server answered with an error: sending again would meet the same one.
@@ -236,4 +248,22 @@ impl Tracker {
 /// Spent tokens are recorded however late they arrive.
 fn has_deadline(role: Role, operation: &Operation) -> bool {
     matches!(role, Role::Reserve | Role::Other) && operation.writes()
+}
+
+/// A reservation that was granted while the store was down, and was settled before.
+fn not_found(call: CallId, unheld_name: &str) -> Answer {
+    let message = OperationError::ReservationNotFound { id: unheld_name.to_owned() }.to_string();
+    Answer::Failed { call, code: FailureCode::ReservationNotFound, message }
+}
+
+/// Takes out what nobody counts on any more. Only while the store has surely not seen the batch.
+fn drop_dead(batch: &mut Batch, calls: &mut Vec<Rc<Pending>>) {
+    let mut is_dead = calls.iter().map(|call| call.is_dead(false)).collect::<Vec<_>>().into_iter();
+    batch.requests.retain(|_| !is_dead.next().unwrap_or(false));
+    calls.retain(|call| !call.is_dead(false));
+}
+
+fn has_deadline_within(calls: &[Rc<Pending>], span: Duration) -> bool {
+    let soon = Instant::now() + span;
+    calls.iter().any(|call| call.is_waiting() && call.deadline <= soon)
 }

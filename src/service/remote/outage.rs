@@ -21,9 +21,9 @@ impl Tracker {
     }
 
     /// Tells the caller that its usage is kept until the store has it. `false` when the spool is
-    /// full.
+    /// full. What the store may have done already is kept in any case: "not counted" could be wrong.
     pub(super) fn spool(&self, pending: &Pending) -> bool {
-        if self.spooled.get() >= self.settings.spool_limit {
+        if self.spooled.get() >= self.settings.spool_limit && !pending.may_be_applied.get() {
             return false;
         }
         self.spooled.set(self.spooled.get() + 1);

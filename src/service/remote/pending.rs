@@ -50,13 +50,15 @@ pub(super) struct Pending {
     /// Settles a reservation that holds nothing, see [`super::call::UNHELD_PREFIX`].
     pub unheld: bool,
     pub deadline: Instant,
+    /// Whether the store may have done it already, or be about to.
+    pub may_be_applied: Cell<bool>,
     stage: Cell<Stage>,
 }
 
 impl Pending {
     pub(super) fn new(call: CallId, role: Role, deadline: Instant) -> Self {
         let stage = if role == Role::Internal { Stage::Answered } else { Stage::Waiting };
-        Self { call, role, unheld: false, deadline, stage: Cell::new(stage) }
+        Self { call, role, unheld: false, deadline, may_be_applied: Cell::new(false), stage: Cell::new(stage) }
     }
 
     pub(super) fn stage(&self) -> Stage {
