@@ -94,8 +94,9 @@ impl<'a> Reader<'a> {
 
 /// An exact integer 0 … 2^53-1.
 pub(super) fn amount(value: f64) -> Option<u64> {
-    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && value.fract() == 0.0;
-    exact.then_some(value as u64)
+    let whole = value as i64;
+    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && whole as f64 == value;
+    exact.then_some(whole as u64)
 }
 
 pub(super) fn orchestrator(units: &[u16]) -> Result<OrchestratorId, Malformed> {
