@@ -61,37 +61,41 @@ pub struct Usage {
 /// );
 /// ```
 pub fn history_record(usage: &Usage, reservation_id: Option<&ReservationId>) -> String {
-    let metadata_json = usage.metadata_json.as_deref();
-    let mut json = String::with_capacity(256 + metadata_json.map_or(0, str::len));
+    let mut json = String::with_capacity(256 + usage.metadata_json.as_ref().map_or(0, String::len));
+    write_history_record(&mut json, usage, reservation_id);
+    json
+}
+
+/// Appends the [history record](history_record) to `json`.
+pub fn write_history_record(json: &mut String, usage: &Usage, reservation_id: Option<&ReservationId>) {
     json.push('{');
-    push_text(&mut json, "\"sessionId\":", Some(&usage.session_id));
-    push_key(&mut json, "\"timestamp\":");
-    push_timestamp(&mut json, usage.reported_at_ms);
-    push_number(&mut json, "\"promptTokens\":", usage.parts.prompt);
-    push_number(&mut json, "\"completionTokens\":", usage.parts.completion);
+    push_text(json, "\"sessionId\":", Some(&usage.session_id));
+    push_key(json, "\"timestamp\":");
+    push_timestamp(json, usage.reported_at_ms);
+    push_number(json, "\"promptTokens\":", usage.parts.prompt);
+    push_number(json, "\"completionTokens\":", usage.parts.completion);
     let seldom = [
         ("\"cacheReadTokens\":", usage.parts.cache_read),
         ("\"cacheWriteTokens\":", usage.parts.cache_write),
         ("\"reasoningTokens\":", usage.parts.reasoning),
     ];
     for (key, tokens) in seldom.into_iter().filter(|(_, tokens)| *tokens != 0) {
-        push_number(&mut json, key, tokens);
+        push_number(json, key, tokens);
     }
-    push_number(&mut json, "\"totalTokens\":", usage.total);
-    push_text(&mut json, "\"model\":", Some(&usage.model));
-    push_text(&mut json, "\"requestId\":", usage.request_id.as_deref());
-    push_text(&mut json, "\"reservationId\":", reservation_id.map(ReservationId::as_str));
-    if let Some(metadata) = metadata_json {
-        push_key(&mut json, "\"metadata\":");
+    push_number(json, "\"totalTokens\":", usage.total);
+    push_text(json, "\"model\":", Some(&usage.model));
+    push_text(json, "\"requestId\":", usage.request_id.as_deref());
+    push_text(json, "\"reservationId\":", reservation_id.map(ReservationId::as_str));
+    if let Some(metadata) = usage.metadata_json.as_deref() {
+        push_key(json, "\"metadata\":");
         json.push_str(metadata);
     }
     json.push('}');
-    json
 }
 
 /// `key` with its quotes and its colon, so that it is copied in one piece.
 fn push_key(json: &mut String, key: &str) {
-    if json.len() > 1 {
+    if !json.ends_with('{') {
         json.push(',');
     }
     json.push_str(key);
