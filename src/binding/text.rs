@@ -17,9 +17,7 @@ impl Text {
 
     /// For text that the facade has found well-formed.
     pub(super) fn to_text(&self) -> String {
-        let mut text = String::new();
-        set_text(&mut text, &self.0);
-        text
+        to_text(&self.0)
     }
 }
 
@@ -80,6 +78,13 @@ pub(super) unsafe fn read_units(env: sys::napi_env, value: sys::napi_value, unit
         units.set_len(written);
     }
     Ok(())
+}
+
+/// `units`, which the facade has found well-formed, as text.
+pub(super) fn to_text(units: &[u16]) -> String {
+    let mut text = String::new();
+    set_text(&mut text, units);
+    text
 }
 
 /// Replaces `text` by `units`, which the facade has found well-formed.
