@@ -1,10 +1,10 @@
 /** What the methods of the tracker are given, checked, as numbers and strings for a backend. */
-import { randomUUID } from 'node:crypto';
 import { types } from 'node:util';
 import { signalOf } from './abort';
 import { metadataJson } from './json';
 import { ALL_PERIODS, type PeriodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
+import { uuid } from './uuid';
 import {
   count,
   countField,
@@ -247,7 +247,7 @@ export function readOverride(override: unknown): CheckedOverride {
   const read = (key: string) => own(source, key, 'override');
   const id = read('id');
   return {
-    id: id === undefined ? randomUUID() : overrideId(id, 'override.id'),
+    id: id === undefined ? uuid() : overrideId(id, 'override.id'),
     orchestratorId: orchestrator(read('orchestratorId'), 'override.orchestratorId'),
     period: period(read('period'), 'override.period'),
     additionalTokens: countField(source, 'additionalTokens', 'override'),
