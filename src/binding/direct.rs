@@ -112,7 +112,7 @@ pub(super) unsafe fn enter<T>(
         let mut subject = subject.try_borrow_mut().map_err(|_| invalid("called while it runs".into()))?;
         operation(&mut subject, &Call { env, arguments })
     }));
-    match outcome.map_err(panic_to_error).flatten() {
+    match outcome.unwrap_or_else(|panic| Err(panic_to_error(panic))) {
         Ok(value) => value,
         Err(error) => {
             // SAFETY: `env` is that of the running call.
