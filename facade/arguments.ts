@@ -1,9 +1,10 @@
 /** What the methods of the tracker are given, checked, as numbers and strings for a backend. */
-import { randomUUID } from 'node:crypto';
+import { types } from 'node:util';
 import { signalOf } from './abort';
 import { metadataJson } from './json';
 import { ALL_PERIODS, type PeriodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
+import { uuid } from './uuid';
 import {
   count,
   countField,
@@ -18,8 +19,12 @@ import {
   orchestrator,
   own,
   period,
+  readingThrew,
   text,
 } from './validate';
+
+const { getPrototypeOf } = Object;
+const { isProxy } = types;
 
 const MODEL_MAX_BYTES = 256;
 const ID_MAX_BYTES = 1024;
@@ -59,6 +64,10 @@ export interface CheckedOverride {
 }
 
 export function readUsage(usage: unknown): CheckedUsage {
+  return isPlain(usage) ? readPlainUsage(usage) : readAnyUsage(usage);
+}
+
+function readAnyUsage(usage: unknown): CheckedUsage {
   const source = object(usage, 'usage');
   return {
     orchestratorId: orchestrator(own(source, 'orchestratorId', 'usage'), 'usage.orchestratorId'),
@@ -75,6 +84,131 @@ export function readUsage(usage: unknown): CheckedUsage {
     metadata: optionalMetadata(source, 'usage'),
     given: usage as TokenUsage,
   };
+}
+
+type Unchecked<T> = { readonly [K in keyof T]?: unknown };
+
+/**
+ * The same for an object that inherits nothing under these names: `source.key` is its own
+ * property, and each of these loads has a place of its own that V8 can remember the object's shape
+ * at. `reading` tells a getter that threw from a value that was refused.
+ */
+function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
+  let reading: keyof TokenUsage | '' = '';
+  try {
+    reading = 'orchestratorId';
+    const id = source.orchestratorId;
+    reading = '';
+    const orchestratorId = orchestrator(id, 'usage.orchestratorId');
+    reading = 'sessionId';
+    const session = source.sessionId;
+    reading = '';
+    const sessionId = session === knownSession ? knownSession : readSession(session);
+    reading = 'timestamp';
+    const timestamp = source.timestamp;
+    reading = '';
+    const timestampMs = instant(timestamp, 'usage.timestamp');
+    reading = 'promptTokens';
+    const promptTokens = source.promptTokens;
+    reading = '';
+    const prompt = count(promptTokens, 'usage.promptTokens');
+    reading = 'completionTokens';
+    const completionTokens = source.completionTokens;
+    reading = '';
+    const completion = count(completionTokens, 'usage.completionTokens');
+    reading = 'cacheReadTokens';
+    const cacheReadTokens = source.cacheReadTokens;
+    reading = '';
+    const cacheRead = cacheReadTokens === undefined ? 0 : count(cacheReadTokens, 'usage.cacheReadTokens');
+    reading = 'cacheWriteTokens';
+    const cacheWriteTokens = source.cacheWriteTokens;
+    reading = '';
+    const cacheWrite = cacheWriteTokens === undefined ? 0 : count(cacheWriteTokens, 'usage.cacheWriteTokens');
+    reading = 'reasoningTokens';
+    const reasoningTokens = source.reasoningTokens;
+    reading = '';
+    const reasoning = reasoningTokens === undefined ? 0 : count(reasoningTokens, 'usage.reasoningTokens');
+    reading = 'totalTokens';
+    const totalTokens = source.totalTokens;
+    reading = '';
+    const total = count(totalTokens, 'usage.totalTokens');
+    reading = 'model';
+    const named = source.model;
+    reading = '';
+    const model = named === knownModel ? knownModel : readModel(named);
+    reading = 'requestId';
+    const request = source.requestId;
+    reading = '';
+    const requestId =
+      request === undefined ? null : text(request, 'usage.requestId', ID_MAX_BYTES, 'lone allowed');
+    reading = 'metadata';
+    const data = source.metadata;
+    reading = '';
+    const metadata = data === undefined ? null : metadataJson(data, 'usage.metadata');
+    return {
+      orchestratorId,
+      sessionId,
+      timestampMs,
+      prompt,
+      completion,
+      cacheRead,
+      cacheWrite,
+      reasoning,
+      total,
+      model,
+      requestId,
+      metadata,
+      given: source as unknown as TokenUsage,
+    };
+  } catch (cause) {
+    throw reading === '' ? cause : readingThrew(`usage.${reading}`, cause);
+  }
+}
+
+/** The last ones that were found right: callers repeat them, and then they are not looked at again. */
+let knownSession = '';
+let knownModel = '';
+
+function readSession(value: unknown): string {
+  knownSession = text(value, 'usage.sessionId', ID_MAX_BYTES, 'well-formed');
+  return knownSession;
+}
+
+function readModel(value: unknown): string {
+  knownModel = text(value, 'usage.model', MODEL_MAX_BYTES, 'well-formed');
+  return knownModel;
+}
+
+const NOTHING = {};
+
+/** Whether what `value` has under the names of a usage is its own. */
+function isPlain(value: unknown): value is Unchecked<TokenUsage> {
+  if (typeof value !== 'object' || value === null || isProxy(value) || Array.isArray(value)) return false;
+  try {
+    // The `in` is seemingly idle: it makes the shape of `value` known, and `getPrototypeOf` a constant.
+    return 'orchestratorId' in value && getPrototypeOf(value) === Object.prototype && inheritsNothing();
+  } catch {
+    // A prototype that is a proxy.
+    return false;
+  }
+}
+
+/** An `in` on an empty object is an answer V8 keeps until somebody writes to `Object.prototype`. */
+function inheritsNothing(): boolean {
+  return !(
+    'orchestratorId' in NOTHING ||
+    'sessionId' in NOTHING ||
+    'timestamp' in NOTHING ||
+    'promptTokens' in NOTHING ||
+    'completionTokens' in NOTHING ||
+    'cacheReadTokens' in NOTHING ||
+    'cacheWriteTokens' in NOTHING ||
+    'reasoningTokens' in NOTHING ||
+    'totalTokens' in NOTHING ||
+    'model' in NOTHING ||
+    'requestId' in NOTHING ||
+    'metadata' in NOTHING
+  );
 }
 
 /** The third argument of `releaseReservation`. */
@@ -113,7 +247,7 @@ export function readOverride(override: unknown): CheckedOverride {
   const read = (key: string) => own(source, key, 'override');
   const id = read('id');
   return {
-    id: id === undefined ? randomUUID() : overrideId(id, 'override.id'),
+    id: id === undefined ? uuid() : overrideId(id, 'override.id'),
     orchestratorId: orchestrator(read('orchestratorId'), 'override.orchestratorId'),
     period: period(read('period'), 'override.period'),
     additionalTokens: countField(source, 'additionalTokens', 'override'),

@@ -1,11 +1,11 @@
 /** From what the constructor is given to what the addon is told: checks and defaults. */
-import { randomUUID } from 'node:crypto';
 import { readBudget } from './arguments';
 import { readRedis } from './config/redis';
 import { TokenBudgetError } from './errors';
 import { toJson } from './json';
 import { isTimeZone } from './native';
 import { describe } from './text';
+import { uuid } from './uuid';
 import * as check from './validate';
 
 type Limits = [number | null, number | null, number | null];
@@ -77,7 +77,6 @@ function read(config: object): Settings {
     releaseOnly,
   };
   const remote = {
-    clientId: randomUUID(),
     commandTimeoutMs,
     connectTimeoutMs,
     spoolLimit: duration('spoolLimit', 10_000, 0, QUEUE_MAX),
@@ -85,7 +84,9 @@ function read(config: object): Settings {
   };
   return {
     store: redis === null ? 'memory' : 'redis',
-    nativeConfig: toJson(redis === null ? { ...common, memoryName } : { ...common, ...remote, redis }),
+    nativeConfig: toJson(
+      redis === null ? { ...common, memoryName } : { ...common, clientId: uuid(), ...remote, redis },
+    ),
     orchestratorBudgets: optional('orchestratorBudgets', [], readBudgets),
     reservationTtlMs: duration('reservationTTL', 900_000, 1),
     enableOverrides: optional('enableOverrides', true, check.boolean),

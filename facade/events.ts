@@ -28,6 +28,11 @@ export class Announcer {
     return this.#emitter.listenerCount(name) > 0;
   }
 
+  /** Whether an event would reach anybody: a listener, or whoever has replaced `emit`. */
+  reaches(name: TrackerEventName): boolean {
+    return this.#emitter.emit !== EventEmitter.prototype.emit || this.#emitter.listenerCount(name) > 0;
+  }
+
   emit<E extends TrackerEventName>(name: E, ...args: TrackerEvents[E]): void {
     const emitter = this.#emitter;
     if (emitter.emit !== EventEmitter.prototype.emit) {
@@ -95,8 +100,12 @@ export class Announcer {
     this.emit('budget:denied', event);
   }
 
+  tracked(usage: TokenUsage): void {
+    if (this.reaches('usage:tracked')) this.emit('usage:tracked', usage);
+  }
+
   settled(reservationId: string, settlement: ReservationSettlement, usage: () => TokenUsage): void {
-    this.emit('reservation:released', reservationId, settlement);
+    if (this.reaches('reservation:released')) this.emit('reservation:released', reservationId, settlement);
     if (settlement.recorded > 0 && this.hears('usage:tracked')) this.emit('usage:tracked', usage());
   }
 }

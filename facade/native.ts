@@ -1,44 +1,23 @@
 /** The only place that loads the addon. `docs/boundary.md` says what crosses here. */
 
-export interface EmbeddedTracker {
-  configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
-  check(orchestratorId: string, tokens: number, period: number, nowMs: number): number;
-  reserve(
-    orchestratorId: string,
-    tokens: number,
-    periods: number,
-    ttlMs: number,
-    nowMs: number,
-  ): string | null;
-  settle(
-    reservationId: string,
-    record: boolean,
-    total: number,
-    prompt: number,
-    completion: number,
-    cacheRead: number,
-    cacheWrite: number,
-    reasoning: number,
-    model: string,
-    sessionId: string,
-    requestId: string | null,
-    nowMs: number,
-  ): number;
+/** The frequent operations; see "Embedded operations" in `docs/boundary.md`. */
+export interface EmbeddedOperations {
+  check(orchestratorId: string): void;
+  /** The id of the reservation; `undefined` when it was refused. */
+  reserve(orchestratorId: string): string | undefined;
+  settle(reservationId: string, model: string, sessionId: string, requestId: string | null): void;
   track(
     orchestratorId: string,
-    total: number,
-    prompt: number,
-    completion: number,
-    cacheRead: number,
-    cacheWrite: number,
-    reasoning: number,
-    reportedAtMs: number,
     model: string,
     sessionId: string,
     requestId: string | null,
     metadataJson: string | null,
-    nowMs: number,
-  ): number;
+  ): void;
+}
+
+export interface EmbeddedTracker {
+  operations(): EmbeddedOperations;
+  configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
   stats(orchestratorId: string, period: number, nowMs: number): string;
   query(verb: number, orchestratorId: string, argumentsJson: string, nowMs: number): string;
   sweep(nowMs: number): number;
@@ -62,7 +41,7 @@ interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
-  EmbeddedTracker: new (config: string, out: Float64Array) => EmbeddedTracker;
+  EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   RemoteTracker: new (config: string) => RemoteTracker;
 }
 

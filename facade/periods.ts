@@ -28,5 +28,14 @@ export function periodName(index: number): BudgetPeriod {
 
 /** The periods of a bit mask, shortest first. */
 export function periodsOf(mask: number): BudgetPeriod[] {
-  return PERIODS.filter((_, index) => (mask & (1 << index)) !== 0);
+  switch (mask) {
+    case 1:
+      return ['hourly'];
+    case 2:
+      return ['daily'];
+    case 4:
+      return ['monthly'];
+    default:
+      return PERIODS.filter((_, index) => (mask & (1 << index)) !== 0);
+  }
 }

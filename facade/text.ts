@@ -9,10 +9,11 @@ export function fitsInBytes(text: string, limit: number): boolean {
   return Buffer.byteLength(text, 'utf8') <= limit;
 }
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+// In every Node.js since 20, but not in the library TypeScript compiles against.
+const { isWellFormed } = String.prototype as unknown as { isWellFormed(this: string): boolean };
 
 export function hasLoneSurrogate(text: string): boolean {
-  return LONE_SURROGATE.test(text);
+  return !isWellFormed.call(text);
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 import type { Backend } from './backend/backend';
 import { EmbeddedBackend } from './backend/embedded';
 import { Verb, type VerbNumber } from './backend/protocol';
-import { RemoteBackend } from './backend/remote';
+import type { RemoteBackend } from './backend/remote';
 import { readConfig, type Settings } from './config';
 import { asTokenBudgetError, closedError, reservationNotFound, TokenBudgetError } from './errors';
 import { Announcer } from './events';
@@ -68,7 +68,7 @@ export class TokenBudgetTracker extends TypedEmitter {
     super();
     this.#settings = readConfig(config);
     this.#announcer = new Announcer(this);
-    const Backend = this.#settings.store === 'memory' ? EmbeddedBackend : RemoteBackend;
+    const Backend = this.#settings.store === 'memory' ? EmbeddedBackend : loadRemoteBackend();
     try {
       this.#backend = new Backend(this.#settings, this.#announcer);
     } catch (cause) {
@@ -323,6 +323,11 @@ export class TokenBudgetTracker extends TypedEmitter {
       return rejected(error);
     }
   }
+}
+
+/** Loaded by whoever has a store on Redis. */
+function loadRemoteBackend(): typeof RemoteBackend {
+  return (require('./backend/remote') as typeof import('./backend/remote')).RemoteBackend;
 }
 
 function optionalPeriod(period: unknown): PeriodIndex | null {

@@ -38,9 +38,12 @@ export function own(source: object, key: string, at: string): unknown {
   try {
     return hasOwn(source, key) ? (source as Record<string, unknown>)[key] : undefined;
   } catch (cause) {
-    const field = join(at, key);
-    throw new TokenBudgetError('INVALID_ARGUMENT', `${field}: reading it threw`, { field, cause });
+    throw readingThrew(join(at, key), cause);
   }
+}
+
+export function readingThrew(field: string, cause: unknown): TokenBudgetError {
+  return new TokenBudgetError('INVALID_ARGUMENT', `${field}: reading it threw`, { field, cause });
 }
 
 export function join(at: string, key: string): string {

@@ -2,24 +2,47 @@ import { reasonOf } from '../abort';
 import { TokenBudgetError } from '../errors';
 import type { InboxRecord } from './inbox';
 
-/** One operation, from its sending to its result. */
-export interface CallPlan<T> {
-  /** Writes the operation. */
-  send(call: number): void;
+/**
+ * One operation in flight, and the promise that waits for it. Thousands live at once, and the
+ * garbage collector moves each: so it is one object, and what it needs are fields, not closures.
+ */
+export abstract class Call<T> {
+  number = 0;
+  resolve: (value: unknown) => void = resolveCaptured;
+  reject: (error: unknown) => void = rejectCaptured;
+  signal: AbortSignal | undefined = undefined;
+  onAbort: (() => void) | undefined = undefined;
+  /** The promise is settled; at most the final record is awaited. */
+  settled = false;
+
   /** Builds the result and emits the events that belong to it; a thrown error rejects. */
-  finish(record: InboxRecord): T;
+  abstract finish(record: InboxRecord): T;
+
   /** The store is away and the usage waits: tells so, before the promise resolves. */
-  spooled?(): void;
+  spooled(): void {}
 }
 
-interface PendingCall {
-  plan: CallPlan<unknown>;
-  signal: AbortSignal | undefined;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-  onAbort: (() => void) | undefined;
-  /** The promise is settled; at most the final record is awaited. */
-  settled: boolean;
+/** An operation that is seldom called. */
+export class ColdCall<T> extends Call<T> {
+  readonly #finish: (record: InboxRecord) => T;
+
+  constructor(finish: (record: InboxRecord) => T) {
+    super();
+    this.#finish = finish;
+  }
+
+  finish(record: InboxRecord): T {
+    return this.#finish(record);
+  }
+}
+
+let resolveCaptured: (value: unknown) => void = () => {};
+let rejectCaptured: (error: unknown) => void = () => {};
+
+/** The executor of every promise: one function, where a closure of each would be garbage. */
+function capture(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  resolveCaptured = resolve;
+  rejectCaptured = reject;
 }
 
 export interface CallsOptions {
@@ -33,9 +56,13 @@ export interface CallsOptions {
   onLateFailure(error: unknown): void;
 }
 
+const PLACES = 4096;
+
 /** The calls in flight, by their numbers. Numbers are never used again. */
 export class Calls {
-  readonly #calls = new Map<number, PendingCall>();
+  /** By the last bits of their numbers. Who is still here when the place is needed again moves to `#late`. */
+  readonly #places = new Array<Call<unknown> | undefined>(PLACES).fill(undefined);
+  readonly #late = new Map<number, Call<unknown>>();
   readonly #options: CallsOptions;
   #last = 0;
   #pending = 0;
@@ -55,70 +82,81 @@ export class Calls {
     throw new TokenBudgetError('STORE_UNAVAILABLE', `${limit} operations are waiting already (maxPending)`);
   }
 
-  begin<T>(plan: CallPlan<T>, signal?: AbortSignal): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const call = ++this.#last;
-      const pending: PendingCall = {
-        plan,
-        signal,
-        resolve: resolve as (value: unknown) => void,
-        reject,
-        onAbort: undefined,
-        settled: false,
-      };
-      if (signal !== undefined) this.#listen(call, pending, signal);
-      this.#calls.set(call, pending);
-      if (this.#pending++ === 0) this.#options.onBusy(true);
-      plan.send(call);
-    });
+  /** Makes `call` the one with the number {@link last}. */
+  begin<T>(call: Call<T>, signal?: AbortSignal): Promise<T> {
+    const promise = new Promise<unknown>(capture) as Promise<T>;
+    call.resolve = resolveCaptured;
+    call.reject = rejectCaptured;
+    call.number = ++this.#last;
+    if (signal !== undefined) this.#listen(call, signal);
+    const place = call.number % PLACES;
+    const occupant = this.#places[place];
+    if (occupant !== undefined) this.#late.set(occupant.number, occupant);
+    this.#places[place] = call;
+    if (this.#pending++ === 0) this.#options.onBusy(true);
+    return promise;
   }
 
   /** The final record of a call; one that was aborted is nobody's. */
   finish(record: InboxRecord): void {
-    const pending = this.#calls.get(record.call);
-    if (pending === undefined) return;
-    this.#calls.delete(record.call);
-    const awaited = this.#settle(pending);
+    const call = this.#find(record.call);
+    if (call === undefined) return;
+    this.#remove(call);
+    const awaited = this.#settle(call);
     try {
-      pending.resolve(pending.plan.finish(record));
+      call.resolve(call.finish(record));
     } catch (error) {
-      if (awaited) pending.reject(error);
+      if (awaited) call.reject(error);
       else this.#options.onLateFailure(error);
     }
   }
 
   /** Resolves a call whose final record is still to come. */
-  spooled(call: number): void {
-    const pending = this.#calls.get(call);
-    if (pending === undefined || !this.#settle(pending)) return;
-    if (Object.hasOwn(pending.plan, 'spooled')) pending.plan.spooled?.();
-    pending.resolve(undefined);
+  spooled(number: number): void {
+    const call = this.#find(number);
+    if (call === undefined || !this.#settle(call)) return;
+    call.spooled();
+    call.resolve(undefined);
   }
 
-  /** Rejects every call from number `first` on. */
+  /** Rejects every call from number `first` on, in their order. */
   rejectAll(error: unknown, first = 1): void {
-    for (const [call, pending] of this.#calls) {
-      if (call < first) continue;
-      this.#calls.delete(call);
-      if (this.#settle(pending)) pending.reject(error);
+    const calls = [...this.#late.values()];
+    for (const call of this.#places) if (call !== undefined) calls.push(call);
+    for (const call of calls.sort((a, b) => a.number - b.number)) {
+      if (call.number < first) continue;
+      this.#remove(call);
+      if (this.#settle(call)) call.reject(error);
     }
   }
 
-  #listen(call: number, pending: PendingCall, signal: AbortSignal): void {
-    pending.onAbort = () => {
-      this.#calls.delete(call);
-      if (!this.#settle(pending)) return;
-      pending.reject(reasonOf(signal));
-      this.#options.onForget(call);
+  #find(number: number): Call<unknown> | undefined {
+    const call = this.#places[number % PLACES];
+    return call?.number === number ? call : this.#late.get(number);
+  }
+
+  #remove(call: Call<unknown>): void {
+    const place = call.number % PLACES;
+    if (this.#places[place] === call) this.#places[place] = undefined;
+    else this.#late.delete(call.number);
+  }
+
+  #listen(call: Call<unknown>, signal: AbortSignal): void {
+    call.signal = signal;
+    call.onAbort = () => {
+      this.#remove(call);
+      if (!this.#settle(call)) return;
+      call.reject(reasonOf(signal));
+      this.#options.onForget(call.number);
     };
-    signal.addEventListener('abort', pending.onAbort, { once: true });
+    signal.addEventListener('abort', call.onAbort, { once: true });
   }
 
   /** Whether the promise was still pending. */
-  #settle(pending: PendingCall): boolean {
-    if (pending.settled) return false;
-    pending.settled = true;
-    if (pending.onAbort !== undefined) pending.signal?.removeEventListener('abort', pending.onAbort);
+  #settle(call: Call<unknown>): boolean {
+    if (call.settled) return false;
+    call.settled = true;
+    if (call.onAbort !== undefined) call.signal?.removeEventListener('abort', call.onAbort);
     if (--this.#pending === 0) this.#options.onBusy(false);
     return true;
   }

@@ -4,7 +4,7 @@ import type { Settings } from '../config';
 import { reservationNotFound, TokenBudgetError } from '../errors';
 import { type Announcer, settledUsage } from '../events';
 import { orchestratorOf } from '../identifiers';
-import { EmbeddedTracker } from '../native';
+import { type EmbeddedOperations, EmbeddedTracker } from '../native';
 import type { PeriodIndex } from '../periods';
 import type { BudgetCheck } from '../types/budget';
 import type { ReservationResult } from '../types/reservation';
@@ -13,27 +13,39 @@ import type { Backend } from './backend';
 import { ExpiryTimer } from './expiry-timer';
 import { errorCode, Kind, numberAt, type VerbNumber } from './protocol';
 
-const OUT_LENGTH = 64;
-/** Where calls that return a text put their status. */
+const NUMBERS_LENGTH = 64;
+/** Where a frequent operation is told which texts come with it. */
+const GIVEN = 62;
+/** Where operations put their status. */
 const STATUS = 63;
 const EVENTS_WAIT = 1;
+
+/** Texts that come with an operation, as bits. */
+const Given = { orchestrator: 1, model: 2, session: 4, request: 8, metadata: 16 } as const;
 
 type Event = [kind: number, ...fields: Array<number | string>];
 
 /**
- * State in this process. Every call is answered at once, in the calling thread: the answer is read
- * from `#out` before any listener runs, since a listener may call again.
+ * State in this process. Every call is answered at once, in the calling thread: its numbers are
+ * written to `#numbers`, and the answer is read from there before any listener runs, since a
+ * listener may call again.
  */
 export class EmbeddedBackend implements Backend {
-  readonly #out = new Float64Array(OUT_LENGTH);
+  readonly #numbers = new Float64Array(NUMBERS_LENGTH);
   readonly #native: EmbeddedTracker;
+  readonly #operations: EmbeddedOperations;
   readonly #announcer: Announcer;
   readonly #now: () => number;
   readonly #record: boolean;
   readonly #timer: ExpiryTimer;
+  /** What the addon has kept of the texts it was given. */
+  #orchestratorId: string | undefined;
+  #model: string | undefined;
+  #sessionId: string | undefined;
 
   constructor(settings: Settings, announcer: Announcer) {
-    this.#native = new EmbeddedTracker(settings.nativeConfig, this.#out);
+    this.#native = new EmbeddedTracker(settings.nativeConfig, this.#numbers);
+    this.#operations = this.#native.operations();
     this.#announcer = announcer;
     this.#now = settings.now;
     this.#record = !settings.releaseOnly;
@@ -45,9 +57,21 @@ export class EmbeddedBackend implements Backend {
 
   check(orchestratorId: string, tokens: number, period: PeriodIndex): Promise<BudgetCheck> {
     const now = this.#now();
-    const status = this.#native.check(orchestratorId, tokens, period, now);
+    const numbers = this.#numbers;
+    numbers[0] = now;
+    numbers[1] = tokens;
+    numbers[2] = period;
+    if (orchestratorId === this.#orchestratorId) {
+      numbers[GIVEN] = 0;
+      this.#operations.check(orchestratorId);
+    } else {
+      this.#forgetTexts(Given.orchestrator);
+      this.#operations.check(orchestratorId);
+      this.#orchestratorId = orchestratorId;
+    }
+    const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status);
-    const check = checkAnswer(this.#out, 0, tokens, period);
+    const check = checkAnswer(numbers, 0, tokens, period);
     if (status === EVENTS_WAIT) this.#announce();
     if (check.wouldExceed) {
       this.#announcer.denied({
@@ -70,12 +94,24 @@ export class EmbeddedBackend implements Backend {
     ttlMs: number,
   ): Promise<ReservationResult> {
     const now = this.#now();
-    const out = this.#out;
-    const id = this.#native.reserve(orchestratorId, tokens, periods, ttlMs, now);
-    const status = numberAt(out, STATUS);
+    const numbers = this.#numbers;
+    numbers[0] = now;
+    numbers[1] = tokens;
+    numbers[2] = periods;
+    numbers[3] = ttlMs;
+    let id: string | undefined;
+    if (orchestratorId === this.#orchestratorId) {
+      numbers[GIVEN] = 0;
+      id = this.#operations.reserve(orchestratorId);
+    } else {
+      this.#forgetTexts(Given.orchestrator);
+      id = this.#operations.reserve(orchestratorId);
+      this.#orchestratorId = orchestratorId;
+    }
+    const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status);
-    if (id === null) {
-      const denied = deniedAnswer(out, 0, tokens, false);
+    if (id === undefined) {
+      const denied = deniedAnswer(numbers, 0, tokens, false);
       if (status === EVENTS_WAIT) this.#announce();
       const { period, available, limit } = denied;
       this.#announcer.denied({
@@ -89,8 +125,8 @@ export class EmbeddedBackend implements Backend {
       });
       return Promise.resolve(denied);
     }
-    const expiresAtMs = numberAt(out, 1);
-    const granted = grantedAnswer(out, 0, id, orchestratorId, tokens, periods);
+    const expiresAtMs = numberAt(numbers, 1);
+    const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods);
     if (status === EVENTS_WAIT) this.#announce();
     this.#timer.atLatest(expiresAtMs, now);
     this.#announcer.emit('reservation:created', granted.reservation);
@@ -99,22 +135,20 @@ export class EmbeddedBackend implements Backend {
 
   settle(reservationId: string, amounts: Amounts): Promise<void> {
     const now = this.#now();
-    const status = this.#native.settle(
-      reservationId,
-      this.#record,
-      amounts.total,
-      amounts.prompt,
-      amounts.completion,
-      amounts.cacheRead,
-      amounts.cacheWrite,
-      amounts.reasoning,
-      amounts.model,
-      amounts.sessionId,
-      amounts.requestId,
-      now,
-    );
+    const numbers = this.#numbers;
+    const { model, sessionId, requestId } = amounts;
+    numbers[0] = now;
+    numbers[1] = this.#record ? 1 : 0;
+    this.#amounts(amounts);
+    const given = this.#changed(model, sessionId) | (requestId === null ? 0 : Given.request);
+    if (given === 0) numbers[GIVEN] = 0;
+    else this.#forgetTexts(given);
+    this.#operations.settle(reservationId, model, sessionId, requestId);
+    this.#model = model;
+    this.#sessionId = sessionId;
+    const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status, reservationId);
-    const settlement = settlementAnswer(this.#out, 0, amounts.total);
+    const settlement = settlementAnswer(numbers, 0, amounts.total);
     if (status === EVENTS_WAIT) this.#announce();
     this.#announcer.settled(reservationId, settlement, () =>
       settledUsage(orchestratorOf(reservationId), amounts, now),
@@ -123,41 +157,43 @@ export class EmbeddedBackend implements Backend {
   }
 
   track(usage: CheckedUsage): Promise<void> {
-    const status = this.#native.track(
-      usage.orchestratorId,
-      usage.total,
-      usage.prompt,
-      usage.completion,
-      usage.cacheRead,
-      usage.cacheWrite,
-      usage.reasoning,
-      usage.timestampMs,
-      usage.model,
-      usage.sessionId,
-      usage.requestId,
-      usage.metadata,
-      this.#now(),
-    );
+    const numbers = this.#numbers;
+    const { orchestratorId, model, sessionId, requestId, metadata } = usage;
+    numbers[0] = this.#now();
+    numbers[1] = usage.timestampMs;
+    this.#amounts(usage);
+    const given =
+      this.#changed(model, sessionId) |
+      (orchestratorId === this.#orchestratorId ? 0 : Given.orchestrator) |
+      (requestId === null ? 0 : Given.request) |
+      (metadata === null ? 0 : Given.metadata);
+    if (given === 0) numbers[GIVEN] = 0;
+    else this.#forgetTexts(given);
+    this.#operations.track(orchestratorId, model, sessionId, requestId, metadata);
+    this.#orchestratorId = orchestratorId;
+    this.#model = model;
+    this.#sessionId = sessionId;
+    const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status);
-    const duplicate = this.#out[0] === 1;
+    const duplicate = numbers[0] === 1;
     if (status === EVENTS_WAIT) this.#announce();
-    if (!duplicate) this.#announcer.emit('usage:tracked', usage.given);
+    if (!duplicate) this.#announcer.tracked(usage.given);
     return Promise.resolve();
   }
 
   stats(orchestratorId: string, period: PeriodIndex): Promise<UsageStats> {
     const models = this.#native.stats(orchestratorId, period, this.#now());
-    const status = numberAt(this.#out, STATUS);
+    const status = numberAt(this.#numbers, STATUS);
     if (status < 0) throw this.#failure(status);
-    const stats = statsAnswer(this.#out, 0, JSON.parse(models) as string[], orchestratorId, period);
+    const stats = statsAnswer(this.#numbers, 0, JSON.parse(models) as string[], orchestratorId, period);
     if (status === EVENTS_WAIT) this.#announce();
     return Promise.resolve(stats);
   }
 
   query(verb: VerbNumber, orchestratorId: string, argumentsJson: string): Promise<string> {
-    this.#out[STATUS] = 0;
+    this.#numbers[STATUS] = 0;
     const answer = this.#native.query(verb, orchestratorId, argumentsJson, this.#now());
-    const status = numberAt(this.#out, STATUS);
+    const status = numberAt(this.#numbers, STATUS);
     if (status < 0) throw this.#failure(status);
     if (status === EVENTS_WAIT) this.#announce();
     return Promise.resolve(answer);
@@ -175,6 +211,28 @@ export class EmbeddedBackend implements Backend {
     this.#timer.clear();
     this.#native.close();
     return Promise.resolve();
+  }
+
+  #amounts(amounts: Amounts): void {
+    const numbers = this.#numbers;
+    numbers[2] = amounts.total;
+    numbers[3] = amounts.prompt;
+    numbers[4] = amounts.completion;
+    numbers[5] = amounts.cacheRead;
+    numbers[6] = amounts.cacheWrite;
+    numbers[7] = amounts.reasoning;
+  }
+
+  #changed(model: string, sessionId: string): number {
+    return (model === this.#model ? 0 : Given.model) | (sessionId === this.#sessionId ? 0 : Given.session);
+  }
+
+  /** Before texts are given: should the call fail, what the addon has kept is not known. */
+  #forgetTexts(given: number): void {
+    this.#numbers[GIVEN] = given;
+    if ((given & Given.orchestrator) !== 0) this.#orchestratorId = undefined;
+    if ((given & Given.model) !== 0) this.#model = undefined;
+    if ((given & Given.session) !== 0) this.#sessionId = undefined;
   }
 
   #sweep(): void {

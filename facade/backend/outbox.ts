@@ -5,11 +5,18 @@ const INITIAL_LENGTH = 1024;
 /** After a burst the buffer shrinks to this again. */
 const KEPT_LENGTH = 65_536;
 
+/** Instead of a length: the same text as last, empty where there was none. */
+const REPEATED = -2;
+
 /** The operations of one tick, as numbers and one text; see "Operations" in `docs/boundary.md`. */
 export class Outbox {
   #numbers = new Float64Array(INITIAL_LENGTH);
   #count = 0;
   #text = '';
+  /** The last texts of their kind in this tick: most operations repeat them. */
+  #orchestratorId = '';
+  #model = '';
+  #sessionId = '';
 
   get isEmpty(): boolean {
     return this.#count === 0;
@@ -22,6 +29,9 @@ export class Outbox {
     const text = this.#text;
     this.#count = 0;
     this.#text = '';
+    this.#orchestratorId = '';
+    this.#model = '';
+    this.#sessionId = '';
     if (numbers.length > KEPT_LENGTH) this.#numbers = new Float64Array(INITIAL_LENGTH);
     submit(numbers, count, text);
   }
@@ -29,7 +39,7 @@ export class Outbox {
   check(call: number, orchestratorId: string, tokens: number, period: number): void {
     const at = this.#begin(5, Op.check, call);
     const numbers = this.#numbers;
-    numbers[at] = this.#write(orchestratorId);
+    numbers[at] = this.#writeOrchestrator(orchestratorId);
     numbers[at + 1] = period;
     numbers[at + 2] = tokens;
   }
@@ -37,7 +47,7 @@ export class Outbox {
   reserve(call: number, orchestratorId: string, tokens: number, periods: number, ttlMs: number): void {
     const at = this.#begin(6, Op.reserve, call);
     const numbers = this.#numbers;
-    numbers[at] = this.#write(orchestratorId);
+    numbers[at] = this.#writeOrchestrator(orchestratorId);
     numbers[at + 1] = periods;
     numbers[at + 2] = tokens;
     numbers[at + 3] = ttlMs;
@@ -47,8 +57,8 @@ export class Outbox {
     const at = this.#begin(14, Op.settle, call);
     const numbers = this.#numbers;
     numbers[at] = this.#write(reservationId);
-    numbers[at + 1] = this.#write(amounts.model);
-    numbers[at + 2] = this.#write(amounts.sessionId);
+    numbers[at + 1] = this.#writeModel(amounts.model);
+    numbers[at + 2] = this.#writeSession(amounts.sessionId);
     numbers[at + 3] = this.#write(amounts.requestId);
     numbers[at + 4] = record ? 1 : 0;
     this.#amounts(at + 5, amounts);
@@ -58,9 +68,9 @@ export class Outbox {
   track(call: number, usage: CheckedUsage, nowMs: number): void {
     const at = this.#begin(15, Op.track, call);
     const numbers = this.#numbers;
-    numbers[at] = this.#write(usage.orchestratorId);
-    numbers[at + 1] = this.#write(usage.model);
-    numbers[at + 2] = this.#write(usage.sessionId);
+    numbers[at] = this.#writeOrchestrator(usage.orchestratorId);
+    numbers[at + 1] = this.#writeModel(usage.model);
+    numbers[at + 2] = this.#writeSession(usage.sessionId);
     numbers[at + 3] = this.#write(usage.requestId);
     numbers[at + 4] = this.#write(usage.metadata);
     this.#amounts(at + 5, usage);
@@ -70,13 +80,13 @@ export class Outbox {
 
   stats(call: number, orchestratorId: string, period: number): void {
     const at = this.#begin(4, Op.stats, call);
-    this.#numbers[at] = this.#write(orchestratorId);
+    this.#numbers[at] = this.#writeOrchestrator(orchestratorId);
     this.#numbers[at + 1] = period;
   }
 
   query(call: number, orchestratorId: string, argumentsJson: string, verb: number): void {
     const at = this.#begin(5, Op.query, call);
-    this.#numbers[at] = this.#write(orchestratorId);
+    this.#numbers[at] = this.#writeOrchestrator(orchestratorId);
     this.#numbers[at + 1] = this.#write(argumentsJson);
     this.#numbers[at + 2] = verb;
   }
@@ -119,6 +129,24 @@ export class Outbox {
     this.#numbers[at] = op;
     this.#numbers[at + 1] = call;
     return at + 2;
+  }
+
+  #writeOrchestrator(text: string): number {
+    if (text === this.#orchestratorId) return REPEATED;
+    this.#orchestratorId = text;
+    return this.#write(text);
+  }
+
+  #writeModel(text: string): number {
+    if (text === this.#model) return REPEATED;
+    this.#model = text;
+    return this.#write(text);
+  }
+
+  #writeSession(text: string): number {
+    if (text === this.#sessionId) return REPEATED;
+    this.#sessionId = text;
+    return this.#write(text);
   }
 
   /** Appends a text and returns its length, `-1` when it is absent. */

@@ -15,9 +15,9 @@ import { RemoteTracker } from '../native';
 import type { PeriodIndex } from '../periods';
 import type { BudgetCheck } from '../types/budget';
 import type { ReservationResult } from '../types/reservation';
-import type { UsageStats } from '../types/usage';
+import type { TokenUsage, UsageStats } from '../types/usage';
 import type { Backend } from './backend';
-import { type CallPlan, Calls } from './calls';
+import { Call, Calls, ColdCall } from './calls';
 import { Inbox, type InboxRecord, isEvent } from './inbox';
 import { Outbox } from './outbox';
 import { errorCode, Kind, STATS_MODELS, type VerbNumber } from './protocol';
@@ -68,21 +68,9 @@ export class RemoteBackend implements Backend {
     period: PeriodIndex,
     signal: AbortSignal | undefined,
   ): Promise<BudgetCheck> {
-    return this.#begin(
-      {
-        send: call => this.#outbox.check(call, orchestratorId, tokens, period),
-        finish: record => {
-          if (record.kind !== Kind.check && record.kind !== Kind.storeDown) throw failure(record);
-          const check =
-            record.kind === Kind.check
-              ? checkAnswer(record.numbers, record.at, tokens, period)
-              : checkWithoutStore(record.number(0) === 1, tokens, period);
-          if (check.wouldExceed) this.#denied(orchestratorId, tokens, check, 'check');
-          return check;
-        },
-      },
-      signal,
-    );
+    const promise = this.#begin(new CheckCall(this.#announcer, orchestratorId, tokens, period), signal);
+    this.#outbox.check(this.#calls.last, orchestratorId, tokens, period);
+    return promise;
   }
 
   reserve(
@@ -92,98 +80,72 @@ export class RemoteBackend implements Backend {
     ttlMs: number,
     signal: AbortSignal | undefined,
   ): Promise<ReservationResult> {
-    return this.#begin(
-      {
-        send: call => this.#outbox.reserve(call, orchestratorId, tokens, periods, ttlMs),
-        finish: record => {
-          if (record.kind === Kind.reserved) return this.#granted(record, orchestratorId, tokens, periods);
-          if (record.kind !== Kind.denied) throw failure(record);
-          const denied = deniedAnswer(record.numbers, record.at, tokens, record.number(6) === 1);
-          this.#denied(orchestratorId, tokens, denied, 'reserve');
-          return denied;
-        },
-      },
-      signal,
-    );
+    const promise = this.#begin(new ReserveCall(this.#announcer, orchestratorId, tokens, periods), signal);
+    this.#outbox.reserve(this.#calls.last, orchestratorId, tokens, periods, ttlMs);
+    return promise;
   }
 
   settle(reservationId: string, amounts: Amounts): Promise<void> {
     const nowMs = Date.now();
-    return this.#begin({
-      send: call => this.#outbox.settle(call, reservationId, this.#record, amounts, nowMs),
-      finish: record => {
-        if (record.kind === Kind.tracked || record.kind === Kind.done) {
-          this.#settledUnheld(reservationId, amounts, nowMs, record.kind === Kind.tracked);
-          return;
-        }
-        if (record.kind !== Kind.settled) throw failure(record, reservationId);
-        const settlement = settlementAnswer(record.numbers, record.at, amounts.total);
-        const orchestratorId = record.string(6);
-        this.#announcer.settled(reservationId, settlement, () =>
-          settledUsage(orchestratorId, amounts, nowMs),
-        );
-      },
-      spooled: () =>
-        this.#announcer.emit('usage:spooled', settledUsage(orchestratorOf(reservationId), amounts, nowMs)),
-    });
+    const promise = this.#begin(new SettleCall(this.#announcer, reservationId, amounts, nowMs));
+    this.#outbox.settle(this.#calls.last, reservationId, this.#record, amounts, nowMs);
+    return promise;
   }
 
   track(usage: CheckedUsage): Promise<void> {
-    return this.#begin({
-      send: call => this.#outbox.track(call, usage, Date.now()),
-      finish: record => {
-        if (record.kind !== Kind.tracked) throw failure(record);
-        if (record.number(0) !== 1) this.#announcer.emit('usage:tracked', usage.given);
-      },
-      spooled: () => this.#announcer.emit('usage:spooled', usage.given),
-    });
+    const promise = this.#begin(new TrackCall(this.#announcer, usage.given));
+    this.#outbox.track(this.#calls.last, usage, Date.now());
+    return promise;
   }
 
   stats(orchestratorId: string, period: PeriodIndex): Promise<UsageStats> {
-    return this.#begin({
-      send: call => this.#outbox.stats(call, orchestratorId, period),
-      finish: record => {
-        if (record.kind !== Kind.stats) throw failure(record);
-        const count = record.number(STATS_MODELS);
-        const names = STATS_MODELS + 1 + count;
-        const models = Array.from({ length: count }, (_, rank) => record.string(names + rank));
-        return statsAnswer(record.numbers, record.at, models, orchestratorId, period);
-      },
-    });
+    const finish = (record: InboxRecord) => {
+      if (record.kind !== Kind.stats) throw failure(record);
+      const count = record.number(STATS_MODELS);
+      const names = STATS_MODELS + 1 + count;
+      const models = Array.from({ length: count }, (_, rank) => record.string(names + rank));
+      return statsAnswer(record.numbers, record.at, models, orchestratorId, period);
+    };
+    const promise = this.#begin(new ColdCall(finish));
+    this.#outbox.stats(this.#calls.last, orchestratorId, period);
+    return promise;
   }
 
   query(verb: VerbNumber, orchestratorId: string, argumentsJson: string): Promise<string> {
-    return this.#begin({
-      send: call => this.#outbox.query(call, orchestratorId, argumentsJson, verb),
-      finish: record => {
-        if (record.kind !== Kind.answer) throw failure(record);
-        return record.string(0);
-      },
-    });
+    const finish = (record: InboxRecord) => {
+      if (record.kind !== Kind.answer) throw failure(record);
+      return record.string(0);
+    };
+    const promise = this.#begin(new ColdCall(finish));
+    this.#outbox.query(this.#calls.last, orchestratorId, argumentsJson, verb);
+    return promise;
   }
 
   ping(): Promise<void> {
-    return this.#begin({ send: call => this.#outbox.ping(call), finish: done });
+    const promise = this.#begin(new ColdCall(done));
+    this.#outbox.ping(this.#calls.last);
+    return promise;
   }
 
   ready(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    return this.#begin({ send: call => this.#outbox.ready(call, timeoutMs), finish: done }, signal);
+    const promise = this.#begin(new ColdCall(done), signal);
+    this.#outbox.ready(this.#calls.last, timeoutMs);
+    return promise;
   }
 
   close(timeoutMs: number): Promise<void> {
-    const closed = this.#calls.begin<void>({
-      send: call => this.#outbox.close(call, timeoutMs),
-      finish: record => {
-        if (record.kind !== Kind.closed) throw failure(record);
-        const lost = record.number(0);
-        if (lost > 0) {
-          this.#announcer.emit('store:warning', {
-            message: `${lost} reported usages could not be delivered`,
-          });
-        }
-        this.#calls.rejectAll(closedError());
-      },
-    });
+    const finish = (record: InboxRecord) => {
+      if (record.kind !== Kind.closed) throw failure(record);
+      const lost = record.number(0);
+      if (lost > 0) {
+        this.#announcer.emit('store:warning', {
+          message: `${lost} reported usages could not be delivered`,
+        });
+      }
+      this.#calls.rejectAll(closedError());
+    };
+    const closed = this.#calls.begin<void>(new ColdCall(finish));
+    this.#outbox.close(this.#calls.last, timeoutMs);
     this.#schedule();
     return closed;
   }
@@ -206,9 +168,10 @@ export class RemoteBackend implements Backend {
     else this.#native.unref();
   }
 
-  #begin<T>(plan: CallPlan<T>, signal?: AbortSignal): Promise<T> {
+  /** A promise for the operation that is written to the outbox next. */
+  #begin<T>(call: Call<T>, signal?: AbortSignal): Promise<T> {
     this.#calls.assertRoom();
-    const promise = this.#calls.begin(plan, signal);
+    const promise = this.#calls.begin(call, signal);
     this.#schedule();
     return promise;
   }
@@ -246,42 +209,135 @@ export class RemoteBackend implements Backend {
     else if (record.kind === Kind.spooled) this.#calls.spooled(record.call);
     else this.#calls.finish(record);
   }
+}
 
-  #granted(record: InboxRecord, orchestratorId: string, tokens: number, periods: number): ReservationResult {
+class CheckCall extends Call<BudgetCheck> {
+  readonly announcer: Announcer;
+  readonly orchestratorId: string;
+  readonly tokens: number;
+  readonly period: PeriodIndex;
+
+  constructor(announcer: Announcer, orchestratorId: string, tokens: number, period: PeriodIndex) {
+    super();
+    this.announcer = announcer;
+    this.orchestratorId = orchestratorId;
+    this.tokens = tokens;
+    this.period = period;
+  }
+
+  finish(record: InboxRecord): BudgetCheck {
+    const { tokens, period } = this;
+    if (record.kind !== Kind.check && record.kind !== Kind.storeDown) throw failure(record);
+    const check =
+      record.kind === Kind.check
+        ? checkAnswer(record.numbers, record.at, tokens, period)
+        : checkWithoutStore(record.number(0) === 1, tokens, period);
+    if (check.wouldExceed) announceDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
+    return check;
+  }
+}
+
+class ReserveCall extends Call<ReservationResult> {
+  readonly announcer: Announcer;
+  readonly orchestratorId: string;
+  readonly tokens: number;
+  readonly periods: number;
+
+  constructor(announcer: Announcer, orchestratorId: string, tokens: number, periods: number) {
+    super();
+    this.announcer = announcer;
+    this.orchestratorId = orchestratorId;
+    this.tokens = tokens;
+    this.periods = periods;
+  }
+
+  finish(record: InboxRecord): ReservationResult {
+    const { orchestratorId, tokens, periods } = this;
     const { numbers, at } = record;
-    const storeDown = record.number(4) === 1;
-    const granted = grantedAnswer(numbers, at + 1, record.string(0), orchestratorId, tokens, periods);
-    if (storeDown) granted.storeUnavailable = true;
-    this.#announcer.emit('reservation:created', granted.reservation);
-    return granted;
+    if (record.kind === Kind.reserved) {
+      const storeDown = record.number(4) === 1;
+      const granted = grantedAnswer(numbers, at + 1, record.string(0), orchestratorId, tokens, periods);
+      if (storeDown) granted.storeUnavailable = true;
+      this.announcer.emit('reservation:created', granted.reservation);
+      return granted;
+    }
+    if (record.kind !== Kind.denied) throw failure(record);
+    const denied = deniedAnswer(numbers, at, tokens, record.number(6) === 1);
+    announceDenied(this.announcer, orchestratorId, tokens, denied, 'reserve');
+    return denied;
+  }
+}
+
+class SettleCall extends Call<void> {
+  readonly announcer: Announcer;
+  readonly reservationId: string;
+  readonly amounts: Amounts;
+  readonly nowMs: number;
+
+  constructor(announcer: Announcer, reservationId: string, amounts: Amounts, nowMs: number) {
+    super();
+    this.announcer = announcer;
+    this.reservationId = reservationId;
+    this.amounts = amounts;
+    this.nowMs = nowMs;
+  }
+
+  finish(record: InboxRecord): void {
+    const { reservationId, amounts, nowMs } = this;
+    if (record.kind === Kind.tracked || record.kind === Kind.done) {
+      this.#finishUnheld(record.kind === Kind.tracked);
+      return;
+    }
+    if (record.kind !== Kind.settled) throw failure(record, reservationId);
+    const settlement = settlementAnswer(record.numbers, record.at, amounts.total);
+    const orchestratorId = record.string(6);
+    this.announcer.settled(reservationId, settlement, () => settledUsage(orchestratorId, amounts, nowMs));
   }
 
   /** A reservation that was granted while the store was away has ended; it held nothing. */
-  #settledUnheld(reservationId: string, amounts: Amounts, nowMs: number, isRecorded: boolean): void {
+  #finishUnheld(isRecorded: boolean): void {
+    const { reservationId, amounts, nowMs } = this;
     const recorded = isRecorded ? amounts.total : 0;
     const settlement = { reserved: 0, actual: amounts.total, overage: recorded, late: false, recorded };
-    this.#announcer.settled(reservationId, settlement, () =>
-      settledUsage(orchestratorOf(reservationId), amounts, nowMs),
-    );
+    const usage = () => settledUsage(orchestratorOf(reservationId), amounts, nowMs);
+    this.announcer.settled(reservationId, settlement, usage);
   }
 
-  #denied(
-    orchestratorId: string,
-    tokens: number,
-    { period, available = 0, limit = Infinity }: Pick<ReservationResult, 'period' | 'available' | 'limit'>,
-    source: 'check' | 'reserve',
-  ): void {
-    if (period === undefined) return;
-    this.#announcer.denied({
-      orchestratorId,
-      period,
-      tokens,
-      available,
-      limit,
-      timestamp: new Date(),
-      source,
-    });
+  override spooled(): void {
+    const usage = settledUsage(orchestratorOf(this.reservationId), this.amounts, this.nowMs);
+    this.announcer.emit('usage:spooled', usage);
   }
+}
+
+class TrackCall extends Call<void> {
+  readonly announcer: Announcer;
+  readonly given: TokenUsage;
+
+  constructor(announcer: Announcer, given: TokenUsage) {
+    super();
+    this.announcer = announcer;
+    this.given = given;
+  }
+
+  finish(record: InboxRecord): void {
+    if (record.kind !== Kind.tracked) throw failure(record);
+    if (record.number(0) !== 1) this.announcer.tracked(this.given);
+  }
+
+  override spooled(): void {
+    this.announcer.emit('usage:spooled', this.given);
+  }
+}
+
+function announceDenied(
+  announcer: Announcer,
+  orchestratorId: string,
+  tokens: number,
+  { period, available = 0, limit = Infinity }: Pick<ReservationResult, 'period' | 'available' | 'limit'>,
+  source: 'check' | 'reserve',
+): void {
+  if (period === undefined) return;
+  announcer.denied({ orchestratorId, period, tokens, available, limit, timestamp: new Date(), source });
 }
 
 function done(record: InboxRecord): void {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::query;
+use super::text::to_text;
 use crate::domain::identifier::{OrchestratorId, ReservationId, encode_utf16};
 use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
@@ -27,7 +28,7 @@ mod operation {
 /// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
 /// wrote it is at fault, and what follows cannot be told apart.
 pub(super) fn decode(numbers: &[f64], text: &[u16], take: &mut dyn FnMut(Call)) {
-    let mut reader = Reader { numbers, text };
+    let mut reader = Reader { numbers, text, orchestrator: &[], model: &[], session: &[] };
     while let Some(code) = reader.number() {
         let Some(id) = reader.amount() else { return };
         match kind(code as u32, id, &mut reader) {
@@ -54,6 +55,18 @@ pub(super) enum Malformed {
 struct Reader<'a> {
     numbers: &'a [f64],
     text: &'a [u16],
+    /// The last texts of their kind, for operations that repeat them.
+    orchestrator: &'a [u16],
+    model: &'a [u16],
+    session: &'a [u16],
+}
+
+/// How long a text is that an operation brings.
+#[derive(Clone, Copy)]
+enum Length {
+    Units(usize),
+    /// The same text as last.
+    Repeated,
 }
 
 impl<'a> Reader<'a> {
@@ -81,6 +94,36 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The length of a text that may be the same as last.
+    fn repeatable(&mut self) -> Result<Length, Malformed> {
+        match self.number() {
+            Some(-2.0) => Ok(Length::Repeated),
+            Some(length) => amount(length).map(|length| Length::Units(length as usize)).ok_or(Malformed::Submission),
+            None => Err(Malformed::Submission),
+        }
+    }
+
+    fn orchestrator(&mut self, length: Length) -> Result<OrchestratorId, Malformed> {
+        if let Length::Units(length) = length {
+            self.orchestrator = self.units(Some(length))?;
+        }
+        orchestrator(self.orchestrator)
+    }
+
+    fn model(&mut self, length: Length) -> Result<String, Malformed> {
+        if let Length::Units(length) = length {
+            self.model = self.units(Some(length))?;
+        }
+        Ok(to_text(self.model))
+    }
+
+    fn session(&mut self, length: Length) -> Result<String, Malformed> {
+        if let Length::Units(length) = length {
+            self.session = self.units(Some(length))?;
+        }
+        Ok(to_text(self.session))
+    }
+
     fn units(&mut self, length: Option<usize>) -> Result<&'a [u16], Malformed> {
         let (text, rest) = self.text.split_at_checked(length.unwrap_or(0)).ok_or(Malformed::Submission)?;
         self.text = rest;
@@ -88,14 +131,15 @@ impl<'a> Reader<'a> {
     }
 
     fn string(&mut self, length: Option<usize>) -> Result<String, Malformed> {
-        Ok(String::from_utf16_lossy(self.units(length)?))
+        Ok(to_text(self.units(length)?))
     }
 }
 
 /// An exact integer 0 … 2^53-1.
 pub(super) fn amount(value: f64) -> Option<u64> {
-    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && value.fract() == 0.0;
-    exact.then_some(value as u64)
+    let whole = value as i64;
+    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && whole as f64 == value;
+    exact.then_some(whole as u64)
 }
 
 pub(super) fn orchestrator(units: &[u16]) -> Result<OrchestratorId, Malformed> {
@@ -116,13 +160,14 @@ pub(super) fn periods(bits: u64) -> Result<Periods, Malformed> {
 fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     match code {
         operation::CHECK => {
-            let (length, at, tokens) = (reader.length()?, reader.need()?, reader.need()?);
-            let orchestrator = orchestrator(reader.units(length)?)?;
+            let (length, at, tokens) = (reader.repeatable()?, reader.need()?, reader.need()?);
+            let orchestrator = reader.orchestrator(length)?;
             Ok(plain(orchestrator, Operation::Check { period: period(at)?, tokens }))
         }
         operation::RESERVE => {
-            let (length, bits, tokens, ttl_ms) = (reader.length()?, reader.need()?, reader.need()?, reader.need()?);
-            let orchestrator = orchestrator(reader.units(length)?)?;
+            let (length, bits) = (reader.repeatable()?, reader.need()?);
+            let (tokens, ttl_ms) = (reader.need()?, reader.need()?);
+            let orchestrator = reader.orchestrator(length)?;
             let periods = periods(bits)?;
             let id = ReservationId::generate(&orchestrator, periods);
             Ok(plain(orchestrator, Operation::Reserve { id, tokens, periods, ttl_ms }))
@@ -130,16 +175,16 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
         operation::SETTLE => settle(reader),
         operation::TRACK => track(reader),
         operation::STATS => {
-            let (length, at) = (reader.length()?, reader.need()?);
-            let orchestrator = orchestrator(reader.units(length)?)?;
+            let (length, at) = (reader.repeatable()?, reader.need()?);
+            let orchestrator = reader.orchestrator(length)?;
             Ok(plain(orchestrator, Operation::Stats { period: period(at)? }))
         }
         operation::QUERY => {
-            let (length, arguments_length, verb) = (reader.length()?, reader.length()?, reader.need()?);
-            let id = reader.units(length)?;
+            let (length, arguments_length, verb) = (reader.repeatable()?, reader.length()?, reader.need()?);
+            let id = reader.orchestrator(length);
             let arguments = reader.string(arguments_length)?;
             let operation = query::operation(verb as u32, &arguments).map_err(Malformed::Argument)?;
-            Ok(plain(orchestrator(id)?, operation))
+            Ok(plain(id?, operation))
         }
         operation::PING => Ok(CallKind::Ping),
         operation::READY => Ok(CallKind::Ready { timeout: Duration::from_millis(reader.need()?) }),
@@ -155,7 +200,8 @@ fn plain(orchestrator: OrchestratorId, operation: Operation) -> CallKind {
 }
 
 fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
-    let (id, model, session, request) = (reader.length()?, reader.length()?, reader.length()?, reader.length()?);
+    let (id, model, session) = (reader.length()?, reader.repeatable()?, reader.repeatable()?);
+    let request = reader.length()?;
     let record = reader.need()? != 0;
     let (total, parts) = (reader.need()?, parts(reader)?);
     let now_ms = reader.need()?;
@@ -163,8 +209,8 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     let usage = Usage {
         total,
         parts,
-        model: reader.string(model)?,
-        session_id: reader.string(session)?,
+        model: reader.model(model)?,
+        session_id: reader.session(session)?,
         request_id: request_id(reader, request)?,
         metadata_json: None,
         reported_at_ms: now_ms,
@@ -184,16 +230,16 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
 }
 
 fn track(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
-    let (id, model, session) = (reader.length()?, reader.length()?, reader.length()?);
+    let (id, model, session) = (reader.repeatable()?, reader.repeatable()?, reader.repeatable()?);
     let (request, metadata) = (reader.length()?, reader.length()?);
     let (total, parts) = (reader.need()?, parts(reader)?);
     let (reported_at_ms, now_ms) = (reader.need()?, reader.need()?);
-    let id = reader.units(id)?;
+    let id = reader.orchestrator(id);
     let usage = Usage {
         total,
         parts,
-        model: reader.string(model)?,
-        session_id: reader.string(session)?,
+        model: reader.model(model)?,
+        session_id: reader.session(session)?,
         request_id: request_id(reader, request)?,
         metadata_json: metadata.map(|length| reader.string(Some(length))).transpose()?,
         reported_at_ms,
@@ -201,7 +247,7 @@ fn track(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         occurred_at_ms: (reported_at_ms < now_ms).then_some(reported_at_ms),
     };
     let operation = Operation::Track(usage);
-    Ok(CallKind::Operate { orchestrator: orchestrator(id)?, operation, caller_now_ms: Some(now_ms) })
+    Ok(CallKind::Operate { orchestrator: id?, operation, caller_now_ms: Some(now_ms) })
 }
 
 fn parts(reader: &mut Reader<'_>) -> Result<Parts, Malformed> {

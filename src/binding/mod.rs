@@ -6,9 +6,11 @@
 mod answers;
 mod calls;
 mod config;
+mod direct;
 mod embedded;
 mod events;
 mod exports;
+mod frequent;
 mod query;
 mod record;
 mod remote;

@@ -61,41 +61,44 @@ pub struct Usage {
 /// );
 /// ```
 pub fn history_record(usage: &Usage, reservation_id: Option<&ReservationId>) -> String {
-    let metadata_json = usage.metadata_json.as_deref();
-    let mut json = String::with_capacity(256 + metadata_json.map_or(0, str::len));
-    json.push('{');
-    push_text(&mut json, "sessionId", Some(&usage.session_id));
-    push_key(&mut json, "timestamp");
-    push_timestamp(&mut json, usage.reported_at_ms);
-    push_number(&mut json, "promptTokens", usage.parts.prompt);
-    push_number(&mut json, "completionTokens", usage.parts.completion);
-    let seldom = [
-        ("cacheReadTokens", usage.parts.cache_read),
-        ("cacheWriteTokens", usage.parts.cache_write),
-        ("reasoningTokens", usage.parts.reasoning),
-    ];
-    for (key, tokens) in seldom.into_iter().filter(|(_, tokens)| *tokens != 0) {
-        push_number(&mut json, key, tokens);
-    }
-    push_number(&mut json, "totalTokens", usage.total);
-    push_text(&mut json, "model", Some(&usage.model));
-    push_text(&mut json, "requestId", usage.request_id.as_deref());
-    push_text(&mut json, "reservationId", reservation_id.map(ReservationId::as_str));
-    if let Some(metadata) = metadata_json {
-        push_key(&mut json, "metadata");
-        json.push_str(metadata);
-    }
-    json.push('}');
+    let mut json = String::with_capacity(256 + usage.metadata_json.as_ref().map_or(0, String::len));
+    write_history_record(&mut json, usage, reservation_id);
     json
 }
 
+/// Appends the [history record](history_record) to `json`.
+pub fn write_history_record(json: &mut String, usage: &Usage, reservation_id: Option<&ReservationId>) {
+    json.push('{');
+    push_text(json, "\"sessionId\":", Some(&usage.session_id));
+    push_key(json, "\"timestamp\":");
+    push_timestamp(json, usage.reported_at_ms);
+    push_number(json, "\"promptTokens\":", usage.parts.prompt);
+    push_number(json, "\"completionTokens\":", usage.parts.completion);
+    let seldom = [
+        ("\"cacheReadTokens\":", usage.parts.cache_read),
+        ("\"cacheWriteTokens\":", usage.parts.cache_write),
+        ("\"reasoningTokens\":", usage.parts.reasoning),
+    ];
+    for (key, tokens) in seldom.into_iter().filter(|(_, tokens)| *tokens != 0) {
+        push_number(json, key, tokens);
+    }
+    push_number(json, "\"totalTokens\":", usage.total);
+    push_text(json, "\"model\":", Some(&usage.model));
+    push_text(json, "\"requestId\":", usage.request_id.as_deref());
+    push_text(json, "\"reservationId\":", reservation_id.map(ReservationId::as_str));
+    if let Some(metadata) = usage.metadata_json.as_deref() {
+        push_key(json, "\"metadata\":");
+        json.push_str(metadata);
+    }
+    json.push('}');
+}
+
+/// `key` with its quotes and its colon, so that it is copied in one piece.
 fn push_key(json: &mut String, key: &str) {
     if !json.ends_with('{') {
         json.push(',');
     }
-    json.push('"');
     json.push_str(key);
-    json.push_str("\":");
 }
 
 fn push_number(json: &mut String, key: &str, number: u64) {
@@ -108,6 +111,15 @@ fn push_text(json: &mut String, key: &str, text: Option<&str>) {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return };
     push_key(json, key);
     json.push('"');
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        push_escaped(json, text);
+    } else {
+        json.push_str(text);
+    }
+    json.push('"');
+}
+
+fn push_escaped(json: &mut String, text: &str) {
     for character in text.chars() {
         match character {
             '"' => json.push_str("\\\""),
@@ -121,7 +133,6 @@ fn push_text(json: &mut String, key: &str, text: Option<&str>) {
             _ => json.push(character),
         }
     }
-    json.push('"');
 }
 
 /// ISO 8601 in UTC with milliseconds, as `Date.prototype.toISOString` writes it.
@@ -129,29 +140,27 @@ fn push_timestamp(json: &mut String, instant_ms: u64) {
     let day_ms = DAY_MS as u64;
     let Date { year, month, day } = Date::from_days((instant_ms / day_ms) as i64);
     let second = instant_ms % day_ms / 1_000;
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    json.push('"');
     let year = year.unsigned_abs();
-    match year {
-        0..=9_999 => push_digits(json, year, 4),
-        _ => {
-            json.push('+');
-            push_digits(json, year, 6);
-        }
+    json.push('"');
+    if year > 9_999 {
+        json.push('+');
     }
-    let rest = [
-        ('-', month.unsigned_abs(), 2),
-        ('-', day.unsigned_abs(), 2),
-        ('T', hour, 2),
-        (':', minute, 2),
-        (':', second, 2),
-        ('.', instant_ms % 1_000, 3),
+    push_digits(json, year, if year > 9_999 { 6 } else { 4 });
+    let mut rest = *b"-00-00T00:00:00.000Z\"";
+    let pairs = [
+        (1, month.unsigned_abs()),
+        (4, day.unsigned_abs()),
+        (7, second / 3_600),
+        (10, second / 60 % 60),
+        (13, second % 60),
+        (16, instant_ms % 1_000 / 10),
     ];
-    for (sign, number, width) in rest {
-        json.push(sign);
-        push_digits(json, number, width);
+    for (at, number) in pairs {
+        rest[at] += (number / 10) as u8;
+        rest[at + 1] += (number % 10) as u8;
     }
-    json.push_str("Z\"");
+    rest[18] += (instant_ms % 10) as u8;
+    push_ascii(json, &rest);
 }
 
 /// Writes `number` with at least `width` digits. By hand: formatting would take most of the time
@@ -166,7 +175,12 @@ fn push_digits(json: &mut String, number: u64, width: usize) {
         digits[first] += (rest % 10) as u8;
         rest /= 10;
     }
-    json.extend(digits[first..].iter().copied().map(char::from));
+    push_ascii(json, &digits[first..]);
+}
+
+fn push_ascii(json: &mut String, bytes: &[u8]) {
+    // It is: everything given is digits and signs.
+    json.push_str(std::str::from_utf8(bytes).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -53,19 +53,21 @@ impl EmbeddedTracker {
         self.note(orchestrator, written, |_| &[])
     }
 
+    /// `orchestrator` is the one of `id`.
+    ///
     /// # Errors
     ///
     /// [`OperationError::ReservationNotFound`], [`OperationError::RequestConflict`].
     pub fn settle(
         &mut self,
+        orchestrator: &OrchestratorId,
         id: &ReservationId,
         usage: Option<&Usage>,
         now_ms: u64,
     ) -> Result<Settlement, OperationError> {
-        let orchestrator = id.orchestrator();
         let usage = usage.filter(|_| !self.settings.release_only);
-        let written = self.store.settle(&self.context(&orchestrator, now_ms), id, usage);
-        self.note(&orchestrator, written, |settled| settled.as_ref().map_or(&[], |settled| &settled.transitions))
+        let written = self.store.settle(&self.context(orchestrator, now_ms), id, usage);
+        self.note(orchestrator, written, |settled| settled.as_ref().map_or(&[], |settled| &settled.transitions))
     }
 
     /// # Errors

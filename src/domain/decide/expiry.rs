@@ -35,6 +35,7 @@ impl OrchestratorState {
 
     /// Step 2: a section whose window is over starts anew.
     fn turn_windows(&mut self, context: &Context<'_>) {
+        let mut has_restarted = false;
         for period in Period::ALL {
             let section = &mut self.sections[period.index()];
             let (window, is_current) = section.in_force(context.windows[period.index()]);
@@ -43,10 +44,14 @@ impl OrchestratorState {
                 continue;
             }
             section.restart(window);
+            has_restarted = true;
             match period {
                 Period::Monthly => self.models.clear(),
                 _ => self.models.restart(period),
             }
+        }
+        if has_restarted {
+            self.trim_history();
         }
     }
 

@@ -64,6 +64,7 @@ impl OrchestratorState {
                 section.restart(Window::default());
             }
         }
+        self.trim_history();
         self.forget(now_ms, count)
     }
 

@@ -10,6 +10,7 @@
 
 mod batch;
 mod expiry;
+mod history;
 mod holds;
 mod life;
 mod limits;

@@ -1,9 +1,7 @@
 //! Everything a store knows of one orchestrator, and how full its periods are.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
-
 use super::Context;
+use super::history::{History, Span};
 use super::holds::Holds;
 use super::life::Lives;
 use super::models::Models;
@@ -48,6 +46,7 @@ use crate::domain::usage::Parts;
 pub struct OrchestratorState {
     pub(super) sections: [Section; PERIOD_COUNT],
     pub(super) models: Models,
+    pub(super) history: History,
     pub(super) open: Holds,
     /// Expired, and can still be settled late.
     pub(super) expired: Holds,
@@ -71,8 +70,8 @@ pub(super) struct Section {
     pub level: f64,
     pub parts: Parts,
     pub unattributed: u64,
-    /// Oldest first. Periods share the text of a record.
-    pub history: VecDeque<Arc<str>>,
+    /// Its part of the orchestrator's history.
+    pub history: Span,
 }
 
 impl Section {
@@ -122,6 +121,11 @@ impl OrchestratorState {
         }
         let due = self.open.due(now_ms).filter(|hold| hold.periods.contains(period));
         due.fold(held, |(reserved, count), hold| (reserved.saturating_sub(hold.tokens), count.saturating_sub(1)))
+    }
+
+    /// Lets go of records that no period keeps any more.
+    pub(super) fn trim_history(&mut self) {
+        self.history.trim(self.sections.each_ref().map(|section| section.history));
     }
 
     /// The section of `period` as long as its window is in force.

@@ -22,7 +22,7 @@ impl OrchestratorState {
     /// Records of the current window, newest first.
     pub(super) fn history(&self, context: &Context<'_>, period: Period, offset: u64, limit: u64) -> Vec<String> {
         let Some(section) = self.current_section(context, period) else { return Vec::new() };
-        let newest_first = section.history.iter().rev();
+        let newest_first = self.history.newest_first(section.history, period);
         page(newest_first, offset, limit).map(|record| record.to_string()).collect()
     }
 

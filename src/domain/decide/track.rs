@@ -1,17 +1,15 @@
 //! Recording tokens that are gone.
 
-use std::sync::Arc;
-
 use super::holds::Hold;
 use super::requests::Sighting;
 use super::state::Section;
 use super::{Context, OrchestratorState, Written};
 use crate::domain::error::OperationError;
 use crate::domain::identifier::ReservationId;
-use crate::domain::period::Period;
+use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::threshold::Transition;
 use crate::domain::tokens;
-use crate::domain::usage::{Parts, Usage, history_record};
+use crate::domain::usage::{Parts, Usage, write_history_record};
 
 /// How reporting a usage ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,8 +54,7 @@ impl OrchestratorState {
         held: Option<&Hold>,
     ) -> Vec<Transition> {
         let mut transitions = Vec::new();
-        let mut history_text: Option<Arc<str>> = None;
-        let mut counts = [false; Period::ALL.len()];
+        let mut counts = [false; PERIOD_COUNT];
         for period in Period::ALL {
             let limit = self.limit(context, period);
             let section = &mut self.sections[period.index()];
@@ -68,17 +65,33 @@ impl OrchestratorState {
             }
             counts[period.index()] = true;
             section.grow(usage);
-            if context.policy.history_limit > 0 {
-                let text = history_text.get_or_insert_with(|| history_record(usage, reservation).into());
-                section.append(Arc::clone(text), context.policy.history_limit);
-            }
             if usage.total > 0 {
                 transitions.extend(section.look(context, period, limit, level_just_before));
             }
         }
+        self.keep(context, usage, reservation, counts);
         self.models.count(&usage.model, usage.total, counts);
         self.requests.remember(usage, context.now_ms);
         transitions
+    }
+
+    /// Appends a record to the history of the periods that `counts` marks.
+    fn keep(
+        &mut self,
+        context: &Context<'_>,
+        usage: &Usage,
+        reservation: Option<&ReservationId>,
+        counts: [bool; PERIOD_COUNT],
+    ) {
+        let limit = context.policy.history_limit;
+        if limit == 0 || counts == [false; PERIOD_COUNT] {
+            return;
+        }
+        let number = self.history.append(counts, |json| write_history_record(json, usage, reservation));
+        for period in Period::ALL.into_iter().filter(|period| counts[period.index()]) {
+            self.history.extend(&mut self.sections[period.index()].history, period, number, limit);
+        }
+        self.trim_history();
     }
 }
 
@@ -101,13 +114,6 @@ impl Section {
             reasoning: tokens::add(sum.reasoning, parts.reasoning),
         };
         self.unattributed = tokens::add(self.unattributed, parts.unattributed(usage.total));
-    }
-
-    fn append(&mut self, text: Arc<str>, history_limit: u64) {
-        self.history.push_back(text);
-        while self.history.len() as u64 > history_limit {
-            self.history.pop_front();
-        }
     }
 
     /// Keeps the level and tells when it crossed a threshold.

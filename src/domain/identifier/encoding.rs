@@ -5,6 +5,9 @@ use std::char::decode_utf16 as decode_units;
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 pub fn encode_str(id: &str) -> String {
+    if is_plain(id) {
+        return id.to_owned();
+    }
     let mut encoded = String::with_capacity(id.len());
     for character in id.chars() {
         push_char(&mut encoded, character);
@@ -13,6 +16,9 @@ pub fn encode_str(id: &str) -> String {
 }
 
 pub fn encode_utf16(id: &[u16]) -> String {
+    if let Some(plain) = plain_from_utf16(id) {
+        return plain;
+    }
     let mut encoded = String::with_capacity(id.len());
     for unit in decode_units(id.iter().copied()) {
         match unit {
@@ -25,15 +31,25 @@ pub fn encode_utf16(id: &[u16]) -> String {
     encoded
 }
 
+/// The id itself when it [is plain](is_plain).
+fn plain_from_utf16(id: &[u16]) -> Option<String> {
+    let is_plain = |unit: &u16| u8::try_from(*unit).is_ok_and(is_plain_byte);
+    let plain = id.iter().all(is_plain).then(|| id.iter().map(|unit| *unit as u8).collect())?;
+    String::from_utf8(plain).ok()
+}
+
 /// Bytes of the id in UTF-8; a lone surrogate counts three.
 pub fn wtf8_len(id: &[u16]) -> usize {
+    if id.iter().all(|unit| *unit < 0x80) {
+        return id.len();
+    }
     decode_units(id.iter().copied()).map(|unit| unit.map_or(3, char::len_utf8)).sum()
 }
 
 /// Whether `text` is made of ASCII letters, digits and harmless signs only, which stand for
 /// themselves. Most ids are.
 pub fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic() && !is_reserved(char::from(byte)))
+    text.bytes().all(is_plain_byte)
 }
 
 /// What the key form stands for, canonical or not; `None` when it stands for nothing.
@@ -50,7 +66,22 @@ pub fn decode_utf16(encoded: &str) -> Option<Vec<u16>> {
     Some(units)
 }
 
-fn is_reserved(character: char) -> bool {
+fn is_plain_byte(byte: u8) -> bool {
+    PLAIN[usize::from(byte)]
+}
+
+/// By byte: whether it stands for itself. A table, since every call looks at an id.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        plain[byte as usize] = !is_reserved(byte as char);
+        byte += 1;
+    }
+    plain
+};
+
+const fn is_reserved(character: char) -> bool {
     matches!(character, ':' | '{' | '}' | '%' | '*' | '?' | '[' | ']' | '\\')
 }
 
