@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { signalOf } from './abort';
 import { metadataJson } from './json';
-import { ALL_PERIODS, type PeriodIndex } from './periods';
+import { ALL_PERIODS, type PeriodIndex, periodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
 import { uuid } from './uuid';
 import {
@@ -18,6 +18,7 @@ import {
   optionalCountField,
   orchestrator,
   own,
+  ownNames,
   period,
   readingThrew,
   text,
@@ -267,6 +268,10 @@ export function overrideId(value: unknown, at: string): string {
 /** Limits in the order of the periods; `null` is unlimited. */
 export function readBudget(budget: unknown, at: string): [number | null, number | null, number | null] {
   const source = object(budget, at);
+  for (const key of ownNames(source, at)) {
+    // A misspelled period would be no limit at all.
+    if (periodIndex(key) < 0) throw invalid(join(at, key), 'no field but hourly, daily and monthly', key);
+  }
   const limit = (key: string) => {
     const value = own(source, key, at);
     return value === undefined ? null : count(value, join(at, key));

@@ -42,6 +42,15 @@ export function own(source: object, key: string, at: string): unknown {
   }
 }
 
+/** The names of its own enumerable properties. */
+export function ownNames(source: object, at: string): string[] {
+  try {
+    return Object.keys(source);
+  } catch (cause) {
+    throw readingThrew(at, cause);
+  }
+}
+
 export function readingThrew(field: string, cause: unknown): TokenBudgetError {
   return new TokenBudgetError('INVALID_ARGUMENT', `${field}: reading it threw`, { field, cause });
 }

@@ -21,6 +21,7 @@ describe('a configuration that cannot work names its field', () => {
     ['defaultBudget.hourly', { defaultBudget: { hourly: -1 } }],
     ['defaultBudget.daily', { defaultBudget: { daily: null } }],
     ['defaultBudget.monthly', { defaultBudget: { monthly: Infinity } }],
+    ['defaultBudget.hourley', { defaultBudget: { hourley: 5 } }],
     ['orchestratorBudgets', { orchestratorBudgets: [] }],
     ['orchestratorBudgets["a"].hourly', { orchestratorBudgets: { a: { hourly: '5' } } }],
     ['orchestratorBudgets[""]', { orchestratorBudgets: { '': {} } }],
