@@ -1,13 +1,11 @@
-//! The store on Redis keeps every promise, and those that only Redis has to make.
+//! The store on a standalone Redis keeps every promise, over the real link.
 
 mod conformance;
-#[path = "support/redis_harness.rs"]
-mod redis_harness;
-#[path = "support/redis_server.rs"]
-mod redis_server;
-#[path = "support/redis_transport.rs"]
-mod redis_transport;
+#[path = "support/link_harness.rs"]
+mod link_harness;
+#[path = "support/servers.rs"]
+mod servers;
 
-use redis_harness::RedisHarness;
+use link_harness::{LinkHarness, Standalone};
 
-conformance_tests!(RedisHarness);
+conformance_tests!(LinkHarness<Standalone>);

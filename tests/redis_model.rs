@@ -1,14 +1,12 @@
-//! The store on Redis agrees with the model.
+//! The store on a standalone Redis agrees with the model, over the real link.
 
 mod conformance;
+#[path = "support/link_harness.rs"]
+mod link_harness;
 mod model;
-#[path = "support/redis_harness.rs"]
-mod redis_harness;
-#[path = "support/redis_server.rs"]
-mod redis_server;
-#[path = "support/redis_transport.rs"]
-mod redis_transport;
+#[path = "support/servers.rs"]
+mod servers;
 
-use redis_harness::RedisHarness;
+use link_harness::{LinkHarness, Standalone};
 
-model_tests!(RedisHarness);
+model_tests!(LinkHarness<Standalone>);

@@ -144,6 +144,24 @@ impl Drop for Server {
     }
 }
 
+/// Ends servers and clears their folders once this process is gone, whatever ended it. For servers
+/// kept in a static, which is never dropped.
+pub fn end_with_this_process<'a>(servers: impl IntoIterator<Item = &'a Server>) {
+    // The shell reads until nobody holds the other end of its input, which is this process alone.
+    // Ctrl-C reaches the whole group, and must not end the shell before its work is done.
+    let script = r#"trap '' HUP INT TERM
+read -r _
+while [ $# -gt 0 ]; do kill -9 "$1"; rm -rf "$2"; shift 2; done"#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, "sh"]);
+    for server in servers {
+        shell.arg(server.child.as_ref().expect("runs").id().to_string()).arg(&server.folder);
+    }
+    shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Closing the input is what the end of the process does.
+    std::mem::forget(shell.spawn().expect("there is a shell"));
+}
+
 /// A primary with one replica, and three sentinels that watch them.
 pub struct SentinelTrio {
     pub first: Server,
