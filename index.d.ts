@@ -426,19 +426,19 @@ interface BudgetConfig {
     settle?: 'record' | 'release-only';
     /** Whether every process hears every threshold. Default `false`: the one that crossed it. */
     broadcast?: boolean;
-    /** What checks and reservations answer while the store is away. Default `reject`. */
+    /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
     onStoreError?: 'reject' | 'allow' | 'deny';
     /** Every operation ends within this. Default 2,000. */
     commandTimeout?: number;
     /** Default 5,000. */
     connectTimeout?: number;
-    /** Reported usages that may wait for an absent store. Default 10,000. */
+    /** Reported usages that may wait for an absent or slow store after their promise resolved. Default 100,000. */
     spoolLimit?: number;
     /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
     maxPending?: number;
 }
 
-/** Options of `checkBudget`. */
+/** Options of `checkBudget` and `getUsageStats`. */
 interface CheckOptions {
     /** When it aborts, the promise rejects with its reason. */
     signal?: AbortSignal;
@@ -513,7 +513,7 @@ declare class TokenBudgetTracker extends TypedEmitter {
      */
     releaseReservation(reservationId: string, actualUsed: number, attribution?: UsageAttribution): Promise<void>;
     /** Usage of the current window of one period. */
-    getUsageStats(orchestratorId: string, period?: BudgetPeriod): Promise<UsageStats>;
+    getUsageStats(orchestratorId: string, period?: BudgetPeriod, options?: CheckOptions): Promise<UsageStats>;
     /** What was recorded in the current window, newest first. */
     getUsageHistory(orchestratorId: string, period?: BudgetPeriod, options?: HistoryOptions): Promise<UsageRecord[]>;
     /** Adds to the limit of one period until `expiresAt`. Emits `override:set` with its `id`. */

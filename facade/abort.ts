@@ -15,6 +15,35 @@ export function signalOf(options: object): AbortSignal | undefined {
   throw invalid('options.signal', 'an AbortSignal', signal);
 }
 
+/** What waits for a signal, so that a signal that many operations share has one listener: node warns of more. */
+const waiting = new WeakMap<AbortSignal, { listener: () => void; actions: Set<() => void> }>();
+
+/** Runs `action` when the signal is aborted. */
+export function whenAborted(signal: AbortSignal, action: () => void): void {
+  const known = waiting.get(signal);
+  if (known !== undefined) {
+    known.actions.add(action);
+    return;
+  }
+  const actions = new Set([action]);
+  const listener = () => {
+    waiting.delete(signal);
+    for (const each of actions) each();
+  };
+  waiting.set(signal, { listener, actions });
+  signal.addEventListener('abort', listener, { once: true });
+}
+
+/** Undoes {@link whenAborted}. */
+export function stopWaiting(signal: AbortSignal, action: () => void): void {
+  const known = waiting.get(signal);
+  if (known === undefined) return;
+  known.actions.delete(action);
+  if (known.actions.size > 0) return;
+  waiting.delete(signal);
+  signal.removeEventListener('abort', known.listener);
+}
+
 /** What an aborted operation rejects with: the signal's reason, whatever it is. */
 export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException('This operation was aborted', 'AbortError');

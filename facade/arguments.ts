@@ -29,6 +29,8 @@ const { isProxy } = types;
 
 const MODEL_MAX_BYTES = 256;
 const ID_MAX_BYTES = 1024;
+/** Longer pages would keep the server from everybody else. */
+const PAGE_MAX = 10_000;
 const REASON_MAX_BYTES = 4096;
 const OVERRIDE_ID_MAX_BYTES = 256;
 
@@ -317,7 +319,7 @@ export function readPage(options: unknown): { period: PeriodIndex | null; offset
   return {
     period: wanted === undefined ? null : period(wanted, 'options.period'),
     offset: optionalCountField(source, 'offset', 'options'),
-    limit: limit === undefined ? 100 : integer(limit, 'options.limit', 0, 1_000_000),
+    limit: limit === undefined ? 100 : integer(limit, 'options.limit', 0, PAGE_MAX),
   };
 }
 

@@ -1,10 +1,13 @@
 /** From what the constructor is given to what the addon is told: checks and defaults. */
+import { types } from 'node:util';
 import { readBudget } from './arguments';
 import { readRedis } from './config/redis';
 import { TokenBudgetError } from './errors';
 import { toJson } from './json';
 import { isTimeZone } from './native';
+import { percentOf } from './percent';
 import { describe } from './text';
+import type { BudgetConfig } from './types/config';
 import { uuid } from './uuid';
 import * as check from './validate';
 
@@ -44,7 +47,30 @@ export function readConfig(config: unknown): Settings {
   }
 }
 
+const NAMES: ReadonlySet<string> = new Set<keyof BudgetConfig>([
+  'defaultBudget',
+  'orchestratorBudgets',
+  'thresholds',
+  'reservationTTL',
+  'enableOverrides',
+  'redis',
+  'memory',
+  'clock',
+  'timeZone',
+  'idempotencyTTL',
+  'lateSettleTTL',
+  'historyLimit',
+  'settle',
+  'broadcast',
+  'onStoreError',
+  'commandTimeout',
+  'connectTimeout',
+  'spoolLimit',
+  'maxPending',
+]);
+
 function read(config: object): Settings {
+  check.onlyNames(config, '', NAMES);
   const field = (key: string) => check.own(config, key, '');
   const optional = <T>(key: string, fallback: T, reader: (value: unknown, at: string) => T): T => {
     const value = field(key);
@@ -79,7 +105,7 @@ function read(config: object): Settings {
   const remote = {
     commandTimeoutMs,
     connectTimeoutMs,
-    spoolLimit: duration('spoolLimit', 10_000, 0, QUEUE_MAX),
+    spoolLimit: duration('spoolLimit', 100_000, 0, QUEUE_MAX),
     onStoreError: optional('onStoreError', 'reject', oneOf('reject', 'allow', 'deny')),
   };
   return {
@@ -117,6 +143,10 @@ function readThresholds(value: unknown, at: string): number[] {
     if (typeof item !== 'number' || !(item > previous && item <= THRESHOLD_MAX)) {
       throw check.invalid(`${at}[${index}]`, `a number above ${previous} and at most ${THRESHOLD_MAX}`, item);
     }
+    // Two thresholds of one name would be one event told twice.
+    if (index > 0 && percentOf(item) === percentOf(previous)) {
+      throw check.invalid(`${at}[${index}]`, `a number that is not ${percentOf(item)}% again`, item);
+    }
     previous = item;
     return item;
   });
@@ -124,6 +154,7 @@ function readThresholds(value: unknown, at: string): number[] {
 
 function readBudgets(value: unknown, at: string): Array<readonly [string, Limits]> {
   const source = check.object(value, at);
+  if (types.isMap(source)) throw check.invalid(at, 'an object with a budget per orchestrator', 'a Map');
   let ids: string[];
   try {
     ids = Object.keys(source);

@@ -153,10 +153,18 @@ export class TokenBudgetTracker extends TypedEmitter {
   }
 
   /** Usage of the current window of one period. */
-  getUsageStats(orchestratorId: string, period: BudgetPeriod = 'hourly'): Promise<UsageStats> {
+  getUsageStats(
+    orchestratorId: string,
+    period: BudgetPeriod = 'hourly',
+    options?: CheckOptions,
+  ): Promise<UsageStats> {
     try {
       this.#assertOpen();
-      return this.#backend.stats(this.#orchestrator(orchestratorId), check.period(period, 'period'));
+      const id = this.#orchestrator(orchestratorId);
+      const index = check.period(period, 'period');
+      const signal = options === undefined ? undefined : signalOf(check.object(options, 'options'));
+      if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
+      return this.#backend.stats(id, index, signal);
     } catch (error) {
       return rejected(error);
     }
@@ -189,7 +197,7 @@ export class TokenBudgetTracker extends TypedEmitter {
   /** Ends an override before its time; `false` when there was none. Emits `override:removed`. */
   async removeOverride(orchestratorId: string, id: string): Promise<boolean> {
     const owner = this.#ask(orchestratorId);
-    const given = overrideId(id, 'overrideId');
+    const given = overrideId(id, 'id');
     const answer = JSON.parse(await this.#query(Verb.removeOverride, owner, { id: given })) as {
       removed: boolean;
     };

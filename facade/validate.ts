@@ -51,6 +51,13 @@ export function ownNames(source: object, at: string): string[] {
   }
 }
 
+/** Refuses names that nobody reads: a misspelled option would silently do nothing. */
+export function onlyNames(source: object, at: string, known: ReadonlySet<string>): void {
+  for (const name of ownNames(source, at)) {
+    if (!known.has(name)) throw invalid(join(at, name), `one of ${[...known].join(', ')}`, name);
+  }
+}
+
 export function readingThrew(field: string, cause: unknown): TokenBudgetError {
   return new TokenBudgetError('INVALID_ARGUMENT', `${field}: reading it threw`, { field, cause });
 }

@@ -138,14 +138,19 @@ fn a_replica_takes_over_from_a_primary_that_dies() {
         cluster.nodes[owner].kill();
         until("the loss is noticed", 2000, || !link.is_connected()).await;
         let began = Instant::now();
+        let mut doubtful = 0;
         let value = loop {
-            match grow(&link, "k", 1000).await {
-                Ok(value) => break value,
-                outcome => assert_eq!(applied(&outcome), Some(Applied::No), "nothing is in doubt: {outcome:?}"),
+            let outcome = grow(&link, "k", 1000).await;
+            match (applied(&outcome), outcome) {
+                (_, Ok(value)) => break value,
+                (Some(Applied::No), _) => {}
+                // A server of the broken cluster may hang up on a call it was sent.
+                (Some(Applied::Unknown), _) => doubtful += 1,
+                (None, outcome) => panic!("{outcome:?}"),
             }
             assert!(began.elapsed() < Duration::from_secs(20));
         };
-        assert!(value <= 2);
+        assert!(value <= 2 + doubtful);
         assert!(cluster.nodes[owner + 3].run::<i64>(&["GET", "k"]) == value);
         until("every primary is connected", 3000, || link.is_connected()).await;
         assert_eq!(events.disconnections(), 1);

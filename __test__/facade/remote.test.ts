@@ -266,6 +266,68 @@ describe('calls in flight', () => {
     });
   });
 
+  test('whenever a reservation is aborted, nothing stays held', async () => {
+    const subject = remote();
+    await subject.ready();
+    const ends = Array.from({ length: 600 }, async (_, index) => {
+      const controller = new AbortController();
+      const reservation = subject.reserveTokens('aborted', 1, 'hourly', { signal: controller.signal });
+      // Before it leaves, on its way, while its answer is on its way, and after.
+      for (let turn = index % 12; turn > 0; turn--) await new Promise(resolve => setImmediate(resolve));
+      controller.abort();
+      const { success, reservationId } = await reservation.catch(() => ({
+        success: false,
+        reservationId: '',
+      }));
+      if (success) await subject.releaseReservation(reservationId!, 0);
+      return success;
+    });
+    expect(new Set(await Promise.all(ends)).has(false)).toBe(true);
+    await eventually('every grant to be given back', async () => {
+      const { activeReservations, reservedTokens } = await subject.getUsageStats('aborted');
+      return activeReservations === 0 && reservedTokens === 0 ? true : undefined;
+    });
+  });
+
+  test('a signal that many operations share has one listener and no warning', async () => {
+    const subject = remote();
+    await subject.ready();
+    const warnings: Error[] = [];
+    const hear = (warning: Error) => warnings.push(warning);
+    process.on('warning', hear);
+    const controller = new AbortController();
+    const { signal } = controller;
+    await Promise.all(
+      Array.from({ length: 20 }, () => subject.checkBudget('shared', 1, 'hourly', { signal })),
+    );
+    const waiting = Array.from({ length: 20 }, () => subject.checkBudget('shared', 1, 'hourly', { signal }));
+    controller.abort(new Error('enough'));
+    const results = await Promise.allSettled(waiting);
+    expect(results.every(result => result.status === 'rejected')).toBe(true);
+    await new Promise(resolve => setImmediate(resolve));
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
+  });
+
+  test('a server that refuses is answered as onStoreError says', async () => {
+    const rights = ['on', '>secret', '~*', '&*', '-@all', '+hello', '+auth', '+ping'];
+    await server.command('ACL', 'SETUSER', 'weak', ...rights);
+    for (const [onStoreError, allowed] of [
+      ['allow', true],
+      ['deny', false],
+    ] as const) {
+      const subject = remote({
+        onStoreError,
+        redis: { port: server.port, username: 'weak', password: 'secret' },
+      });
+      expect(await subject.checkBudget('orch', 1)).toMatchObject({ allowed, storeUnavailable: true });
+      expect(await subject.reserveTokens('orch', 1)).toMatchObject({
+        success: allowed,
+        storeUnavailable: true,
+      });
+    }
+  });
+
   test('more than maxPending are refused at once', async () => {
     const subject = remote({ maxPending: 10 });
     const results = await Promise.allSettled(

@@ -25,7 +25,7 @@ export interface Backend {
   ): Promise<ReservationResult>;
   settle(reservationId: string, amounts: Amounts): Promise<void>;
   track(usage: CheckedUsage): Promise<void>;
-  stats(orchestratorId: string, period: PeriodIndex): Promise<UsageStats>;
+  stats(orchestratorId: string, period: PeriodIndex, signal: AbortSignal | undefined): Promise<UsageStats>;
   /** The colder operations: JSON in, JSON out. */
   query(verb: VerbNumber, orchestratorId: string, argumentsJson: string): Promise<string>;
   ping(): Promise<void>;

@@ -1,4 +1,4 @@
-import { reasonOf } from '../abort';
+import { reasonOf, stopWaiting, whenAborted } from '../abort';
 import { TokenBudgetError } from '../errors';
 import type { InboxRecord } from './inbox';
 
@@ -14,9 +14,22 @@ export abstract class Call<T> {
   onAbort: (() => void) | undefined = undefined;
   /** The promise is settled; at most the final record is awaited. */
   settled = false;
+  /** The promise was aborted. */
+  aborted = false;
 
   /** Builds the result and emits the events that belong to it; a thrown error rejects. */
   abstract finish(record: InboxRecord): T;
+
+  /**
+   * Whether the answer matters even to nobody: what it grants has to be given back. The record is
+   * then handed to {@link Call.abandoned}.
+   */
+  get outlivesAbort(): boolean {
+    return false;
+  }
+
+  /** The final record of a call that was aborted. */
+  abandoned(_record: InboxRecord): void {}
 
   /** The store is away and the usage waits: tells so, before the promise resolves. */
   spooled(): void {}
@@ -103,6 +116,10 @@ export class Calls {
     if (call === undefined) return;
     this.#remove(call);
     const awaited = this.#settle(call);
+    if (call.aborted) {
+      call.abandoned(record);
+      return;
+    }
     try {
       call.resolve(call.finish(record));
     } catch (error) {
@@ -144,19 +161,21 @@ export class Calls {
   #listen(call: Call<unknown>, signal: AbortSignal): void {
     call.signal = signal;
     call.onAbort = () => {
-      this.#remove(call);
       if (!this.#settle(call)) return;
+      call.aborted = true;
       call.reject(reasonOf(signal));
+      if (call.outlivesAbort) return;
+      this.#remove(call);
       this.#options.onForget(call.number);
     };
-    signal.addEventListener('abort', call.onAbort, { once: true });
+    whenAborted(signal, call.onAbort);
   }
 
   /** Whether the promise was still pending. */
   #settle(call: Call<unknown>): boolean {
     if (call.settled) return false;
     call.settled = true;
-    if (call.onAbort !== undefined) call.signal?.removeEventListener('abort', call.onAbort);
+    if (call.onAbort !== undefined && call.signal !== undefined) stopWaiting(call.signal, call.onAbort);
     if (--this.#pending === 0) this.#options.onBusy(false);
     return true;
   }

@@ -26,6 +26,19 @@ import { announceRecord } from './remote-events';
 /** A promise of this module's own realm: fake timers replace every other way to wait for a tick's end. */
 const TICK = Promise.resolve();
 
+/** What the settle of a reservation says that nobody used. */
+const NOTHING: Amounts = {
+  total: 0,
+  prompt: 0,
+  completion: 0,
+  cacheRead: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+  model: '',
+  sessionId: '',
+  requestId: null,
+};
+
 /** State on Redis. The operations of one tick are handed over together; one thread answers them. */
 export class RemoteBackend implements Backend {
   readonly #native: RemoteTracker;
@@ -80,9 +93,18 @@ export class RemoteBackend implements Backend {
     ttlMs: number,
     signal: AbortSignal | undefined,
   ): Promise<ReservationResult> {
-    const promise = this.#begin(new ReserveCall(this.#announcer, orchestratorId, tokens, periods), signal);
+    const giveBack = (reservationId: string) => this.#giveBack(reservationId);
+    const call = new ReserveCall(this.#announcer, orchestratorId, tokens, periods, giveBack);
+    const promise = this.#begin(call, signal);
     this.#outbox.reserve(this.#calls.last, orchestratorId, tokens, periods, ttlMs);
     return promise;
+  }
+
+  /** Ends a reservation that was granted to nobody. It expires by itself should that fail. */
+  #giveBack(reservationId: string): void {
+    this.#calls.begin(new ColdCall(() => {})).catch(() => {});
+    this.#outbox.settle(this.#calls.last, reservationId, false, NOTHING, Date.now());
+    this.#schedule();
   }
 
   settle(reservationId: string, amounts: Amounts): Promise<void> {
@@ -98,7 +120,7 @@ export class RemoteBackend implements Backend {
     return promise;
   }
 
-  stats(orchestratorId: string, period: PeriodIndex): Promise<UsageStats> {
+  stats(orchestratorId: string, period: PeriodIndex, signal: AbortSignal | undefined): Promise<UsageStats> {
     const finish = (record: InboxRecord) => {
       if (record.kind !== Kind.stats) throw failure(record);
       const count = record.number(STATS_MODELS);
@@ -106,7 +128,7 @@ export class RemoteBackend implements Backend {
       const models = Array.from({ length: count }, (_, rank) => record.string(names + rank));
       return statsAnswer(record.numbers, record.at, models, orchestratorId, period);
     };
-    const promise = this.#begin(new ColdCall(finish));
+    const promise = this.#begin(new ColdCall(finish), signal);
     this.#outbox.stats(this.#calls.last, orchestratorId, period);
     return promise;
   }
@@ -242,13 +264,30 @@ class ReserveCall extends Call<ReservationResult> {
   readonly orchestratorId: string;
   readonly tokens: number;
   readonly periods: number;
+  readonly giveBack: (reservationId: string) => void;
 
-  constructor(announcer: Announcer, orchestratorId: string, tokens: number, periods: number) {
+  constructor(
+    announcer: Announcer,
+    orchestratorId: string,
+    tokens: number,
+    periods: number,
+    giveBack: (reservationId: string) => void,
+  ) {
     super();
     this.announcer = announcer;
     this.orchestratorId = orchestratorId;
     this.tokens = tokens;
     this.periods = periods;
+    this.giveBack = giveBack;
+  }
+
+  override get outlivesAbort(): boolean {
+    return true;
+  }
+
+  override abandoned(record: InboxRecord): void {
+    const isHeld = record.kind === Kind.reserved && record.number(4) !== 1;
+    if (isHeld) this.giveBack(record.string(0));
   }
 
   finish(record: InboxRecord): ReservationResult {

@@ -1,5 +1,6 @@
 import { isArray } from '../text';
-import { elements, integer, invalid, join, object, own, text } from '../validate';
+import type { RedisOptions } from '../types/config';
+import { elements, integer, invalid, join, object, onlyNames, own, text } from '../validate';
 import { readTls } from './tls';
 import { readUrl } from './url';
 
@@ -7,6 +8,22 @@ const NAME_MAX_BYTES = 256;
 const SECRET_MAX_BYTES = 65_536;
 const NODES_MAX_LENGTH = 100;
 const DB_MAX = 2 ** 31 - 1;
+
+const NAMES: ReadonlySet<string> = new Set<keyof RedisOptions>([
+  'host',
+  'port',
+  'username',
+  'password',
+  'db',
+  'keyPrefix',
+  'url',
+  'tls',
+  'sentinels',
+  'name',
+  'sentinelUsername',
+  'sentinelPassword',
+  'cluster',
+]);
 
 interface Node {
   host: string;
@@ -16,6 +33,7 @@ interface Node {
 /** `redis` of the configuration as the addon wants it. */
 export function readRedis(value: unknown, at: string) {
   const source = object(value, at);
+  onlyNames(source, at, NAMES);
   const field = (key: string) => own(source, key, at);
   const words = (key: string, maxBytes = NAME_MAX_BYTES): string | undefined => {
     const given = field(key);

@@ -81,13 +81,13 @@ export interface BudgetConfig {
   settle?: 'record' | 'release-only';
   /** Whether every process hears every threshold. Default `false`: the one that crossed it. */
   broadcast?: boolean;
-  /** What checks and reservations answer while the store is away. Default `reject`. */
+  /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
   onStoreError?: 'reject' | 'allow' | 'deny';
   /** Every operation ends within this. Default 2,000. */
   commandTimeout?: number;
   /** Default 5,000. */
   connectTimeout?: number;
-  /** Reported usages that may wait for an absent store. Default 10,000. */
+  /** Reported usages that may wait for an absent or slow store after their promise resolved. Default 100,000. */
   spoolLimit?: number;
   /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
   maxPending?: number;

@@ -1,6 +1,6 @@
 import type { BudgetPeriod } from './budget';
 
-/** Options of `checkBudget`. */
+/** Options of `checkBudget` and `getUsageStats`. */
 export interface CheckOptions {
   /** When it aborts, the promise rejects with its reason. */
   signal?: AbortSignal;

@@ -53,7 +53,7 @@ impl Tracker {
             calls.iter().for_each(|call| call.may_be_applied.set(true));
             match self.attempt(&batch, deadline, &mut place).await {
                 Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
-                Err(StoreError::Refused { message }) => return self.refuse(&calls, &message),
+                Err(StoreError::Refused { message }) => return self.refuse(queue, &calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {
                     batch.ticket.retry |= applied == Applied::Unknown;
                 }
@@ -226,14 +226,13 @@ impl Tracker {
     }
 
     /// The server answered with an error: sending again would meet the same one.
-    fn refuse(&self, calls: &[Rc<Pending>], message: &str) {
-        self.answer(|push| {
-            for pending in calls.iter().filter(|pending| pending.stage() != Stage::Answered) {
-                self.finish(pending);
-                let message = format!("the store refused: {message}");
-                push(Answer::Failed { call: pending.call, code: FailureCode::StoreUnavailable, message });
+    fn refuse(&self, queue: &Queue, calls: &[Rc<Pending>], message: &str) {
+        for pending in calls.iter().filter(|pending| pending.stage() != Stage::Answered) {
+            self.finish(pending);
+            if !self.answer_by_policy(pending, &queue.orchestrator) {
+                self.fail(pending.call, FailureCode::StoreUnavailable, format!("the store refused: {message}"));
             }
-        });
+        }
     }
 
     fn finish(&self, pending: &Pending) {

@@ -34,16 +34,27 @@ impl Tracker {
 
     /// The call ran out of time.
     pub(super) fn on_deadline(&self, pending: &Rc<Pending>, queue: &Queue) {
-        match (pending.role, self.settings.on_store_error) {
-            (Role::Usage, _) => return self.on_usage_deadline(pending, queue),
-            (Role::Check, OnStoreError::Allow) => self.answer_store_down(pending.call, true),
-            (Role::Check, OnStoreError::Deny) => self.answer_store_down(pending.call, false),
-            (Role::Reserve, OnStoreError::Allow) => self.grant_unheld(pending.call, &queue.orchestrator),
-            (Role::Reserve, OnStoreError::Deny) => self.deny_unheard(pending.call),
-            _ => self.fail_late(pending.call),
+        if pending.role == Role::Usage {
+            return self.on_usage_deadline(pending, queue);
+        }
+        if !self.answer_by_policy(pending, &queue.orchestrator) {
+            self.fail_late(pending.call);
         }
         pending.set_stage(Stage::Answered);
         queue.note_answered();
+    }
+
+    /// Answers a check or a reservation that the store did not decide, as `onStoreError` asks for.
+    /// `false` when it is to be rejected.
+    pub(super) fn answer_by_policy(&self, pending: &Pending, orchestrator: &OrchestratorId) -> bool {
+        match (pending.role, self.settings.on_store_error) {
+            (Role::Check, OnStoreError::Allow) => self.answer_store_down(pending.call, true),
+            (Role::Check, OnStoreError::Deny) => self.answer_store_down(pending.call, false),
+            (Role::Reserve, OnStoreError::Allow) => self.grant_unheld(pending.call, orchestrator),
+            (Role::Reserve, OnStoreError::Deny) => self.deny_unheard(pending.call),
+            _ => return false,
+        }
+        true
     }
 
     fn on_usage_deadline(&self, pending: &Rc<Pending>, queue: &Queue) {
@@ -51,7 +62,8 @@ impl Tracker {
             return;
         }
         let limit = self.settings.spool_limit;
-        let message = format!("the store is away and {limit} usages wait for it already; this one is not kept");
+        let state = if self.link.is_connected() { "does not keep up" } else { "is away" };
+        let message = format!("the store {state} and {limit} usages wait for it already; this one is not kept");
         self.fail(pending.call, FailureCode::StoreUnavailable, message);
         pending.set_stage(Stage::Answered);
         queue.note_answered();

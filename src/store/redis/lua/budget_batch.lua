@@ -33,6 +33,7 @@ State one MessagePack array, S:
         32 next expiry ms   33 latest expiry ms   34 swept until ms   35 end of the key's life ms
         36-38 tokens of models without a place, per period   39.. per model: name, tokens per period
 ]]
+local lua_pcall = pcall
 local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
 local floor, min, max = math.floor, math.min, math.max
 local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS, OVERRIDE_LIMIT = 9007199254740991, 1e9, 64, 35, 1000

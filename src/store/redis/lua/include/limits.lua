@@ -3,11 +3,13 @@
 limits, base = {}, { A[13], A[14], A[15] }
 if limits_text then
   local h, d, m = match(limits_text, '^([%d-]+),([%d-]+),([%d-]+)$')
+  if not h then return redis.error_reply('ERR ' .. KEYS[2] .. ' holds no limits') end
   base = { tonumber(h) or -1, tonumber(d) or -1, tonumber(m) or -1 }
 end
 local sums = false
 if stored[3] and not over then
   local _, head = cmsgpack.unpack_one(stored[3])
+  if type(head) ~= 'table' or not head[4] then return redis.error_reply('ERR ' .. KEYS[3] .. ' is damaged') end
   if now < head[1] then
     sums = head
   else

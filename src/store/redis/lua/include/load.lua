@@ -6,13 +6,15 @@ for from = 1001, 10 + records, 1000 do
   for k = 1, #more do stored[from + k - 1] = more[k] end
 end
 if A[2] == 1 and stored[10] and cmsgpack.unpack(stored[10])[1] == A[1] then return stored[10] end
-local S = stored[1] and cmsgpack.unpack(stored[1])
+local S = stored[1] and select(2, lua_pcall(cmsgpack.unpack, stored[1]))
   or { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-if S[1] ~= 1 then return redis.error_reply('ERR the state of this budget has an unknown version') end
-local used, held, rolled = {}, {}, false
+if type(S) ~= 'table' or S[1] ~= 1 then
+  return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
+end
+local used, held, rolled, suspects = {}, {}, false, {}
 for p = 1, 3 do
   local s, w = p * 10 - 8, p * 3 + 1
-  local u, h = (stored[p + 3] or 0) + 0, (stored[p + 6] or 0) + 0
+  local u, h = tonumber(stored[p + 3] or 0) or -1, tonumber(stored[p + 6] or 0) or -1
   if S[s] < A[w] then
     rolled = rolled or {}
     rolled[p] = true
@@ -23,6 +25,16 @@ for p = 1, 3 do
     end
     for k = OTHER_MODELS + p, #S, 4 do S[k] = 0 end
   end
-  if u % 1 ~= 0 or h % 1 ~= 0 then return redis.error_reply('ERR a counter of this budget is no integer') end
+  if u % 1 ~= 0 or h % 1 ~= 0 or u < 0 or h < 0 then
+    return redis.error_reply('ERR ' .. KEYS[u % 1 == 0 and u >= 0 and p + 6 or p + 3] .. ' holds no number of tokens')
+  end
+  -- A counter that should be there reads as nil when it was deleted, or is of another type.
+  if not stored[p + 3] and not (rolled and rolled[p]) and S[s + 3] + S[s + 4] + S[s + 8] > 0 then
+    suspects[#suspects + 1] = KEYS[p + 3]
+  end
+  if not stored[p + 6] and S[p * 10 + 1] > 0 then suspects[#suspects + 1] = KEYS[p + 6] end
   used[p], held[p] = min(u, MAX_TOKENS), h
+end
+if suspects[1] and call('EXISTS', unpack(suspects)) > 0 then
+  return redis.error_reply('WRONGTYPE a counter of this budget holds the wrong kind of value')
 end
