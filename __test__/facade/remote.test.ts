@@ -279,7 +279,7 @@ describe('calls in flight', () => {
         success: false,
         reservationId: '',
       }));
-      if (success) await subject.releaseReservation(reservationId!, 0);
+      if (success) await subject.releaseReservation(String(reservationId), 0);
       return success;
     });
     expect(new Set(await Promise.all(ends)).has(false)).toBe(true);
