@@ -298,7 +298,7 @@ fn write_usage(
     match usage.request_id.as_deref().and_then(|id| named.request_numbers.get(id)) {
         Some(request) => {
             writer.uint(*request as u64);
-            writer.text(&numbers.map(|tokens| tokens.to_string()).join(","));
+            writer.text(&known_numbers(&numbers));
         }
         None => writer.uint(0),
     }
@@ -330,6 +330,13 @@ fn write_tracks(writer: &mut Writer, records: &mut Records, requests: &[Request]
     totals.end_array(array);
     writer.bytes(&totals.into_bytes());
     writer.patch_small(size_at, (writer.elements() - before) as u8);
+}
+
+/// The numbers a request id is known with. Those at the end that are 0 are left out: the server keeps
+/// this for every request id.
+fn known_numbers(numbers: &[u64]) -> String {
+    let length = numbers.iter().rposition(|number| *number > 0).map_or(0, |last| last + 1);
+    numbers[..length].iter().map(u64::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn model_name(usage: &Usage) -> &str {
