@@ -8,7 +8,7 @@ import { EventEmitter } from 'node:events';
  * | code | meaning |
  * |---|---|
  * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
- * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was sent |
+ * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
  * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
  * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
  * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
@@ -94,7 +94,8 @@ interface BudgetKeys {
 }
 
 /**
- * Extra tokens in one period until an instant, for every process at once.
+ * Extra tokens in one period until an instant, for every process at once. An orchestrator can have
+ * 1,000 live ones; one more is refused with `INVALID_ARGUMENT`.
  *
  * @example
  * ```ts
@@ -509,7 +510,8 @@ declare class TokenBudgetTracker extends TypedEmitter {
     /**
      * Ends a reservation and records what was really used, in all periods; 0 gives everything back.
      * Works from any process and, late, after the reservation expired. Emits
-     * `reservation:released` and, when something was recorded, `usage:tracked`.
+     * `reservation:released` and, when something was recorded, `usage:tracked`. While the store is
+     * away it resolves when the usage is kept (`usage:spooled`); what the store refuses then is told by `error`.
      */
     releaseReservation(reservationId: string, actualUsed: number, attribution?: UsageAttribution): Promise<void>;
     /** Usage of the current window of one period. */

@@ -4,7 +4,7 @@
  * | code | meaning |
  * |---|---|
  * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
- * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was sent |
+ * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
  * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
  * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
  * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |

@@ -134,7 +134,8 @@ export class TokenBudgetTracker extends TypedEmitter {
   /**
    * Ends a reservation and records what was really used, in all periods; 0 gives everything back.
    * Works from any process and, late, after the reservation expired. Emits
-   * `reservation:released` and, when something was recorded, `usage:tracked`.
+   * `reservation:released` and, when something was recorded, `usage:tracked`. While the store is
+   * away it resolves when the usage is kept (`usage:spooled`); what the store refuses then is told by `error`.
    */
   releaseReservation(
     reservationId: string,

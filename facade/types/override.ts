@@ -1,7 +1,8 @@
 import type { BudgetPeriod } from './budget';
 
 /**
- * Extra tokens in one period until an instant, for every process at once.
+ * Extra tokens in one period until an instant, for every process at once. An orchestrator can have
+ * 1,000 live ones; one more is refused with `INVALID_ARGUMENT`.
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use napi::bindgen_prelude::panic_to_error;
 use napi::{JsError, Result, check_status, sys};
 
-use super::remote::invalid;
+use super::convert::invalid;
 use super::text::read_units;
 
 /// The most arguments a function takes.

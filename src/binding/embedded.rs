@@ -3,21 +3,18 @@
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
 
+use napi::Result;
 use napi::bindgen_prelude::Float64Array;
-use napi::{Error, Result};
 use napi_derive::napi;
 
-use super::calls::{self, Malformed, amount};
+use super::calls;
 use super::config::Config;
+use super::convert::{exact, invalid, limits, malformed, orchestrator, view_numbers};
 use super::frequent::{Kept, Operations};
-use super::remote::invalid;
 use super::text::Text;
 use super::{events, query};
 use crate::domain::error::OperationError;
-use crate::domain::identifier::OrchestratorId;
-use crate::domain::operation::{Operation, Outcome, PeriodView, Stats};
-use crate::domain::period::PERIOD_COUNT;
-use crate::domain::policy::Limits;
+use crate::domain::operation::{Operation, Outcome, Stats};
 use crate::service::answer::FailureCode;
 use crate::service::embedded as service;
 
@@ -193,30 +190,4 @@ impl Embedded {
         let tokens: Vec<_> = stats.models.iter().map(|(_, tokens)| *tokens as f64).collect();
         self.write(13, &tokens);
     }
-}
-
-pub(super) fn view_numbers(view: &PeriodView) -> [f64; 5] {
-    let limit = view.limit.map_or(-1.0, |limit| limit as f64);
-    [view.used as f64, view.reserved as f64, limit, view.window.start_ms as f64, view.window.end_ms as f64]
-}
-
-/// NaN is unlimited.
-pub(super) fn limits(limits: [f64; PERIOD_COUNT]) -> Limits {
-    Limits(limits.map(amount))
-}
-
-fn orchestrator(id: &Text) -> Result<OrchestratorId> {
-    calls::orchestrator(id.as_units()).map_err(malformed)
-}
-
-pub(super) fn malformed(error: Malformed) -> Error {
-    invalid(match error {
-        Malformed::Argument(message) => message,
-        Malformed::Submission => "malformed call".to_owned(),
-    })
-}
-
-/// Refuses what the facade should have refused.
-pub(super) fn exact(name: &str, value: f64) -> Result<u64> {
-    amount(value).ok_or_else(|| invalid(format!("{name}: expected an integer from 0 to 2^53-1")))
 }

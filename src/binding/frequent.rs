@@ -11,8 +11,9 @@ use napi::bindgen_prelude::{JsObjectValue, Object, ToNapiValue, TypeName};
 use napi::{Result, ValueType, check_status, sys};
 
 use super::calls;
+use super::convert::{exact, malformed, view_numbers};
 use super::direct::{Call, enter, function, nothing};
-use super::embedded::{Embedded, exact, malformed, view_numbers};
+use super::embedded::Embedded;
 use super::text::set_text;
 use crate::domain::decide::Reserving;
 use crate::domain::identifier::{OrchestratorId, ReservationId, encode_utf16};

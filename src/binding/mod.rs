@@ -6,6 +6,7 @@
 mod answers;
 mod calls;
 mod config;
+mod convert;
 mod direct;
 mod embedded;
 mod events;

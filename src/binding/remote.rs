@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use napi::bindgen_prelude::{Float64Array, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
-use napi::{Env, Error, Result, Status, check_status, sys};
+use napi::{Env, Result, Status, check_status, sys};
 use napi_derive::napi;
 
 use super::calls;
 use super::config::Config;
-use super::embedded::limits;
+use super::convert::{invalid, limits};
 use super::record::Records;
 use super::text::{Text, TextOut};
 use crate::domain::identifier::OrchestratorId;
@@ -94,8 +94,4 @@ impl RemoteTracker {
     fn waker(&self) -> Result<&Waker> {
         self.wake.as_deref().ok_or_else(|| invalid("the tracker is not open".into()))
     }
-}
-
-pub(super) fn invalid(message: String) -> Error {
-    Error::new(Status::InvalidArg, message)
 }

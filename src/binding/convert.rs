@@ -1,0 +1,43 @@
+//! Checked conversions that both trackers share.
+//!
+//! The facade checks first and names the field; what is refused here is a fault of the facade.
+
+use napi::{Error, Result, Status};
+
+use super::calls::{self, Malformed, amount};
+use super::text::Text;
+use crate::domain::identifier::OrchestratorId;
+use crate::domain::operation::PeriodView;
+use crate::domain::period::PERIOD_COUNT;
+use crate::domain::policy::Limits;
+
+pub(super) fn invalid(message: String) -> Error {
+    Error::new(Status::InvalidArg, message)
+}
+
+pub(super) fn malformed(error: Malformed) -> Error {
+    invalid(match error {
+        Malformed::Argument(message) => message,
+        Malformed::Submission => "malformed call".to_owned(),
+    })
+}
+
+/// An exact integer, or an error that names it.
+pub(super) fn exact(name: &str, value: f64) -> Result<u64> {
+    amount(value).ok_or_else(|| invalid(format!("{name}: expected an integer from 0 to 2^53-1")))
+}
+
+pub(super) fn orchestrator(id: &Text) -> Result<OrchestratorId> {
+    calls::orchestrator(id.as_units()).map_err(malformed)
+}
+
+/// NaN is unlimited.
+pub(super) fn limits(limits: [f64; PERIOD_COUNT]) -> Limits {
+    Limits(limits.map(amount))
+}
+
+/// Used, reserved, limit (-1 is unlimited), start and end of the window.
+pub(super) fn view_numbers(view: &PeriodView) -> [f64; 5] {
+    let limit = view.limit.map_or(-1.0, |limit| limit as f64);
+    [view.used as f64, view.reserved as f64, limit, view.window.start_ms as f64, view.window.end_ms as f64]
+}
