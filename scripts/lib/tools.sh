@@ -2,7 +2,7 @@
 
 missing=()
 
-# at_least 1.88 1.95.0: whether the second version is the first or newer.
+# at_least 1.89 1.95.0: whether the second version is the first or newer.
 at_least() {
   [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
 }
@@ -20,8 +20,8 @@ need_node() {
 need_cargo() {
   local version
   version=$(cargo --version 2>/dev/null | awk '{ print $2 }') || true
-  if [ -z "$version" ] || ! at_least 1.88.0 "$version"; then
-    missing+=("Rust 1.88 or newer with cargo (found: ${version:-none}); see rustup.rs")
+  if [ -z "$version" ] || ! at_least 1.89.0 "$version"; then
+    missing+=("Rust 1.89 or newer with cargo (found: ${version:-none}); see rustup.rs")
   fi
   if ! command -v cc >/dev/null; then
     missing+=("a C compiler and linker named cc; on Debian: apt-get install build-essential")
