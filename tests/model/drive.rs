@@ -178,7 +178,7 @@ impl<H: Harness> Stage<H> {
             }
             Act::ReserveAgain { nth } => {
                 let id = self.reservation(orchestrator, nth);
-                match self.ledgers[orchestrator].is_open(&id) {
+                match self.ledgers[orchestrator].is_open(&id, self.now_ms) {
                     true => Operation::Reserve { periods: id.periods(), id, tokens: 5, ttl_ms: HOUR_MS },
                     false => Operation::Sweep,
                 }

@@ -108,8 +108,10 @@ impl Ledger {
         ends.filter(|end_ms| *end_ms <= now_ms).max().unwrap_or(0)
     }
 
-    pub fn is_open(&self, id: &ReservationId) -> bool {
-        self.open().iter().any(|open| open.id == *id)
+    /// Whether a reservation still holds tokens at `now_ms`: one that has expired does not, even if
+    /// nobody has swept it yet. Ids are random, so that none is ever reserved again after that.
+    pub fn is_open(&self, id: &ReservationId, now_ms: u64) -> bool {
+        self.open().iter().any(|open| open.id == *id && open.expires_at_ms > now_ms)
     }
 
     fn decide(&mut self, operation: &Operation) -> Result<Outcome, OperationError> {
@@ -161,7 +163,7 @@ impl Ledger {
     }
 
     fn reserve(&mut self, id: &ReservationId, tokens: u64, periods: Periods, ttl_ms: u64) -> Outcome {
-        if !self.is_open(id) {
+        if !self.is_open(id, self.now_ms) {
             for period in periods.iter() {
                 let view = self.view(period);
                 if let Some(limit) = view.limit
