@@ -31,10 +31,12 @@ export interface EmbeddedTracker {
 export interface RemoteTracker {
   configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
   open(wake: () => void): void;
-  submit(numbers: Float64Array, count: number, text: string): void;
+  /** Whether there are answers to take already. `alone`: no other call is awaited. */
+  submit(numbers: Float64Array, count: number, text: string, alone: boolean): boolean;
   take(out: Float64Array): string;
   ref(): void;
   unref(): void;
+  end(): void;
 }
 
 interface Addon {

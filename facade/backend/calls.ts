@@ -88,6 +88,11 @@ export class Calls {
     return this.#last;
   }
 
+  /** Promises that wait. */
+  get pending(): number {
+    return this.#pending;
+  }
+
   /** Throws `STORE_UNAVAILABLE` when too many calls wait. */
   assertRoom(): void {
     const { limit } = this.#options;

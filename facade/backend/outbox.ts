@@ -23,7 +23,7 @@ export class Outbox {
   }
 
   /** Hands over what was collected and begins anew, also when `submit` throws. */
-  flush(submit: (numbers: Float64Array, count: number, text: string) => void): void {
+  flush<T>(submit: (numbers: Float64Array, count: number, text: string) => T): T {
     const numbers = this.#numbers;
     const count = this.#count;
     const text = this.#text;
@@ -33,7 +33,7 @@ export class Outbox {
     this.#model = '';
     this.#sessionId = '';
     if (numbers.length > KEPT_LENGTH) this.#numbers = new Float64Array(INITIAL_LENGTH);
-    submit(numbers, count, text);
+    return submit(numbers, count, text);
   }
 
   check(call: number, orchestratorId: string, tokens: number, period: number): void {

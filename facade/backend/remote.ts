@@ -26,6 +26,9 @@ import { announceRecord } from './remote-events';
 /** A promise of this module's own realm: fake timers replace every other way to wait for a tick's end. */
 const TICK = Promise.resolve();
 
+/** So many calls that are made together, and nothing beside them, may be awaited without sleep. */
+const ALONE_MAX = 4;
+
 /** What the settle of a reservation says that nobody used. */
 const NOTHING: Amounts = {
   total: 0,
@@ -39,7 +42,7 @@ const NOTHING: Amounts = {
   requestId: null,
 };
 
-/** State on Redis. The operations of one tick are handed over together; one thread answers them. */
+/** State on Redis. The operations of one tick are handed over together, and answered in batches. */
 export class RemoteBackend implements Backend {
   readonly #native: RemoteTracker;
   readonly #announcer: Announcer;
@@ -165,6 +168,8 @@ export class RemoteBackend implements Backend {
         });
       }
       this.#calls.rejectAll(closedError());
+      this.#isOpen = false;
+      this.#native.end();
     };
     const closed = this.#calls.begin<void>(new ColdCall(finish));
     this.#outbox.close(this.#calls.last, timeoutMs);
@@ -208,11 +213,17 @@ export class RemoteBackend implements Backend {
     this.#scheduled = false;
     const first = this.#submitted + 1;
     this.#submitted = this.#calls.last;
+    const added = this.#submitted - first + 1;
+    const alone = added <= ALONE_MAX && this.#calls.pending === added;
+    let hasAnswers = false;
     try {
-      this.#outbox.flush((numbers, count, text) => this.#native.submit(numbers, count, text));
+      hasAnswers = this.#outbox.flush((numbers, count, text) =>
+        this.#native.submit(numbers, count, text, alone),
+      );
     } catch (error) {
       this.#calls.rejectAll(asTokenBudgetError(error), first);
     }
+    if (hasAnswers) this.#wake();
   }
 
   #wake(): void {

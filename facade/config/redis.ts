@@ -1,6 +1,6 @@
 import { isArray } from '../text';
 import type { RedisOptions } from '../types/config';
-import { elements, integer, invalid, join, object, onlyNames, own, text } from '../validate';
+import { boolean, elements, integer, invalid, join, object, onlyNames, own, text } from '../validate';
 import { readTls } from './tls';
 import { readUrl } from './url';
 
@@ -8,6 +8,8 @@ const NAME_MAX_BYTES = 256;
 const SECRET_MAX_BYTES = 65_536;
 const NODES_MAX_LENGTH = 100;
 const DB_MAX = 2 ** 31 - 1;
+const BUSY_POLL_DEFAULT_US = 100;
+const BUSY_POLL_MAX_US = 1000;
 
 const NAMES: ReadonlySet<string> = new Set<keyof RedisOptions>([
   'host',
@@ -23,6 +25,8 @@ const NAMES: ReadonlySet<string> = new Set<keyof RedisOptions>([
   'sentinelUsername',
   'sentinelPassword',
   'cluster',
+  'ioThread',
+  'busyPollMicros',
 ]);
 
 interface Node {
@@ -69,6 +73,8 @@ export function readRedis(value: unknown, at: string) {
     sentinelUsername: secret('sentinelUsername'),
     sentinelPassword: secret('sentinelPassword'),
     tls: readTls(field('tls'), join(at, 'tls'), url.tls),
+    ioThread: readFlag(field('ioThread'), join(at, 'ioThread')) ?? false,
+    busyPollUs: readBusyPoll(field('busyPollMicros'), join(at, 'busyPollMicros')) ?? BUSY_POLL_DEFAULT_US,
     keyPrefix: readPrefix(field('keyPrefix'), join(at, 'keyPrefix'), topology.mode),
   };
 }
@@ -107,6 +113,14 @@ function filled(value: unknown, at: string, maxBytes: number): string {
 
 function readPort(value: unknown, at: string): number | undefined {
   return value === undefined ? undefined : integer(value, at, 1, 65_535);
+}
+
+function readBusyPoll(value: unknown, at: string): number | undefined {
+  return value === undefined ? undefined : integer(value, at, 0, BUSY_POLL_MAX_US);
+}
+
+function readFlag(value: unknown, at: string): boolean | undefined {
+  return value === undefined ? undefined : boolean(value, at);
 }
 
 function readDb(value: unknown, at: string): number | undefined {

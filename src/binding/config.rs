@@ -34,6 +34,10 @@ pub(super) struct Config {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Redis {
+    #[serde(default)]
+    io_thread: bool,
+    #[serde(default)]
+    busy_poll_us: u64,
     mode: String,
     nodes: Vec<Node>,
     primary_name: Option<String>,
@@ -64,6 +68,16 @@ struct TlsConfig {
 impl Config {
     pub(super) fn parse(json: &str) -> Result<Self, String> {
         serde_json::from_str(json).map_err(|error| format!("config: {error}"))
+    }
+
+    /// Whether a tracker on servers shall live in the I/O thread.
+    pub(super) fn io_thread(&self) -> bool {
+        self.redis.as_ref().is_some_and(|redis| redis.io_thread)
+    }
+
+    /// How long an answer may be looked for before the event loop sleeps.
+    pub(super) fn busy_poll_limit(&self) -> Duration {
+        Duration::from_micros(self.redis.as_ref().map_or(0, |redis| redis.busy_poll_us))
     }
 
     pub(super) fn settings(&self) -> Result<Settings, String> {

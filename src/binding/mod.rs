@@ -9,6 +9,7 @@ mod config;
 mod convert;
 mod direct;
 mod embedded;
+mod event_loop;
 mod events;
 mod exports;
 mod frequent;

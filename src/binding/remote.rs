@@ -1,8 +1,10 @@
 //! A tracker on servers, for JavaScript.
 
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use napi::bindgen_prelude::{Float64Array, Function};
+use napi::bindgen_prelude::{Float64Array, Function, JsValue};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status, check_status, sys};
 use napi_derive::napi;
@@ -10,10 +12,11 @@ use napi_derive::napi;
 use super::calls;
 use super::config::Config;
 use super::convert::{invalid, limits};
+use super::event_loop::Host;
 use super::record::Records;
 use super::text::{Text, TextOut};
 use crate::domain::identifier::OrchestratorId;
-use crate::service::remote as service;
+use crate::service::remote::{self as service, Home};
 use crate::service::settings::RemoteSettings;
 
 /// Never keeps the process alive by itself; see [`RemoteTracker::ref_`].
@@ -22,18 +25,36 @@ type Waker = ThreadsafeFunction<(), (), (), Status, false, true>;
 #[napi]
 pub struct RemoteTracker {
     settings: Option<RemoteSettings>,
-    tracker: Option<service::RemoteTracker>,
+    /// Live in the I/O thread, though the event loop could run the tracker.
+    io_thread: bool,
+    busy_poll_limit: Duration,
+    state: State,
     records: Arc<Mutex<Records>>,
-    /// From `open` on.
-    wake: Option<Arc<Waker>>,
+}
+
+enum State {
+    Unopened,
+    /// In the thread of JavaScript.
+    Here {
+        host: Rc<Host>,
+        waker: Arc<Waker>,
+    },
+    /// In the I/O thread.
+    IoThread {
+        tracker: service::RemoteTracker,
+        waker: Arc<Waker>,
+    },
+    Ended,
 }
 
 #[napi]
 impl RemoteTracker {
     #[napi(constructor, ts_args_type = "config: string")]
     pub fn new(config: Text) -> Result<Self> {
-        let settings = Config::parse(&config.to_text()).and_then(Config::remote_settings).map_err(invalid)?;
-        Ok(Self { settings: Some(settings), tracker: None, records: Arc::default(), wake: None })
+        let config = Config::parse(&config.to_text()).map_err(invalid)?;
+        let (io_thread, busy_poll_limit) = (config.io_thread(), config.busy_poll_limit());
+        let settings = Some(config.remote_settings().map_err(invalid)?);
+        Ok(Self { settings, io_thread, busy_poll_limit, state: State::Unopened, records: Arc::default() })
     }
 
     #[napi(ts_args_type = "orchestratorId: string, hourly: number, daily: number, monthly: number")]
@@ -46,23 +67,45 @@ impl RemoteTracker {
     }
 
     #[napi(ts_args_type = "wake: () => void")]
-    pub fn open(&mut self, wake: Function<'_, (), ()>) -> Result<()> {
+    pub fn open(&mut self, env: Env, wake: Function<'_, (), ()>) -> Result<()> {
         let settings = self.settings.take().ok_or_else(|| invalid("the tracker is open".into()))?;
         let waker: Arc<Waker> = Arc::new(wake.build_threadsafe_function().weak::<true>().build()?);
-        self.wake = Some(Arc::clone(&waker));
-        let wake = Box::new(move || {
-            waker.call((), ThreadsafeFunctionCallMode::NonBlocking);
-        });
-        self.tracker = Some(service::RemoteTracker::open(settings, Arc::clone(&self.records), wake).map_err(invalid)?);
+        let call = {
+            let waker = Arc::clone(&waker);
+            move || {
+                waker.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            }
+        };
+        let host = match self.io_thread {
+            true => None,
+            // SAFETY: both belong to this call.
+            false => unsafe {
+                let records = Arc::clone(&self.records);
+                Host::open(env.raw(), wake.raw(), &settings, records, Box::new(call.clone()), self.busy_poll_limit)?
+            },
+        };
+        self.state = match host {
+            Some(host) => State::Here { host, waker },
+            None => {
+                let records = Arc::clone(&self.records);
+                let tracker = service::RemoteTracker::open(settings, records, Box::new(call), Home::IoThread);
+                State::IoThread { tracker: tracker.map_err(invalid)?, waker }
+            }
+        };
         Ok(())
     }
 
-    #[napi(ts_args_type = "numbers: Float64Array, count: number, text: string")]
-    pub fn submit(&self, numbers: Float64Array, count: u32, text: Text) -> Result<()> {
-        let tracker = self.tracker.as_ref().ok_or_else(|| invalid("the tracker is not open".into()))?;
+    /// Whether there are answers to take already. `alone`: no other call is awaited.
+    #[napi(ts_args_type = "numbers: Float64Array, count: number, text: string, alone: boolean")]
+    pub fn submit(&self, numbers: Float64Array, count: u32, text: Text, alone: bool) -> Result<bool> {
         let numbers = numbers.get(..count as usize).ok_or_else(|| invalid("count: out of range".into()))?.to_vec();
         let text = text.into_units();
-        tracker.submit(Box::new(move |take| calls::decode(&numbers, &text, take))).map_err(invalid)
+        let submission: service::Submission = Box::new(move |take| calls::decode(&numbers, &text, take));
+        match &self.state {
+            State::Here { host, .. } => host.submit(submission, alone).map_err(invalid),
+            State::IoThread { tracker, .. } => tracker.submit(submission).map(|()| false).map_err(invalid),
+            State::Unopened | State::Ended => Err(not_open()),
+        }
     }
 
     #[napi(ts_args_type = "out: Float64Array", ts_return_type = "string")]
@@ -72,13 +115,16 @@ impl RemoteTracker {
         if out.len() < 2 {
             return Err(invalid("out: too short".into()));
         }
+        if let State::Here { host, .. } = &self.state {
+            host.turn_before_take();
+        }
         Ok(TextOut(self.records.lock().unwrap_or_else(PoisonError::into_inner).take(out)))
     }
 
     /// Keeps the process alive: somebody waits for an answer.
     #[napi(js_name = "ref")]
     pub fn ref_(&self, env: Env) -> Result<()> {
-        // SAFETY: on the thread of the environment that made the function, which `wake` keeps.
+        // SAFETY: on the thread of the environment that made the function, which `state` keeps.
         check_status!(unsafe { sys::napi_ref_threadsafe_function(env.raw(), self.waker()?.raw()) })
     }
 
@@ -88,10 +134,31 @@ impl RemoteTracker {
         // SAFETY: as in `ref_`.
         check_status!(unsafe { sys::napi_unref_threadsafe_function(env.raw(), self.waker()?.raw()) })
     }
+
+    /// Lets go of everything after the last answer. What was not answered never is.
+    #[napi]
+    pub fn end(&mut self) {
+        if let State::Here { host, .. } = std::mem::replace(&mut self.state, State::Ended) {
+            host.end();
+        }
+    }
+}
+
+impl Drop for RemoteTracker {
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 impl RemoteTracker {
     fn waker(&self) -> Result<&Waker> {
-        self.wake.as_deref().ok_or_else(|| invalid("the tracker is not open".into()))
+        match &self.state {
+            State::Here { waker, .. } | State::IoThread { waker, .. } => Ok(waker),
+            State::Unopened | State::Ended => Err(not_open()),
+        }
     }
+}
+
+fn not_open() -> napi::Error {
+    invalid("the tracker is not open".into())
 }

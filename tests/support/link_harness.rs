@@ -105,7 +105,7 @@ impl<P: Place> crate::conformance::harness::Harness for LinkHarness<P> {
             key_prefix: prefix.clone(),
             connect_timeout: Duration::from_secs(5),
         };
-        let link = Link::open(config, Box::new(|_| {}));
+        let link = Link::open(config, None, Box::new(|_| {}));
         link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
         let clock = Arc::new(ManualClock::at(0));
         let store = RedisStore::with_manual_clock(link, Keys::new(prefix, is_cluster), clock.clone());

@@ -83,7 +83,7 @@ pub fn open(config: RedisConfig) -> (Link, Events) {
 pub fn open_with(config: RedisConfig, timing: Timing) -> (Link, Events) {
     let events = Events::default();
     let heard = events.clone();
-    (Link::open_with(config, timing, Box::new(move |event| heard.0.borrow_mut().push(event))), events)
+    (Link::open_with(config, timing, None, Box::new(move |event| heard.0.borrow_mut().push(event))), events)
 }
 
 pub fn within(ms: u64) -> Instant {

@@ -1,11 +1,13 @@
 //! A tracker whose state lives on servers.
 //!
 //! ```text
-//! caller's thread        I/O thread
 //! RemoteTracker.submit -> inbox -> Tracker: one queue per orchestrator
 //!                                   queue -> Batch -> RedisStore -> Receipt
 //! outbox.take <- wake <- outbox  <- answers and events, in order
 //! ```
+//!
+//! What stands between inbox and outbox lives in one thread: that of the caller, where its event loop can
+//! watch sockets for us, or the I/O thread of the process.
 //!
 //! One batch of an orchestrator is under way at a time; what is asked meanwhile forms the next one
 //! (group commit). Usage that cannot be delivered stays in its queue, in order: that is the spool.
@@ -21,6 +23,7 @@ mod tracker;
 mod waker;
 mod window;
 
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -30,14 +33,24 @@ pub use call::{Call, CallKind, UNHELD_PREFIX};
 use super::answer::Answer;
 use super::io_thread;
 use super::settings::RemoteSettings;
+use super::turns::{Interrupt, Turns};
+use crate::store::redis::link::EventLoop;
 
 /// Takes answers on the I/O thread, for the caller to fetch.
 pub trait Outbox: Send + 'static {
     fn push(&mut self, answer: Answer);
 }
 
-/// Wakes the caller: there is something in the outbox.
+/// Tells the caller that there is something in the outbox: in the thread the tracker lives in.
 pub type Wake = Box<dyn Fn() + Send>;
+
+/// Where a tracker lives.
+pub enum Home {
+    /// In the thread that calls. A call then changes no thread on its way to the server and back.
+    Caller { event_loop: Rc<dyn EventLoop>, interrupt: Interrupt },
+    /// In the I/O thread.
+    IoThread,
+}
 
 /// Produces the calls of one submission, on the I/O thread.
 pub type Submission = Box<dyn FnOnce(&mut dyn FnMut(Call)) + Send>;
@@ -45,18 +58,46 @@ pub type Submission = Box<dyn FnOnce(&mut dyn FnMut(Call)) + Send>;
 /// The caller's end of a tracker. Dropping it ends the tracker without further answers.
 pub struct RemoteTracker {
     inbox: UnboundedSender<Submission>,
+    /// Of a tracker that lives here.
+    turns: Option<Turns>,
 }
 
 impl RemoteTracker {
     /// Begins to connect.
-    pub fn open<O: Outbox>(settings: RemoteSettings, outbox: Arc<Mutex<O>>, wake: Wake) -> Result<Self, String> {
+    pub fn open<O: Outbox>(
+        settings: RemoteSettings,
+        outbox: Arc<Mutex<O>>,
+        wake: Wake,
+        home: Home,
+    ) -> Result<Self, String> {
         let (inbox, submissions) = unbounded_channel();
-        io_thread::run(move || tracker::start(settings, outbox, wake, submissions))?;
-        Ok(Self { inbox })
+        let turns = match home {
+            Home::IoThread => {
+                io_thread::run(move || tracker::start(settings, outbox, wake, submissions, None))?;
+                None
+            }
+            Home::Caller { event_loop, interrupt } => {
+                let turns = Turns::new(interrupt)?;
+                turns.spawn(async move { tracker::start(settings, outbox, wake, submissions, Some(event_loop)) });
+                turns.run(|| {});
+                Some(turns)
+            }
+        };
+        Ok(Self { inbox, turns })
     }
 
     /// Hands over calls. The number of calls that wait is bounded by the caller.
     pub fn submit(&self, submission: Submission) -> Result<(), String> {
-        self.inbox.send(submission).map_err(|_| "the I/O thread has ended".to_owned())
+        let mut outcome = Ok(());
+        self.turn(|| outcome = self.inbox.send(submission));
+        outcome.map_err(|_| "the tracker has ended".to_owned())
+    }
+
+    /// Does what `cause` says, and lets a tracker that lives here do what that makes ready.
+    pub fn turn(&self, cause: impl FnOnce()) {
+        match &self.turns {
+            Some(turns) => turns.run(cause),
+            None => cause(),
+        }
     }
 }

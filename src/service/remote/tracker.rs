@@ -1,4 +1,4 @@
-//! The I/O thread's end of a tracker.
+//! What stands between the inbox and the outbox of a tracker, in one thread.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use crate::service::settings::RemoteSettings;
 use crate::store::redis::config::Topology;
 use crate::store::redis::events;
 use crate::store::redis::keys::Keys;
-use crate::store::redis::link::{Link, LinkEvent};
+use crate::store::redis::link::{EventLoop, Link, LinkEvent};
 use crate::store::redis::store::RedisStore;
 
 pub(super) struct Tracker {
@@ -52,14 +52,15 @@ pub(super) struct Tracker {
     tasks: RefCell<Vec<AbortHandle>>,
 }
 
-/// Runs a tracker until it is closed or its caller is gone. Called on the I/O thread.
+/// Runs a tracker until it is closed or its caller is gone. Called in the thread it shall live in.
 pub(super) fn start<O: Outbox>(
     settings: RemoteSettings,
     outbox: Arc<Mutex<O>>,
     wake: Wake,
     mut submissions: UnboundedReceiver<Submission>,
+    event_loop: Option<Rc<dyn EventLoop>>,
 ) {
-    let tracker = Tracker::new(settings, outbox);
+    let tracker = Tracker::new(settings, outbox, event_loop);
     tracker.spawn_tasks(wake);
     spawn_local(async move {
         while let Some(submission) = submissions.recv().await {
@@ -76,7 +77,11 @@ pub(super) fn start<O: Outbox>(
 }
 
 impl Tracker {
-    fn new<O: Outbox>(settings: RemoteSettings, outbox: Arc<Mutex<O>>) -> Rc<Self> {
+    fn new<O: Outbox>(
+        settings: RemoteSettings,
+        outbox: Arc<Mutex<O>>,
+        event_loop: Option<Rc<dyn EventLoop>>,
+    ) -> Rc<Self> {
         Rc::new_cyclic(|this: &std::rc::Weak<Tracker>| {
             let observer = {
                 let this = this.clone();
@@ -87,7 +92,7 @@ impl Tracker {
                 })
             };
             let clustered = matches!(settings.redis.topology, Topology::Cluster(_));
-            let link = Link::open(settings.redis.clone(), observer);
+            let link = Link::open(settings.redis.clone(), event_loop.clone(), observer);
             let store = RedisStore::new(link.clone(), Keys::new(&settings.redis.key_prefix, clustered));
             if settings.shared.policy.broadcast {
                 let this = this.clone();

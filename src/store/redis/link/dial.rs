@@ -1,5 +1,6 @@
 //! From an address to a connection that is authenticated and ready.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,6 +9,7 @@ use rustls::ClientConfig;
 
 use super::resp::Reply;
 use super::socket::Socket;
+use super::stream::EventLoop;
 use super::tls::client_config;
 use super::wire::Wire;
 use crate::store::redis::config::{Address, Credentials, RedisConfig};
@@ -16,12 +18,14 @@ pub struct Dialer {
     /// An unusable TLS configuration fails every attempt, so that its owner hears of it.
     tls: Result<Option<Arc<ClientConfig>>, String>,
     connect_timeout: Duration,
+    /// Watches the sockets, instead of the runtime.
+    event_loop: Option<Rc<dyn EventLoop>>,
 }
 
 impl Dialer {
-    pub fn new(config: &RedisConfig) -> Dialer {
+    pub fn new(config: &RedisConfig, event_loop: Option<Rc<dyn EventLoop>>) -> Dialer {
         let tls = config.tls.as_ref().map(client_config).transpose();
-        Dialer { tls, connect_timeout: config.connect_timeout }
+        Dialer { tls, connect_timeout: config.connect_timeout, event_loop }
     }
 
     /// Connects, authenticates, selects the database, and makes sure that the server takes
@@ -40,7 +44,7 @@ impl Dialer {
         let tls = self.tls.as_ref().map_err(Clone::clone)?.as_ref();
         let limit = limit.min(self.connect_timeout);
         let dialing = async {
-            let mut wire = Wire::new(Socket::connect(address, tls).await?);
+            let mut wire = Wire::new(Socket::connect(address, tls, self.event_loop.as_deref()).await?);
             introduce(&mut wire, credentials, db).await?;
             Ok(wire)
         };

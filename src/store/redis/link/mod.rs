@@ -9,7 +9,7 @@
 //!   -> route       which node has the keys: the one there is, or by the cluster's map
 //!     -> node        keeps one connection, with keeper (is it alive?) and sentinel (who is it?)
 //!       -> connection  many calls share it: bytes out, replies matched in order by the driver
-//!         -> wire        RESP over a socket: dial, tls, pack, resp
+//!         -> wire        RESP over a socket (a stream, with or without TLS): dial, tls, pack, resp
 //! ```
 
 mod attempt;
@@ -29,6 +29,7 @@ mod sentinel;
 mod shared;
 mod slot;
 mod socket;
+mod stream;
 mod subscriber;
 mod timing;
 mod tls;
@@ -41,6 +42,7 @@ use std::time::Instant;
 use tokio::time::timeout_at;
 
 pub use self::slot::{SLOTS, slot};
+pub use self::stream::{EventLoop, Watch};
 pub use self::timing::{MAX_CALLS, Timing};
 
 use self::connection::Answer;
@@ -87,15 +89,21 @@ impl Drop for Owner {
 }
 
 impl Link {
-    /// Begins to connect in the background and returns at once. Needs a current-thread tokio
-    /// runtime with a `LocalSet`. `observer` hears events until [`Link::close`].
-    pub fn open(config: RedisConfig, observer: Box<dyn Fn(LinkEvent)>) -> Link {
-        Link::open_with(config, Timing::default(), observer)
+    /// Begins to connect in the background and returns at once. Needs a tokio runtime and a `LocalSet`
+    /// to enter. Sockets are watched by `event_loop`, or else by the runtime. `observer` hears events
+    /// until [`Link::close`].
+    pub fn open(config: RedisConfig, event_loop: Option<Rc<dyn EventLoop>>, observer: Box<dyn Fn(LinkEvent)>) -> Link {
+        Link::open_with(config, Timing::default(), event_loop, observer)
     }
 
     /// The same at another pace.
-    pub fn open_with(config: RedisConfig, timing: Timing, observer: Box<dyn Fn(LinkEvent)>) -> Link {
-        let shared = Rc::new(Shared::new(config, timing, observer));
+    pub fn open_with(
+        config: RedisConfig,
+        timing: Timing,
+        event_loop: Option<Rc<dyn EventLoop>>,
+        observer: Box<dyn Fn(LinkEvent)>,
+    ) -> Link {
+        let shared = Rc::new(Shared::new(config, timing, event_loop, observer));
         let route = Rc::new(Route::start(&shared));
         Link { owner: Rc::new(Owner { shared, route }) }
     }

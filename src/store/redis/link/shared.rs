@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::LinkEvent;
 use super::dial::{ClockSample, Dialer, Introduction};
+use super::stream::EventLoop;
 use super::timing::{MAX_CALLS, Timing};
 use crate::domain::error::{Applied, StoreError};
 use crate::store::redis::config::RedisConfig;
@@ -36,9 +37,14 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(config: RedisConfig, timing: Timing, observer: Box<dyn Fn(LinkEvent)>) -> Shared {
+    pub fn new(
+        config: RedisConfig,
+        timing: Timing,
+        event_loop: Option<Rc<dyn EventLoop>>,
+        observer: Box<dyn Fn(LinkEvent)>,
+    ) -> Shared {
         Shared {
-            dialer: Dialer::new(&config),
+            dialer: Dialer::new(&config, event_loop),
             config,
             timing,
             changed: Notify::new(),

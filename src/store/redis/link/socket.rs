@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::stream::{EventLoop, Stream};
 use crate::store::redis::config::Address;
 
 /// The kernel's own watch over a peer that went away without a word. The link notices sooner
@@ -24,15 +25,20 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 const UNACKNOWLEDGED_FOR: Duration = Duration::from_secs(10);
 
 pub enum Socket {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Plain(Stream),
+    Tls(Box<TlsStream<Stream>>),
 }
 
 impl Socket {
-    pub async fn connect(address: &Address, tls: Option<&Arc<ClientConfig>>) -> Result<Socket, String> {
+    pub async fn connect(
+        address: &Address,
+        tls: Option<&Arc<ClientConfig>>,
+        event_loop: Option<&dyn EventLoop>,
+    ) -> Result<Socket, String> {
         let stream =
             TcpStream::connect((address.host.as_str(), address.port)).await.map_err(|error| error.to_string())?;
         tune(&stream).map_err(|error| error.to_string())?;
+        let stream = Stream::new(stream, event_loop).map_err(|error| error.to_string())?;
         let Some(config) = tls else { return Ok(Socket::Plain(stream)) };
         let name = ServerName::try_from(address.host.clone())
             .map_err(|_| format!("TLS: {} is no name a certificate could be for", address.host))?;
