@@ -9,7 +9,7 @@ const TTL_MS = 1500;
 
 beforeAll(() => withinOneHour(45_000), 60_000);
 
-describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
+describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster'])('on %s', topology => {
   let store: TestStore;
   const processes: RemoteProcess[] = [];
 

@@ -8,7 +8,7 @@ const ID = 'lossy';
 
 beforeAll(() => withinOneHour(90_000), 100_000);
 
-describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
+describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster'])('on %s', topology => {
   let store: TestStore;
   let one: RemoteProcess;
   let proxy: TcpProxy;

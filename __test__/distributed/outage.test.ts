@@ -45,7 +45,7 @@ const resumeAll = () => {
 afterEach(() => endProcesses(processes.splice(0)));
 afterAll(() => store?.stop());
 
-describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
+describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster'])('on %s', topology => {
   beforeAll(async () => {
     await store?.stop();
     store = await startStore(topology, { args: DURABLE });

@@ -18,7 +18,7 @@ const EVENTS = ['threshold:12.5', 'threshold:50', 'threshold:75.5', 'threshold:1
 
 beforeAll(() => withinOneHour(60_000), 70_000);
 
-describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
+describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster'])('on %s', topology => {
   let store: TestStore;
   let processes: RemoteProcess[] = [];
 

@@ -16,12 +16,15 @@ afterAll(() => server.stop());
 afterEach(() => server.resume());
 
 /** Runs `body` in a fresh Node, with `Tracker` and `redis` at hand. */
-async function run(body: string): Promise<{ code: number | string; output: string; ms: number }> {
+async function run(
+  body: string,
+  ...flags: string[]
+): Promise<{ code: number | string; output: string; ms: number }> {
   const redis = JSON.stringify({ host: HOST, port: server.port });
   const script = `const { TokenBudgetTracker: Tracker } = require(${ENTRY}); const redis = ${redis};
     const usage = () => (${USAGE}); (async () => { ${body} })();`;
   const began = Date.now();
-  const child = await start(process.execPath, ['-e', script]);
+  const child = await start(process.execPath, [...flags, '-e', script]);
   const code = await child.ended;
   return { code, output: child.output(), ms: Date.now() - began };
 }
@@ -29,6 +32,7 @@ async function run(body: string): Promise<{ code: number | string; output: strin
 describe.each([
   ['in memory', '{}'],
   ['on Redis', '{ redis }'],
+  ['on Redis, in the I/O thread', '{ redis: { ...redis, ioThread: true } }'],
 ])('%s', (_where, config) => {
   test('never closed, never used: the process ends by itself, silently', async () => {
     expect(await run(`new Tracker(${config});`)).toMatchObject({ code: 0, output: '' });

@@ -25,6 +25,7 @@ async function run(scenario: string, port: string) {
 describe.each([
   ['memory with a name', () => ''],
   ['Redis', () => String(server.port)],
+  ['Redis, in the I/O thread', () => `${server.port}/io-thread`],
 ])('%s', (_where, port) => {
   test('four workers and the main thread share one budget, and are granted exactly what fits', async () => {
     const answer = await run('share', port());
@@ -47,10 +48,10 @@ describe.each([
   }, 60_000);
 });
 
-test('a worker whose call is never answered can be terminated', async () => {
+test.each(['', '/io-thread'])('a worker whose call is never answered can be terminated%s', async home => {
   server.pause();
   try {
-    expect(await run('hang', String(server.port))).toEqual({ code: 1 });
+    expect(await run('hang', `${server.port}${home}`)).toEqual({ code: 1 });
   } finally {
     server.resume();
   }

@@ -5,7 +5,7 @@ import { type RedisServer, startRedis } from './redis';
 import { type SentinelTrio, startSentinelTrio } from './sentinel';
 import { HOST } from './system';
 
-export type Topology = 'standalone' | 'cluster' | 'sentinel';
+export type Topology = 'standalone' | 'standalone, I/O thread' | 'cluster' | 'sentinel';
 
 /** Servers of one kind, looked at the same way whatever the kind. */
 export interface TestStore {
@@ -35,7 +35,9 @@ export interface StoreOptions {
 export async function startStore(topology: Topology, options: StoreOptions = {}): Promise<TestStore> {
   if (topology === 'cluster') return clusterStore(options);
   if (topology === 'sentinel') return sentinelStore();
-  return standaloneStore(options);
+  const store = await standaloneStore(options);
+  if (topology === 'standalone') return store;
+  return { ...store, topology, redis: { ...store.redis, ioThread: true } };
 }
 
 async function standaloneStore({ proxied = false, args = [] }: StoreOptions): Promise<TestStore> {

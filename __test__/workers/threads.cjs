@@ -1,7 +1,7 @@
 'use strict';
 
 // Scenarios with worker threads, for `lifecycle/threads.test.ts`: `node threads.cjs <scenario> [port]`
-// writes one line of JSON and ends by itself.
+// writes one line of JSON and ends by itself. Without a port: in memory.
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { once } = require('node:events');
 const { TokenBudgetTracker } = require('../../dist/index.js');
@@ -16,10 +16,16 @@ const usage = (totalTokens, orchestratorId = 'shared') => ({
   model: 'm',
 });
 
+/** `port`, or `port/io-thread`. */
+const redisAt = text => {
+  const [port, home] = text.split('/');
+  return { host: '127.0.0.1', port: Number(port), ioThread: home === 'io-thread' };
+};
+
 const configFor = (port, more = {}) => ({
   defaultBudget: { hourly: 10_000 },
   commandTimeout: 10_000,
-  ...(port ? { redis: { host: '127.0.0.1', port: Number(port) } } : { memory: { name: 'threads' } }),
+  ...(port ? { redis: redisAt(port) } : { memory: { name: 'threads' } }),
   ...more,
 });
 

@@ -116,7 +116,7 @@ impl RemoteTracker {
             return Err(invalid("out: too short".into()));
         }
         if let State::Here { host, .. } = &self.state {
-            host.turn_before_take();
+            host.prepare_take();
         }
         Ok(TextOut(self.records.lock().unwrap_or_else(PoisonError::into_inner).take(out)))
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Answers that may come this way before the event loop gets its turn: a program that awaits one call after the
 /// other would starve it.
-const IN_A_ROW_MAX: u32 = 8;
+const IN_A_ROW_MAX: u32 = 16;
 
 /// The most calls between two attempts, after attempts in vain.
 const SKIPPED_MAX: u32 = 4096;
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn the_event_loop_gets_its_turn() {
         let busy = BusyPoll::new(SHORT);
-        let found = (0..20).filter(|_| busy.run(|| true)).count();
+        let found = (0..40).filter(|_| busy.run(|| true)).count();
         assert_eq!(found, IN_A_ROW_MAX as usize);
         busy.note_turn_of_loop();
         assert!(busy.run(|| true));

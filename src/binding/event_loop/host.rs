@@ -28,6 +28,8 @@ pub(in crate::binding) struct Host {
     /// The function that fetches answers; null once the tracker has ended.
     on_answers: Cell<sys::napi_ref>,
     has_answers: Arc<AtomicBool>,
+    /// JavaScript was told that it should fetch answers, and has not yet.
+    is_told: Cell<bool>,
     tracker: RefCell<Option<RemoteTracker>>,
     busy_poll: BusyPoll,
     /// The sockets that are watched.
@@ -67,6 +69,7 @@ impl Host {
             env,
             on_answers: Cell::new(reference),
             has_answers: Arc::default(),
+            is_told: Cell::new(false),
             tracker: RefCell::new(None),
             busy_poll: BusyPoll::new(busy_poll_limit),
             sockets: RefCell::default(),
@@ -102,7 +105,8 @@ impl Host {
                 self.has_answers.load(Ordering::Relaxed)
             });
         }
-        Ok(self.has_answers.swap(false, Ordering::Relaxed))
+        self.is_told.set(self.has_answers.swap(false, Ordering::Relaxed));
+        Ok(self.is_told.get())
     }
 
     /// A turn with what can be read from the sockets now, if anything can.
@@ -113,9 +117,14 @@ impl Host {
         }
     }
 
-    /// A turn in which JavaScript fetches the answers by itself.
-    pub(in crate::binding) fn turn_before_take(&self) {
+    /// JavaScript fetches answers. When it does so because of an interrupt, there is a turn first, in which
+    /// replies come before timers: a thread that was busy notices both late.
+    pub(in crate::binding) fn prepare_take(&self) {
+        if self.is_told.replace(false) {
+            return;
+        }
         if let Some(tracker) = &*self.tracker.borrow() {
+            self.look(tracker);
             tracker.turn(|| {});
         }
         self.has_answers.store(false, Ordering::Relaxed);
@@ -129,6 +138,7 @@ impl Host {
             None => cause(),
         }
         if self.has_answers.swap(false, Ordering::Relaxed) {
+            self.is_told.set(true);
             self.tell_answers();
         }
     }

@@ -11,7 +11,7 @@ local S = stored[1] and select(2, lua_pcall(cmsgpack.unpack, stored[1]))
 if type(S) ~= 'table' or S[1] ~= 1 then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
 end
-local used, held, rolled, suspects = {}, {}, false, {}
+local used, held, rolled, suspects = {}, {}, false, false
 for p = 1, 3 do
   local s, w = p * 10 - 8, p * 3 + 1
   local u, h = tonumber(stored[p + 3] or 0) or -1, tonumber(stored[p + 6] or 0) or -1
@@ -30,11 +30,15 @@ for p = 1, 3 do
   end
   -- A counter that should be there reads as nil when it was deleted, or is of another type.
   if not stored[p + 3] and not (rolled and rolled[p]) and S[s + 3] + S[s + 4] + S[s + 8] > 0 then
+    suspects = suspects or {}
     suspects[#suspects + 1] = KEYS[p + 3]
   end
-  if not stored[p + 6] and S[p * 10 + 1] > 0 then suspects[#suspects + 1] = KEYS[p + 6] end
+  if not stored[p + 6] and S[p * 10 + 1] > 0 then
+    suspects = suspects or {}
+    suspects[#suspects + 1] = KEYS[p + 6]
+  end
   used[p], held[p] = min(u, MAX_TOKENS), h
 end
-if suspects[1] and call('EXISTS', unpack(suspects)) > 0 then
+if suspects and call('EXISTS', unpack(suspects)) > 0 then
   return redis.error_reply('WRONGTYPE a counter of this budget holds the wrong kind of value')
 end

@@ -1,14 +1,10 @@
 -- Writes that can meet a wrong type come first and are taken back when one does: there is no
--- rollback. Keys that were read as nil must be absent, not of another type.
+-- rollback. Keys that were read as nil must be absent, not of another type. Only SET meets keys of
+-- reservations, whose names are random.
 local absent = {}
 for p = 1, 3 do
   if not stored[p + 3] and used[p] > 0 then absent[#absent + 1] = KEYS[p + 3] end
   if not stored[p + 6] and held[p] > 0 then absent[#absent + 1] = KEYS[p + 6] end
-end
-for slot in pairs(R_new or {}) do
-  for k = slot, slot + R_copies[slot] - 1 do
-    if not stored[k] then absent[#absent + 1] = KEYS[k] end
-  end
 end
 if not stored[1] then absent[#absent + 1] = KEYS[1] end
 if not stored[10] then absent[#absent + 1] = KEYS[10] end
