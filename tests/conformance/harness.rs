@@ -21,6 +21,12 @@ pub trait Harness: Sized {
     /// Whether the store remembers its answers for batches that are sent again. One whose answers
     /// cannot get lost need not.
     fn remembers_replies(&self) -> bool;
+
+    /// Whether what ended long ago may be gone: an expiry that nobody looked for within the late settle TTL
+    /// need not be told.
+    fn forgets_old_expiries(&self) -> bool {
+        false
+    }
 }
 
 /// Runs one case on a fresh store.

@@ -77,3 +77,15 @@ pub async fn a_request_counted_nowhere_is_still_known<H: Harness>(desk: Desk<H>)
     assert_eq!(desk.try_track(old).await, Ok((false, vec![])));
     assert_eq!(desk.try_track(usage_of("r", 7)).await, Ok((true, vec![])));
 }
+
+pub async fn a_shorter_ttl_of_another_tracker_forgets_nothing<H: Harness>(mut desk: Desk<H>) {
+    desk.try_track(usage_of("r", 7)).await.unwrap();
+    desk.policy.idempotency_ttl_ms = SECOND_MS;
+    for round in 0..20 {
+        desk.try_track(usage_of(&format!("s{round}"), 1)).await.unwrap();
+        desk.advance(SECOND_MS);
+    }
+    assert_eq!(desk.try_track(usage_of("s19", 1)).await, Ok((false, vec![])), "its own are over");
+    desk.policy.idempotency_ttl_ms = HOUR_MS;
+    assert_eq!(desk.try_track(usage_of("r", 7)).await, Ok((true, vec![])));
+}

@@ -69,6 +69,7 @@ macro_rules! conformance_tests {
                 a_request_counts_once, other_numbers_are_a_conflict, other_parts_are_a_conflict,
                 the_same_id_counts_again_after_its_ttl, a_duplicate_does_not_prolong_the_ttl,
                 requests_of_two_orchestrators_are_two, a_request_counted_nowhere_is_still_known,
+                a_shorter_ttl_of_another_tracker_forgets_nothing,
             ];
             overrides: [
                 an_override_raises_the_limit_of_its_period_only, it_ends_at_its_expiry,

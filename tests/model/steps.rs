@@ -63,6 +63,16 @@ pub fn play() -> impl Strategy<Value = Play> {
     )
 }
 
+/// A whole play, a calendar cycle of 28 years later: ahead of every server's clock.
+pub fn later_play() -> impl Strategy<Value = Play> {
+    play().prop_map(|play| Play { start_ms: later(play.start_ms), ..play })
+}
+
+/// 28 years later weekdays and leap days fall as they do now.
+pub fn later(instant_ms: u64) -> u64 {
+    instant_ms + (28 * 365 + 7) * DAY_MS
+}
+
 /// Reservations in all periods, settled for what was held or less, and time going on.
 pub fn reservations_only() -> impl Strategy<Value = Vec<Step>> {
     let nth = 0..20_usize;

@@ -84,6 +84,8 @@ fn address(server: &Server) -> Address {
 }
 
 pub struct LinkHarness<P> {
+    /// In front of the keys of the case.
+    pub prefix: String,
     store: RedisStore<Link>,
     clock: Arc<ManualClock>,
     place: PhantomData<P>,
@@ -108,8 +110,8 @@ impl<P: Place> crate::conformance::harness::Harness for LinkHarness<P> {
         let link = Link::open(config, None, Box::new(|_| {}));
         link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
         let clock = Arc::new(ManualClock::at(0));
-        let store = RedisStore::with_manual_clock(link, Keys::new(prefix, is_cluster), clock.clone());
-        Self { store, clock, place: PhantomData }
+        let store = RedisStore::with_manual_clock(link, Keys::new(prefix.clone(), is_cluster), clock.clone());
+        Self { prefix, store, clock, place: PhantomData }
     }
 
     fn store(&self) -> &Self::Store {

@@ -10,7 +10,8 @@ use crate::domain::usage::Parts;
 /// Old entries forgotten for each that a batch can add, so that what is old shrinks.
 const TIDY_PER_REQUEST: usize = 4;
 
-/// Lives that come from the policy, as of the last writing batch.
+/// Lives that come from the policy: the longest that any writing batch asked for, so that what one tracker
+/// wants to be remembered is not forgotten by another's.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Lives {
     idempotency_ttl_ms: u64,
@@ -50,8 +51,8 @@ impl OrchestratorState {
     /// Forgets a few entries whose life is over.
     pub(super) fn tidy(&mut self, context: &Context<'_>, request_count: usize) {
         self.lives = Lives {
-            idempotency_ttl_ms: context.policy.idempotency_ttl_ms,
-            late_settle_ttl_ms: context.policy.late_settle_ttl_ms,
+            idempotency_ttl_ms: self.lives.idempotency_ttl_ms.max(context.policy.idempotency_ttl_ms),
+            late_settle_ttl_ms: self.lives.late_settle_ttl_ms.max(context.policy.late_settle_ttl_ms),
         };
         self.forget(context.now_ms, TIDY_PER_REQUEST * request_count);
     }

@@ -30,13 +30,14 @@ Reply one MessagePack array:
 State one MessagePack array, S:
         1 version   2-11, 12-21, 22-31 per period: window start, window end, level, prompt,
         completion, cache read, cache write, reasoning, unattributed, open reservations
-        32 next expiry ms   33 latest expiry ms   34 swept until ms   35 end of the key's life ms
-        36-38 tokens of models without a place, per period   39.. per model: name, tokens per period
+        32 next expiry ms   33 latest expiry ms   34 swept until ms   35 longest idempotency TTL ms
+        36, 37 ends of requests:a and requests:b ms   38 end of the key's life ms
+        39-41 tokens of models without a place, per period   42.. per model: name, tokens per period
 ]]
 local lua_pcall = pcall
 local call, pcall, format, match = redis.call, redis.pcall, string.format, string.match
 local floor, min, max = math.floor, math.min, math.max
-local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS, OVERRIDE_LIMIT = 9007199254740991, 1e9, 64, 35, 1000
+local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS, OVERRIDE_LIMIT = 9007199254740991, 1e9, 64, 38, 1000
 local A = cmsgpack.unpack(ARGV[1])
 local writes, records = A[19] == 1, A[20]
 local PENDING, HISTORY, REQUESTS = 11 + records, 11 + records, 14 + records

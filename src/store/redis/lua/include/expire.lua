@@ -18,6 +18,9 @@ if S[32] > 0 and S[32] <= now then
       o = o + 2
     end
   end
+  if S[33] <= now then -- Also when nobody looked until the index had ended.
+    for p = 1, 3 do held[p], S[p * 10 + 1] = 0, 0 end
+  end
   if writes and #gone > 0 then
     out[5], dirty = #gone / 2, true
     S[34] = max(S[34], now)

@@ -7,21 +7,25 @@ for from = 1001, 10 + records, 1000 do
 end
 if A[2] == 1 and stored[10] and cmsgpack.unpack(stored[10])[1] == A[1] then return stored[10] end
 local S = stored[1] and select(2, lua_pcall(cmsgpack.unpack, stored[1]))
-  or { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-if type(S) ~= 'table' or S[1] ~= 1 then
+  or { 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+if type(S) ~= 'table' or S[1] ~= 2 then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
 end
-local used, held, rolled, suspects = {}, {}, false, false
+local used, held, rolled, suspects, latest_before = {}, {}, false, false, S[33]
+local held_is_lost = not stored[1]
 for p = 1, 3 do
   local s, w = p * 10 - 8, p * 3 + 1
   local u, h = tonumber(stored[p + 3] or 0) or -1, tonumber(stored[p + 6] or 0) or -1
   if S[s] < A[w] then
-    rolled = rolled or {}
-    rolled[p] = true
-    S[s], S[s + 1], u = A[w], A[w + 1], 0
+    -- Without a state (deleted by hand, or evicted) a counter that is still there is of this window.
+    if stored[1] or u == 0 then
+      rolled, u = rolled or {}, 0
+      rolled[p] = true
+    end
+    S[s], S[s + 1] = A[w], A[w + 1]
     for k = s + 2, s + 8 do S[k] = 0 end
     if p == 3 then
-      for k = #S, 39, -1 do S[k] = nil end
+      for k = #S, OTHER_MODELS + 4, -1 do S[k] = nil end
     end
     for k = OTHER_MODELS + p, #S, 4 do S[k] = 0 end
   end
@@ -36,9 +40,13 @@ for p = 1, 3 do
   if not stored[p + 6] and S[p * 10 + 1] > 0 then
     suspects = suspects or {}
     suspects[#suspects + 1] = KEYS[p + 6]
+    held_is_lost = true
   end
   used[p], held[p] = min(u, MAX_TOKENS), h
 end
 if suspects and call('EXISTS', unpack(suspects)) > 0 then
   return redis.error_reply('WRONGTYPE a counter of this budget holds the wrong kind of value')
+end
+if held_is_lost then
+  --- @include rebuild
 end

@@ -1,11 +1,12 @@
 -- seen: per request id of A[22], the numbers it is known with, or false. Two buckets take turns
--- every TTL; the time in the value decides, so both are always looked at.
+-- every TTL, the longest that any tracker asked for; the time in the value decides, so both are always
+-- looked at.
 local seen, fresh, requests_bucket = false, false, 0
 local ids = A[22]
 if #ids > 0 then
   seen = {}
-  local ttl = max(1, A[16])
-  requests_bucket = REQUESTS + 1 + floor(now / ttl) % 2
+  S[35] = max(S[35], 1, A[16])
+  requests_bucket = floor(now / S[35]) % 2
   for from = 1, #ids, 1000 do
     for bucket = REQUESTS + 1, REQUESTS + 2 do
       local values = call('HMGET', KEYS[bucket], unpack(ids, from, min(from + 999, #ids)))

@@ -4,7 +4,7 @@
 local absent = {}
 for p = 1, 3 do
   if not stored[p + 3] and used[p] > 0 then absent[#absent + 1] = KEYS[p + 3] end
-  if not stored[p + 6] and held[p] > 0 then absent[#absent + 1] = KEYS[p + 6] end
+  if not stored[p + 6] and S[p * 10 + 1] > 0 then absent[#absent + 1] = KEYS[p + 6] end
 end
 if not stored[1] then absent[#absent + 1] = KEYS[1] end
 if not stored[10] then absent[#absent + 1] = KEYS[10] end

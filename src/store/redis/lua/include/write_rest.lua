@@ -20,10 +20,9 @@ for slot in pairs(R_drop or {}) do
 end
 if fresh then
   for from = 1, #fresh, 1000 do
-    call('HSET', KEYS[requests_bucket], unpack(fresh, from, min(from + 999, #fresh)))
+    call('HSET', KEYS[requests_key], unpack(fresh, from, min(from + 999, #fresh)))
   end
-  local ttl = max(1, A[16])
-  call('PEXPIREAT', KEYS[requests_bucket], (floor(now / ttl) + 2) * ttl + shift)
+  if requests_end > 0 then call('PEXPIREAT', KEYS[requests_key], requests_end + shift) end
 end
 --- @include write_cold
 for k = 1, announce and #announce or 0 do redis.pcall('PUBLISH', A[23], announce[k]) end

@@ -12,20 +12,29 @@ for p = 1, 3 do
   elseif was then
     call('DEL', KEYS[p + 3])
   end
-  local before = tonumber(stored[p + 6] or 0)
-  if held[p] == 0 or S[p * 10 + 1] == 0 then
+  local before = tonumber(stored[p + 6] or -1)
+  if S[p * 10 + 1] == 0 then
     if stored[p + 6] then call('DEL', KEYS[p + 6]) end
-  elseif held[p] > before then
+  elseif held[p] > before or S[33] > latest_before then
     call('SET', KEYS[p + 6], held[p], 'PXAT', S[33] + shift)
   elseif held[p] < before then
     call('SET', KEYS[p + 6], held[p], 'KEEPTTL')
   end
 end
-local life = max(S[23], S[33])
-if stored[1] and life <= S[35] then
+local requests_key, requests_end = false, 0
+if fresh then
+  requests_key = REQUESTS + 1 + requests_bucket
+  local ends = (floor(now / S[35]) + 2) * S[35]
+  if ends > S[36 + requests_bucket] then S[36 + requests_bucket], requests_end = ends, ends end
+end
+-- The state outlives all that it tells of: what it does not know is lost or counted twice.
+local life = max(S[23], S[36], S[37])
+if S[33] > 0 then life = max(life, min(MAX_TOKENS, S[33] + max(late_ttl, 60000))) end
+if stored[1] and life <= S[38] then
   call('SET', KEYS[1], cmsgpack.pack(S), 'KEEPTTL')
 else
-  S[35] = life
+  S[38] = life
   call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', life + shift)
 end
-call('PSETEX', KEYS[10], max(1, A[16]), answer)
+-- A batch in doubt may come back after a long outage.
+call('PSETEX', KEYS[10], max(3600000, A[16]), answer)

@@ -1,0 +1,17 @@
+-- A counter or the state is gone (deleted by hand, or evicted): what is held is what the index of open
+-- reservations says.
+for p = 1, 3 do held[p], S[p * 10 + 1] = 0, 0 end
+S[32], S[33] = 0, 0
+local members = call('ZRANGEBYSCORE', KEYS[PENDING], '-inf', '+inf', 'WITHSCORES')
+for g = 1, #members, 2 do
+  local bits, tokens = match(members[g], '^(%d)%S+ (%d+) ')
+  bits, tokens = tonumber(bits), tonumber(tokens)
+  for p = 1, 3 do
+    if floor(bits / 2 ^ (p - 1)) % 2 == 1 then
+      held[p], S[p * 10 + 1] = min(MAX_TOKENS, held[p] + tokens), S[p * 10 + 1] + 1
+    end
+  end
+  S[33] = tonumber(members[g + 1])
+  if S[32] == 0 then S[32] = S[33] end
+end
+latest_before = 0
