@@ -66,7 +66,7 @@ export async function run({ redis, rounds, scale, withProduct }) {
 
 function notes() {
   return (
-    `Main thread read from ${mainThreadSource ?? 'nothing: this system does not tell'}. It has no part in our ` +
-    'I/O thread nor in the garbage collector’s helpers; the whole process has.'
+    `Main thread read from ${mainThreadSource ?? 'nothing: this system does not tell'}. Helpers of the ` +
+    'garbage collector are not in it; they are in the whole process.'
   );
 }
