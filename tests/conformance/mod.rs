@@ -33,6 +33,7 @@ macro_rules! conformance_tests {
                 reads_see_a_new_window_before_any_write, what_is_held_stays_held_in_the_next_window,
                 days_of_new_york_have_23_and_25_hours, the_hour_new_york_repeats_is_two_windows,
                 days_of_tokyo_begin_at_15_utc, a_new_window_empties_breakdown_models_and_history,
+                a_window_ends_when_it_ends_also_for_another_zone,
             ];
             clock: [
                 a_clock_that_goes_back_grants_nothing_twice, usage_counts_while_the_clock_is_behind,

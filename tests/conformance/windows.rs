@@ -1,7 +1,8 @@
 use super::desk::*;
 use super::harness::Harness;
-use token_budget::domain::calendar::Window;
+use token_budget::domain::calendar::{Calendar, Window};
 use token_budget::domain::period::{Period, Periods};
+use token_budget::domain::policy::Limits;
 use token_budget::domain::usage::{Parts, Usage};
 
 fn between(start: &str, end: &str) -> Window {
@@ -120,4 +121,23 @@ pub async fn a_new_window_empties_breakdown_models_and_history<H: Harness>(desk:
     assert_eq!((day.parts, day.unattributed), (parts, 4));
     assert_eq!(day.models, [("opus".to_owned(), 7), ("unknown".to_owned(), 1)]);
     assert_eq!(desk.history(Period::Daily, 0, 10).await.len(), 2);
+}
+
+pub async fn a_window_ends_when_it_ends_also_for_another_zone<H: Harness>(mut desk: Desk<H>) {
+    desk.at("2024-05-15T10:15:00Z");
+    desk.limits = Limits([None, Some(100), None]);
+    desk.policy.calendar = Calendar::parse("Asia/Tokyo").unwrap();
+    desk.track(90).await;
+    // Of the day in Tokyo, which ends at 15:00, not of the one that began at midnight.
+    desk.policy.calendar = Calendar::parse("UTC").unwrap();
+    desk.track(1).await;
+    assert_eq!(desk.check(Period::Daily).await.used, 91);
+    assert_eq!(desk.check(Period::Daily).await.window.end_ms, instant("2024-05-15T15:00:00Z"));
+    desk.at("2024-05-15T15:00:00Z");
+    desk.track(2).await;
+    assert_eq!(desk.check(Period::Daily).await.used, 2);
+    desk.policy.calendar = Calendar::parse("Asia/Tokyo").unwrap();
+    desk.track(3).await;
+    assert_eq!(desk.check(Period::Daily).await.used, 5);
+    assert_eq!(desk.check(Period::Daily).await.window.end_ms, instant("2024-05-16T00:00:00Z"));
 }

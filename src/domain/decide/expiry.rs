@@ -38,7 +38,7 @@ impl OrchestratorState {
         let mut has_restarted = false;
         for period in Period::ALL {
             let section = &mut self.sections[period.index()];
-            let (window, is_current) = section.in_force(context.windows[period.index()]);
+            let (window, is_current) = section.in_force(context.windows[period.index()], context.now_ms);
             if is_current {
                 section.window = window;
                 continue;

@@ -77,10 +77,10 @@ pub(super) struct Section {
 impl Section {
     /// The window in force when the calendar says `window`, and whether it is the section's own.
     ///
-    /// A section that began later than the calendar's window stays in force: the clock went back,
-    /// and a budget is never granted twice.
-    pub fn in_force(&self, window: Window) -> (Window, bool) {
-        if self.window.start_ms > window.start_ms {
+    /// A section that began later than the calendar's window stays in force, for the clock went back, and so
+    /// does one that is not over, for it was begun in another time zone: a budget is never granted twice.
+    pub fn in_force(&self, window: Window, now_ms: u64) -> (Window, bool) {
+        if self.window.start_ms > window.start_ms || now_ms < self.window.end_ms {
             (self.window, true)
         } else {
             (window, self.window.start_ms == window.start_ms)
@@ -106,7 +106,7 @@ impl OrchestratorState {
 
     pub(super) fn view(&self, context: &Context<'_>, period: Period) -> PeriodView {
         let section = &self.sections[period.index()];
-        let (window, is_current) = section.in_force(context.windows[period.index()]);
+        let (window, is_current) = section.in_force(context.windows[period.index()], context.now_ms);
         let used = if is_current { section.used } else { 0 };
         let (reserved, _) = self.held(context.now_ms, period);
         PeriodView { period, used, reserved, limit: self.limit(context, period), window }
@@ -131,7 +131,7 @@ impl OrchestratorState {
     /// The section of `period` as long as its window is in force.
     pub(super) fn current_section(&self, context: &Context<'_>, period: Period) -> Option<&Section> {
         let section = &self.sections[period.index()];
-        let (_, is_current) = section.in_force(context.windows[period.index()]);
+        let (_, is_current) = section.in_force(context.windows[period.index()], context.now_ms);
         is_current.then_some(section)
     }
 }
