@@ -6,6 +6,7 @@ import { HELP, readOptions } from './harness/options.mjs';
 const FIGURES = [
   'sequential',
   'throughput',
+  'published-tracker',
   'main-thread',
   'embedded',
   'constant-cost',

@@ -5,7 +5,7 @@ import { infoNumber } from '../harness/redis-server.mjs';
 import { ratioRow } from '../harness/rows.mjs';
 import { summarize } from '../harness/statistics.mjs';
 import { TOKENS_PER_CALL, usage } from '../harness/usage.mjs';
-import { openPublished } from '../peers/published.mjs';
+import { openPublished, withoutReading } from '../peers/published.mjs';
 
 export const title = 'Redis memory, per record and per open reservation';
 
@@ -28,7 +28,8 @@ export async function run({ redis, rounds, scale, withProduct }) {
     const sides = [
       {
         name: `published tracker, ${label}`,
-        open: () => openPublishedForWriting(redis),
+        open: () => openPublished(redis),
+        during: withoutReading,
         close: tracker => tracker.disconnect(),
       },
       ...(withProduct ? variants : []).map(({ name, config }) => ({
@@ -101,10 +102,10 @@ const SUBJECTS = [
 ];
 
 /** What the server grew by per operation, in bytes. The writer is gone when it is read. */
-async function growth(redis, { open, close }, write, count) {
+async function growth(redis, { open, during = (_writer, work) => work(), close }, write, count) {
   const writeFromNew = async operations => {
     const writer = await open();
-    await inFlight(operations, WIDTH, index => write(writer, index));
+    await during(writer, () => inFlight(operations, WIDTH, index => write(writer, index)));
     await close(writer);
     await othersGone(redis);
   };
@@ -143,17 +144,6 @@ async function memoryOfKeys({ client }) {
     for (const size of sizes) bytes += size;
   }
   return bytes;
-}
-
-/**
- * The published tracker reads everything back for every write, which takes a time that grows with the
- * square of their number and leaves nothing on the server; only its writes matter here.
- */
-async function openPublishedForWriting(redis) {
-  const tracker = await openPublished(redis);
-  tracker.checkThresholds = async () => {};
-  tracker.checkBudget = async () => ({ allowed: true, remaining: 0 });
-  return tracker;
 }
 
 const NOTES = [

@@ -3,18 +3,11 @@ import { openTracker } from '../harness/product.mjs';
 import { measureRounds } from '../harness/rounds.mjs';
 import { best, measured, ratio } from '../harness/rows.mjs';
 import { orchestrators, TOKENS_PER_CALL, usage } from '../harness/usage.mjs';
-import { openPublished } from '../peers/published.mjs';
 import { openRedisLimiters } from '../peers/rate-limiter.mjs';
 
 export const title = 'trackUsage, 1,000 in flight on Redis, one process';
 
 const WIDTH = 1000;
-// The published tracker reads its whole history, three times, for every usage. So both sides do the same calls on
-// an emptied server. On one orchestrator more of them would take minutes; on a hundred, a hundred calls each are
-// what a fleet makes within an hour, and ten each, the best case of the published tracker, stand beside them.
-const PUBLISHED_COUNTS = { 1: [1000], 100: [10_000, 1000] };
-const PUBLISHED_ROUNDS_MAX = 3;
-
 export async function run(context) {
   const one = await measureWith(context, 1, { atLeast: 5 });
   const many = await measureWith(context, 100, { atLeast: 2 });
@@ -22,8 +15,6 @@ export async function run(context) {
     measured: [...one.measured, ...many.measured],
     ratios: [...one.ratios, ...many.ratios],
     notes: [
-      'Against the published tracker both sides do the same number of operations a turn, from an empty history: ' +
-        'its operations get slower with every one before, for each reads all that was recorded.',
       'Rows with a requestId do more than the peers do: every usage is also remembered so that it counts once.',
     ],
   };
@@ -48,7 +39,6 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
       limiter.consume(id(i), TOKENS_PER_CALL),
     ),
   );
-  const publishedTracker = await openPublished(redis);
 
   const trackers = withProduct
     ? [
@@ -83,30 +73,13 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
   const beforeTurn = redis.flush;
   const all = [...peers, ...ours];
   const samples = await measureRounds(all, { rounds, beforeTurn });
-  const pairings = [];
-  for (const fullCount of PUBLISHED_COUNTS[orchestratorCount]) {
-    const count = scale(fullCount);
-    const calls = `${count.toLocaleString('en-US')} calls`;
-    const same = (name, to) => ({
-      ...contestant(`${name}, ${calls}`, 'trackUsage(usage), required fields', count, i =>
-        to.trackUsage(usage(id(i), i)),
-      ),
-      warmUpCount: 100,
-    });
-    const sides = [same('published tracker', publishedTracker)];
-    if (withProduct) sides.push(same('trackUsage', tracker));
-    const pairRounds = Math.min(rounds, PUBLISHED_ROUNDS_MAX);
-    pairings.push({ sides, samples: await measureRounds(sides, { rounds: pairRounds, beforeTurn }) });
-  }
-  await Promise.all([limiters.close(), publishedTracker.disconnect(), ...trackers.map(each => each.close())]);
+  await Promise.all([limiters.close(), ...trackers.map(each => each.close())]);
 
   const fastest = best(peers, samples, 'throughput');
   return {
     measured: [
       ...all.map(each => measured(each, samples, 'throughput')),
-      ...pairings.flatMap(pair => pair.sides.map(each => measured(each, pair.samples, 'throughput'))),
       ...all.map(each => measured(each, samples, 'server')),
-      ...pairings.flatMap(pair => pair.sides.map(each => measured(each, pair.samples, 'server'))),
     ],
     ratios: [
       ...ours.map((each, index) =>
@@ -114,13 +87,6 @@ async function measureWith({ redis, rounds, scale, withProduct }, orchestratorCo
           reach: index === 0 ? reach : null,
         }),
       ),
-      ...pairings
-        .filter(({ sides }) => sides.length === 2)
-        .map(({ sides: [published, each], samples: pairSamples }, index) =>
-          ratio(`${each.name} : published tracker`, each, published, pairSamples, 'throughput', {
-            reach: index === 0 ? { atLeast: 200 } : null,
-          }),
-        ),
     ],
   };
 }
