@@ -161,8 +161,11 @@ test('a server that goes away stops the replay with the figures so far', async (
     `redis://${own.host}:${own.port}`,
   ]);
   child.stdin?.write(trace(ROW, 'nonsense'));
-  await new Promise(resolve => child.stderr?.once('data', resolve));
-  await new Promise(resolve => setTimeout(resolve, 300));
+  // The row is counted once its tokens are on the server.
+  await eventually('the first row is counted', async () => {
+    const counters = (await own.command('KEYS', '*:hourly:usage')) as string[];
+    return counters[0];
+  });
   await own.stop();
   child.stdin?.end(`${ROW}\n`);
   const { code, stdout, stderr } = await result;

@@ -174,8 +174,9 @@ describe('on Redis', () => {
   test('a settle after the expiry is recorded, and told as late', async () => {
     const subject = remote();
     const released = heard(subject, 'reservation:released');
+    const expired = new Promise(done => subject.once('reservation:expired', done));
     const { reservationId } = await subject.reserveTokens('orch', 5, 'all', { ttl: 30 });
-    await new Promise(done => setTimeout(done, 100));
+    await expired;
     await subject.releaseReservation(granted({ reservationId }), 4);
     expect(released).toEqual([
       [reservationId, { reserved: 5, actual: 4, overage: 0, late: true, recorded: 4 }],
