@@ -16,6 +16,9 @@ pub enum OperationError {
     /// [`super::operation::OVERRIDE_LIMIT`] is reached.
     #[error("too many live overrides")]
     TooManyOverrides,
+    /// The store would not tell what was asked for.
+    #[error("the store refused: {message}")]
+    Refused { message: String },
 }
 
 /// A batch that got no answer.
