@@ -1,3 +1,5 @@
+import { shortened } from './text';
+
 /**
  * What went wrong, for programs. Stable: a code is never renamed.
  *
@@ -57,7 +59,7 @@ export function closedError(): TokenBudgetError {
 }
 
 export function reservationNotFound(reservationId: string): TokenBudgetError {
-  return new TokenBudgetError('RESERVATION_NOT_FOUND', `Reservation not found: ${reservationId}`);
+  return new TokenBudgetError('RESERVATION_NOT_FOUND', `Reservation not found: ${shortened(reservationId)}`);
 }
 
 /** Anything caught, as one of ours: nothing foreign reaches the caller. */

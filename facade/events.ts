@@ -24,10 +24,6 @@ export class Announcer {
     this.#emitter = emitter;
   }
 
-  hears(name: TrackerEventName): boolean {
-    return this.#emitter.listenerCount(name) > 0;
-  }
-
   /** Whether an event would reach anybody: a listener, or whoever has replaced `emit`. */
   reaches(name: TrackerEventName): boolean {
     return this.#emitter.emit !== EventEmitter.prototype.emit || this.#emitter.listenerCount(name) > 0;
@@ -37,7 +33,8 @@ export class Announcer {
     const emitter = this.#emitter;
     if (emitter.emit !== EventEmitter.prototype.emit) {
       // Somebody watches or forwards every event by replacing `emit`.
-      if (name !== 'error' || this.hears(name)) this.#call(name, emitter.emit, [name, ...args]);
+      if (name !== 'error' || emitter.listenerCount(name) > 0)
+        this.#call(name, emitter.emit, [name, ...args]);
     } else if (emitter.listenerCount(name) > 0) {
       for (const listener of emitter.rawListeners(name)) this.#call(name, listener as Listener, args);
     }
@@ -89,7 +86,7 @@ export class Announcer {
     id: string,
     orchestratorId: string,
   ): void {
-    if (!this.hears('reservation:expired')) return;
+    if (!this.reaches('reservation:expired')) return;
     this.emit(
       'reservation:expired',
       reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
@@ -106,7 +103,7 @@ export class Announcer {
 
   settled(reservationId: string, settlement: ReservationSettlement, usage: () => TokenUsage): void {
     if (this.reaches('reservation:released')) this.emit('reservation:released', reservationId, settlement);
-    if (settlement.recorded > 0 && this.hears('usage:tracked')) this.emit('usage:tracked', usage());
+    if (settlement.recorded > 0 && this.reaches('usage:tracked')) this.emit('usage:tracked', usage());
   }
 }
 

@@ -1,5 +1,5 @@
 import { TokenBudgetError } from './errors';
-import { withoutLoneSurrogates } from './text';
+import { shortened, withoutLoneSurrogates } from './text';
 import { invalid, object } from './validate';
 
 type Plain =
@@ -41,7 +41,7 @@ export function metadataJson(value: unknown, at: string): string {
   try {
     json = JSON.stringify(value);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n', 1)[0] : 'it threw';
+    const reason = cause instanceof Error ? shortened(cause.message.split('\n', 1)[0] ?? '') : 'it threw';
     const message = `${at}: expected an object that JSON can hold: ${reason}`;
     throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at, cause });
   }

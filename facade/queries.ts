@@ -1,5 +1,6 @@
 /** The colder operations: their arguments and answers as JSON. */
 import type { CheckedOverride } from './arguments';
+import { TokenBudgetError } from './errors';
 import { reservationOf } from './events';
 import { RawJson, toJson } from './json';
 import { PERIODS, periodName } from './periods';
@@ -17,7 +18,8 @@ interface OverrideEntry {
   period: number;
   additionalTokens: number;
   expiresAtMs: number;
-  document: object;
+  /** As it stands in the store: anybody may have written it. */
+  document: unknown;
 }
 
 export function budgetOf(limits: Limits): TokenBudget {
@@ -71,17 +73,19 @@ export function storedOverride(override: CheckedOverride): StoredOverride {
 export function overrides(json: string, orchestratorId: string): StoredOverride[] {
   const answer = JSON.parse(json) as { overrides: OverrideEntry[] };
   return answer.overrides.map(entry => {
+    // The limit is raised whether or not the words about it can be read.
+    const document = asObject(entry.document) ?? {};
     const stored: StoredOverride = {
       id: entry.id,
       orchestratorId,
       period: periodName(entry.period),
       additionalTokens: entry.additionalTokens,
-      reason: words(entry.document, 'reason'),
+      reason: words(document, 'reason'),
       expiresAt: new Date(entry.expiresAtMs),
-      createdBy: words(entry.document, 'createdBy'),
+      createdBy: words(document, 'createdBy'),
     };
-    const metadata = member(entry.document, 'metadata');
-    if (metadata !== undefined) stored.metadata = metadata as Record<string, unknown>;
+    const metadata = asObject(member(document, 'metadata'));
+    if (metadata !== undefined) stored.metadata = metadata;
     return stored;
   });
 }
@@ -111,8 +115,9 @@ const OPTIONAL_MEMBERS = [
 ] as const satisfies ReadonlyArray<keyof UsageRecord>;
 
 export function history(json: string, orchestratorId: string): UsageRecord[] {
-  const answer = JSON.parse(json) as { records: object[] };
-  return answer.records.map(entry => {
+  return historyRecords(json).map(value => {
+    const entry = asObject(value);
+    if (entry === undefined) throw damagedHistory();
     const extras = OPTIONAL_MEMBERS.filter(key => Object.hasOwn(entry, key));
     return {
       orchestratorId,
@@ -125,6 +130,25 @@ export function history(json: string, orchestratorId: string): UsageRecord[] {
       ...Object.fromEntries(extras.map(key => [key, member(entry, key)])),
     };
   });
+}
+
+/** The records stand in the answer as they stand in the store. */
+function historyRecords(json: string): unknown[] {
+  try {
+    return (JSON.parse(json) as { records: unknown[] }).records;
+  } catch (cause) {
+    throw damagedHistory(cause);
+  }
+}
+
+function damagedHistory(cause?: unknown): TokenBudgetError {
+  const message = 'the history holds something that is no record of usage';
+  return new TokenBudgetError('STORE_UNAVAILABLE', message, cause === undefined ? {} : { cause });
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? (value as Record<string, unknown>) : undefined;
 }
 
 function member(entry: object, key: string): unknown {

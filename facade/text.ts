@@ -27,6 +27,13 @@ export function withoutLoneSurrogates(json: string): string {
   );
 }
 
+const QUOTED_MAX_LENGTH = 100;
+
+/** A name that came from outside, for a message. */
+export function shortened(text: string): string {
+  return text.length > QUOTED_MAX_LENGTH ? `${text.slice(0, QUOTED_MAX_LENGTH)}...` : text;
+}
+
 /** What came, for a message: short, and never the inside of an object. */
 export function describe(value: unknown): string {
   switch (typeof value) {

@@ -1,4 +1,4 @@
-import { reasonOf, signalOf } from './abort';
+import { isAborted, reasonOf, signalOf } from './abort';
 import {
   overrideId,
   readAttribution,
@@ -101,7 +101,7 @@ export class TokenBudgetTracker extends TypedEmitter {
       const tokens = check.count(estimatedTokens, 'estimatedTokens');
       const index = check.period(period, 'period');
       const signal = options === undefined ? undefined : signalOf(check.object(options, 'options'));
-      if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
+      if (isAborted(signal)) return Promise.reject(reasonOf(signal));
       return this.#backend.check(id, tokens, index, signal);
     } catch (error) {
       return rejected(error);
@@ -124,7 +124,7 @@ export class TokenBudgetTracker extends TypedEmitter {
       const amount = check.count(tokens, 'tokens');
       const periods = readPeriods(period);
       const { signal, duration } = readOptions(options, 'ttl', this.#settings.reservationTtlMs);
-      if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
+      if (isAborted(signal)) return Promise.reject(reasonOf(signal));
       return this.#backend.reserve(id, amount, periods, duration, signal);
     } catch (error) {
       return rejected(error);
@@ -164,7 +164,7 @@ export class TokenBudgetTracker extends TypedEmitter {
       const id = this.#orchestrator(orchestratorId);
       const index = check.period(period, 'period');
       const signal = options === undefined ? undefined : signalOf(check.object(options, 'options'));
-      if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
+      if (isAborted(signal)) return Promise.reject(reasonOf(signal));
       return this.#backend.stats(id, index, signal);
     } catch (error) {
       return rejected(error);
@@ -273,7 +273,7 @@ export class TokenBudgetTracker extends TypedEmitter {
     try {
       this.#assertOpen();
       const { signal, duration } = readOptions(options, 'timeout', this.#settings.connectTimeoutMs);
-      if (signal?.aborted === true) return Promise.reject(reasonOf(signal));
+      if (isAborted(signal)) return Promise.reject(reasonOf(signal));
       return this.#backend.ready(duration, signal);
     } catch (error) {
       return rejected(error);

@@ -4,7 +4,7 @@
  */
 import { TokenBudgetError } from './errors';
 import { type PeriodIndex, periodIndex } from './periods';
-import { describe, fitsInBytes, hasLoneSurrogate, isArray } from './text';
+import { describe, fitsInBytes, hasLoneSurrogate, isArray, shortened } from './text';
 
 const { hasOwn } = Object;
 const { isSafeInteger } = Number;
@@ -63,7 +63,7 @@ export function readingThrew(field: string, cause: unknown): TokenBudgetError {
 }
 
 export function join(at: string, key: string): string {
-  return at === '' ? key : `${at}.${key}`;
+  return at === '' ? shortened(key) : `${at}.${shortened(key)}`;
 }
 
 /** Tokens, or any other exact amount. */

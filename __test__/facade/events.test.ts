@@ -262,9 +262,19 @@ describe('listeners', () => {
   });
 
   test('an emit that was replaced sees every event', async () => {
-    const subject = tracker({ defaultBudget: { hourly: 10 } });
+    const clock = manualClock();
+    const subject = tracker({ defaultBudget: { hourly: 10 } }, clock);
     const emit = jest.spyOn(subject, 'emit');
+    const seen = () => emit.mock.calls.splice(0).map(([name]) => name);
     await subject.trackUsage(usage(5));
-    expect(emit.mock.calls.map(([name]) => name)).toEqual(['threshold:50', 'usage:tracked']);
+    expect(seen()).toEqual(['threshold:50', 'usage:tracked']);
+
+    await subject.releaseReservation(granted(await subject.reserveTokens('orch', 2)), 1);
+    expect(seen()).toEqual(['reservation:created', 'reservation:released', 'usage:tracked']);
+
+    await subject.reserveTokens('orch', 2, 'hourly', { ttl: 1000 });
+    clock.now += 1000;
+    await subject.reserveTokens('orch', 100);
+    expect(seen()).toEqual(['reservation:created', 'reservation:expired', 'budget:denied']);
   });
 });

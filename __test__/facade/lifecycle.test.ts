@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { TokenBudgetError, TokenBudgetTracker } from '@wundr.io/token-budget';
-import { closeAll, heard, rejection, tracker, usage } from './helpers';
+import { closeAll, heard, manualClock, rejection, tracker, usage } from './helpers';
 
 afterEach(async () => {
   jest.useRealTimers();
@@ -118,6 +118,49 @@ describe('time', () => {
     jest.advanceTimersByTime(1_100);
     expect(expired).toMatchObject([[{ tokens: 2 }]]);
     await subject.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  test('one that is overdue is not put off by a later one', async () => {
+    jest.useFakeTimers();
+    const clock = manualClock();
+    const subject = tracker({}, clock);
+    const expired = heard(subject, 'reservation:expired');
+    await subject.reserveTokens('first', 1, 'hourly', { ttl: 1000 });
+    clock.now += 5000;
+    await subject.reserveTokens('second', 2, 'hourly', { ttl: 60_000 });
+    jest.advanceTimersByTime(20);
+    expect(expired).toMatchObject([[{ tokens: 1 }]]);
+  });
+
+  test('a clock that throws once keeps what expires from nobody', async () => {
+    jest.useFakeTimers();
+    let fault: Error | undefined;
+    const clock = () => {
+      if (fault !== undefined) throw fault;
+      return Date.now();
+    };
+    const subject = tracker({ clock });
+    const expired = heard(subject, 'reservation:expired');
+    const errors = heard(subject, 'error');
+    await subject.reserveTokens('orch', 1, 'hourly', { ttl: 1000 });
+    fault = new Error('no time');
+    jest.advanceTimersByTime(1100);
+    expect(errors).toEqual([[fault]]);
+    expect(expired).toEqual([]);
+    fault = undefined;
+    jest.advanceTimersByTime(600);
+    expect(expired).toMatchObject([[{ tokens: 1 }]]);
+  });
+
+  test('a tracker that a listener closes sets no timer', async () => {
+    jest.useFakeTimers();
+    const subject = new TokenBudgetTracker();
+    subject.on('reservation:expired', () => subject.close());
+    await subject.reserveTokens('orch', 1, 'hourly', { ttl: 1000 });
+    await subject.reserveTokens('orch', 1, 'hourly', { ttl: 60_000 });
+    jest.advanceTimersByTime(1100);
+    expect(await subject.healthCheck()).toBe(false);
     expect(jest.getTimerCount()).toBe(0);
   });
 

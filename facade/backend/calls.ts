@@ -1,5 +1,5 @@
 import { reasonOf, stopWaiting, whenAborted } from '../abort';
-import { TokenBudgetError } from '../errors';
+import { asTokenBudgetError, TokenBudgetError } from '../errors';
 import type { InboxRecord } from './inbox';
 
 /**
@@ -100,18 +100,18 @@ export class Calls {
     throw new TokenBudgetError('STORE_UNAVAILABLE', `${limit} operations are waiting already (maxPending)`);
   }
 
-  /** Makes `call` the one with the number {@link last}. */
+  /** Makes `call` the one with the number {@link last}. Throws, and forgets it, when its signal cannot be heard. */
   begin<T>(call: Call<T>, signal?: AbortSignal): Promise<T> {
     const promise = new Promise<unknown>(capture) as Promise<T>;
     call.resolve = resolveCaptured;
     call.reject = rejectCaptured;
     call.number = ++this.#last;
-    if (signal !== undefined) this.#listen(call, signal);
     const place = call.number % PLACES;
     const occupant = this.#places[place];
     if (occupant !== undefined) this.#late.set(occupant.number, occupant);
     this.#places[place] = call;
     if (this.#pending++ === 0) this.#options.onBusy(true);
+    if (signal !== undefined) this.#listen(call, signal);
     return promise;
   }
 
@@ -128,7 +128,7 @@ export class Calls {
     try {
       call.resolve(call.finish(record));
     } catch (error) {
-      if (awaited) call.reject(error);
+      if (awaited) call.reject(asTokenBudgetError(error));
       else this.#options.onLateFailure(error);
     }
   }
@@ -137,8 +137,11 @@ export class Calls {
   spooled(number: number): void {
     const call = this.#find(number);
     if (call === undefined || !this.#settle(call)) return;
-    call.spooled();
-    call.resolve(undefined);
+    try {
+      call.spooled();
+    } finally {
+      call.resolve(undefined);
+    }
   }
 
   /** Rejects every call from number `first` on, in their order. */
@@ -173,7 +176,13 @@ export class Calls {
       this.#remove(call);
       this.#options.onForget(call.number);
     };
-    whenAborted(signal, call.onAbort);
+    try {
+      whenAborted(signal, call.onAbort);
+    } catch (error) {
+      this.#remove(call);
+      this.#settle(call);
+      throw error;
+    }
   }
 
   /** Whether the promise was still pending. */

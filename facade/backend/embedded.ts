@@ -208,7 +208,7 @@ export class EmbeddedBackend implements Backend {
   }
 
   close(): Promise<void> {
-    this.#timer.clear();
+    this.#timer.end();
     this.#native.close();
     return Promise.resolve();
   }
@@ -240,6 +240,8 @@ export class EmbeddedBackend implements Backend {
       if (this.#native.sweep(this.#now()) === EVENTS_WAIT) this.#announce();
       this.#timer.next(this.#native.nextExpiryMs());
     } catch (error) {
+      // The clock is the caller's, and may work the next time.
+      this.#timer.retry();
       this.#announcer.emit('error', error);
     }
   }

@@ -238,9 +238,14 @@ export class RemoteBackend implements Backend {
   }
 
   #deliver(record: InboxRecord): void {
-    if (isEvent(record.kind)) announceRecord(this.#announcer, record);
-    else if (record.kind === Kind.spooled) this.#calls.spooled(record.call);
-    else this.#calls.finish(record);
+    try {
+      if (isEvent(record.kind)) announceRecord(this.#announcer, record);
+      else if (record.kind === Kind.spooled) this.#calls.spooled(record.call);
+      else this.#calls.finish(record);
+    } catch {
+      // What befalls one record is no failure of the calls whose records follow. Listeners that throw are
+      // told by `error`; only an emitter whose own methods throw gets here, and nothing hears of it.
+    }
   }
 }
 

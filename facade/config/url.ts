@@ -1,4 +1,5 @@
 import { TokenBudgetError } from '../errors';
+import { shortened } from '../text';
 import { invalid } from '../validate';
 
 /** What an address says; what it leaves out is `undefined`. */
@@ -26,7 +27,7 @@ export function readUrl(value: unknown, at: string): UrlParts {
   if (typeof value !== 'string') throw invalid(at, 'a string', value);
   const url = parse(value, at);
   if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
-    throw refused(at, `redis:// or rediss://, got ${url.protocol}//`);
+    throw refused(at, `redis:// or rediss://, got ${shortened(url.protocol)}//`);
   }
   return {
     host: part(url.hostname.replace(/^\[(.*)\]$/, '$1'), at),

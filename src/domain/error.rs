@@ -5,10 +5,10 @@ use thiserror::Error;
 /// An operation that was decided and refused. Nothing was written for it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OperationError {
-    #[error("Reservation not found: {id}")]
+    #[error("Reservation not found: {}", shortened(id))]
     ReservationNotFound { id: String },
     /// The request id is known with other numbers.
-    #[error("requestId {request_id} was already recorded with other numbers")]
+    #[error("requestId {} was already recorded with other numbers", shortened(request_id))]
     RequestConflict { request_id: String },
     /// The store saw the request at or after its deadline.
     #[error("the deadline had passed when the store saw the request")]
@@ -16,6 +16,19 @@ pub enum OperationError {
     /// [`super::operation::OVERRIDE_LIMIT`] is reached.
     #[error("too many live overrides")]
     TooManyOverrides,
+    /// The store would not tell what was asked for.
+    #[error("the store refused: {message}")]
+    Refused { message: String },
+}
+
+/// As much of an identifier as a message repeats.
+const QUOTED_MAX_CHARS: usize = 100;
+
+fn shortened(id: &str) -> String {
+    match id.char_indices().nth(QUOTED_MAX_CHARS) {
+        Some((end, _)) => format!("{}...", &id[..end]),
+        None => id.to_owned(),
+    }
 }
 
 /// A batch that got no answer.

@@ -30,6 +30,7 @@ impl FailureCode {
             OperationError::RequestConflict { .. } => FailureCode::RequestConflict,
             OperationError::DeadlinePassed => FailureCode::Timeout,
             OperationError::TooManyOverrides => FailureCode::InvalidArgument,
+            OperationError::Refused { .. } => FailureCode::StoreUnavailable,
         }
     }
 }

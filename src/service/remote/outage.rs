@@ -74,7 +74,8 @@ impl Tracker {
         if self.link.is_connected() {
             self.fail(call, FailureCode::Timeout, format!("the store did not answer within {timeout_ms} ms"));
         } else {
-            self.fail(call, FailureCode::StoreUnavailable, "the store cannot be reached");
+            let message = format!("the store cannot be reached: {}", self.link.trouble());
+            self.fail(call, FailureCode::StoreUnavailable, message);
         }
     }
 

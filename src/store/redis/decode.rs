@@ -41,6 +41,15 @@ pub fn batch_reply(batch: &Batch, value: Value) -> Result<Reply, StoreError> {
     })
 }
 
+/// The live overrides, as `lua/override_list.lua` tells them.
+pub fn overrides(value: &Value) -> Result<Vec<Override>, StoreError> {
+    let Value::BulkString(bytes) = value else { return Err(unexpected(value)) };
+    let read = Reader::of_array(bytes).and_then(|mut reader| read_overrides(&mut reader));
+    read.map_err(|expected| StoreError::Refused {
+        message: format!("the list of overrides is not understood: expected {expected}"),
+    })
+}
+
 /// The error that a value of the wrong kind is.
 pub fn unexpected(value: &Value) -> StoreError {
     match value {

@@ -13,6 +13,7 @@ pub mod expiry_index;
 pub mod keys;
 pub mod link;
 pub mod msgpack;
+mod overrides;
 mod runs;
 pub mod script;
 pub mod server_error;

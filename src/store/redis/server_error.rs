@@ -15,6 +15,15 @@ pub fn to_store_error(message: &str) -> StoreError {
     }
 }
 
+/// The message of a final error for whoever reads it. Servers before Redis 7.0 stumble over the first line of
+/// every script, `#!lua`; nothing else keeps ours from compiling.
+pub fn explained(message: String) -> String {
+    match message.starts_with("ERR Error compiling script") {
+        true => format!("the server is too old, Redis 7.0 or Valkey 7.2 is needed: {message}"),
+        false => message,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,18 +5,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis::Value;
-
 use super::decode::{self, Reply};
 use super::encode::{self, Timing};
 use super::estimate::ClockEstimate;
-use super::keys::{Keys, OrchestratorKeys};
-use super::script;
+use super::keys::Keys;
 use super::transport::{Call, Transport};
 use super::windows::WindowCache;
 use crate::clock::{Clock, SystemClock};
 use crate::domain::error::{Applied, StoreError};
-use crate::domain::operation::{Outcome, Override, Receipt};
+use crate::domain::operation::Receipt;
 use crate::store::{Batch, Store};
 
 /// For [`Store::apply`], which names no deadline.
@@ -29,9 +26,6 @@ const CLOCK_SLACK_MS: u64 = 1_000;
 /// How often a batch is sent whose windows are not those of the server's clock. The first answer
 /// tells the clock, so a second round fails only when a window ends in between.
 const ROUNDS_MAX: usize = 3;
-
-/// Keys whose documents are read together.
-const DOCUMENTS_PER_CALL: usize = 1_000;
 
 /// Budgets on the server that `transport` leads to. Belongs to one thread.
 pub struct RedisStore<T> {
@@ -71,13 +65,14 @@ impl<T: Transport> RedisStore<T> {
     /// Applies the batch, or gives up at `deadline`.
     pub async fn apply_until(&self, batch: &Batch, deadline: Instant) -> Result<Receipt, StoreError> {
         let keys = self.keys.of(&batch.orchestrator);
+        let documents = self.documents_before(batch, deadline).await?;
         let mut now_estimate_ms = self.now_ms();
         for _ in 0..ROUNDS_MAX {
             let timing = self.timing(batch, now_estimate_ms);
             let call = encode::batch_call(&keys, &self.channel, batch, timing);
             match self.ask(batch, &call, deadline).await? {
                 Reply::Applied(mut receipt) => {
-                    self.add_documents(&keys, &mut receipt, deadline).await?;
+                    self.add_documents(batch, &documents, &mut receipt, deadline).await?;
                     return Ok(receipt);
                 }
                 Reply::Stale { now_ms } => now_estimate_ms = now_ms,
@@ -111,44 +106,6 @@ impl<T: Transport> RedisStore<T> {
             self.estimate.borrow_mut().learn(*now_ms, self.system.now_ms(), round_trip_ms);
         }
         Ok(reply)
-    }
-
-    /// Reads the documents of listed overrides. One that was replaced meanwhile is told as it is
-    /// now; one that is gone counts without a document.
-    async fn add_documents(
-        &self,
-        keys: &OrchestratorKeys,
-        receipt: &mut Receipt,
-        deadline: Instant,
-    ) -> Result<(), StoreError> {
-        let listed: Vec<&mut Override> = receipt
-            .outcomes
-            .iter_mut()
-            .filter_map(|outcome| match outcome {
-                Ok(Outcome::Overrides(overrides)) => Some(overrides),
-                _ => None,
-            })
-            .flatten()
-            .collect();
-        let mut listed = listed.into_iter();
-        loop {
-            let part: Vec<&mut Override> = listed.by_ref().take(DOCUMENTS_PER_CALL).collect();
-            if part.is_empty() {
-                return Ok(());
-            }
-            let names = part.iter().map(|entry| keys.override_document(entry.period, &entry.id)).collect();
-            let call = Call { script: &script::OVERRIDE_DOCUMENTS, keys: names, args: Vec::new() };
-            let documents = match self.transport.call(&call, deadline).await? {
-                Value::Array(documents) if documents.len() == part.len() => documents,
-                other => return Err(decode::unexpected(&other)),
-            };
-            for (entry, document) in part.into_iter().zip(documents) {
-                entry.document_json = match document {
-                    Value::BulkString(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                    _ => "{}".to_owned(),
-                };
-            }
-        }
     }
 }
 

@@ -20,6 +20,7 @@ use super::route::Route;
 use super::shared::Shared;
 use super::slot::slot;
 use crate::domain::error::{Applied, StoreError};
+use crate::store::redis::server_error::explained;
 
 /// So many redirections in a row are followed at once; a map that goes in circles is given time.
 const QUICK_REDIRECTIONS: u32 = 4;
@@ -174,7 +175,7 @@ impl<'a> Journey<'a> {
                 self.ask = Some(cluster.asked_elsewhere(address, &connection.address));
                 self.redirected().await;
             }
-            Meaning::Final => return Err(StoreError::Refused { message }),
+            Meaning::Final => return Err(StoreError::Refused { message: explained(message) }),
         }
         Ok(())
     }

@@ -73,11 +73,21 @@ async fn introduce(wire: &mut Wire, credentials: &Credentials, db: u32) -> Resul
             // Someone who may run scripts and not PING is welcome all the same.
             Reply::Error(message) if command[0] == b"PING" && message.starts_with("NOPERM") => {}
             Reply::Error(message) => {
+                let message = without_password(&message, credentials);
                 return Err(format!("{}: {message}", String::from_utf8_lossy(command[0])));
             }
         }
     }
     Ok(())
+}
+
+/// A server that does not know a command repeats its arguments, and AUTH's are secret.
+fn without_password<'a>(message: &'a str, credentials: &Credentials) -> &'a str {
+    let told = message.split(", with args beginning with").next().unwrap_or_default();
+    match &credentials.password {
+        Some(password) if told.contains(password) => told.split(' ').next().unwrap_or_default(),
+        _ => told,
+    }
 }
 
 fn auth_words(credentials: &Credentials) -> Vec<&[u8]> {
@@ -160,5 +170,20 @@ impl ClockQuestion {
         let asked_us = self.system.duration_since(UNIX_EPOCH).ok()?.as_micros() as i64;
         let offset_us = server_us - (asked_us + round_trip_us / 2);
         Some(ClockSample { offset_ms: (offset_us as f64 / 1000.0).round() as i64, error_ms: round_trip_us / 2000 + 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_repeated() {
+        let credentials = Credentials { username: None, password: Some("hunter2".to_owned()) };
+        let told = |message| without_password(message, &credentials);
+        assert_eq!(told("WRONGPASS invalid username-password pair"), "WRONGPASS invalid username-password pair");
+        let unknown = "ERR unknown command 'AUTH', with args beginning with: 'hunter2' ";
+        assert_eq!(told(unknown), "ERR unknown command 'AUTH'");
+        assert_eq!(told("ERR hunter2 is wrong"), "ERR");
     }
 }

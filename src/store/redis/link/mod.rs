@@ -131,6 +131,11 @@ impl Link {
         self.owner.shared.is_connected()
     }
 
+    /// Why calls find no connection: which server, and what it or the network said. Never a password.
+    pub fn trouble(&self) -> String {
+        self.owner.shared.trouble()
+    }
+
     /// Runs a script. Waits for a connection where there is none, and answers
     /// [`StoreError::Unavailable`] at `deadline`, with [`crate::domain::error::Applied::No`] when
     /// the call surely did not run. It never sends a call twice of its own accord once the server

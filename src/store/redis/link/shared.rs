@@ -27,8 +27,8 @@ pub struct Shared {
     observer: RefCell<Option<Observer>>,
     /// `None` until the first attempt to connect has ended.
     connected: Cell<Option<bool>>,
-    /// Why there is no connection.
-    trouble: RefCell<String>,
+    /// Why there is no connection; `None` until an attempt has failed.
+    trouble: RefCell<Option<String>>,
     closed: Cell<bool>,
     clock: Cell<Option<ClockSample>>,
     warnings_told: RefCell<HashSet<String>>,
@@ -50,7 +50,7 @@ impl Shared {
             changed: Notify::new(),
             observer: RefCell::new(Some(observer.into())),
             connected: Cell::new(None),
-            trouble: RefCell::new("connecting".to_owned()),
+            trouble: RefCell::default(),
             closed: Cell::new(false),
             clock: Cell::new(None),
             warnings_told: RefCell::default(),
@@ -103,7 +103,7 @@ impl Shared {
     /// No command can be run. Told when it is news: thousands of waiting calls need not look up
     /// at each attempt that failed.
     pub fn report_disconnected(&self, address: String, reason: &str) {
-        self.trouble.replace(format!("{address}: {reason}"));
+        self.trouble.replace(Some(format!("{address}: {reason}")));
         if !self.closed.get() && self.connected.replace(Some(false)) != Some(false) {
             self.tell(LinkEvent::Disconnected { address, reason: reason.to_owned() });
             self.changed.notify_waiters();
@@ -153,11 +153,19 @@ impl Shared {
         self.clock.get().map_or(0, |sample| sample.offset_ms)
     }
 
+    /// Why there is no connection, in words.
+    pub fn trouble(&self) -> String {
+        match &*self.trouble.borrow() {
+            Some(trouble) => format!("no connection to {trouble}"),
+            None => "no connection yet".to_owned(),
+        }
+    }
+
     /// An error for a call that surely was not run.
     pub fn not_sent(&self) -> StoreError {
         let message = match self.closed.get() {
             true => "the link is closed".to_owned(),
-            false => format!("no connection to {}", self.trouble.borrow()),
+            false => self.trouble(),
         };
         StoreError::Unavailable { message, applied: Applied::No }
     }

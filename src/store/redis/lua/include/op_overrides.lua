@@ -2,7 +2,7 @@
 --                 document. Out: 0 | 4.
 -- RemoveOverride: 10, size, deadline, number of its first key, id. Out: 0, found 0|1.
 -- ListOverrides:  11, size, deadline, period (0 = all).
---                 Out: 0, n, n x (id, period, tokens, expires ms). Documents are read by key.
+--                 Out: 0, n, n x (id, period, tokens, expires ms). Documents: override_list.lua.
 if not over_live then
   local head, index = false, over
   if not index and stored[3] then
