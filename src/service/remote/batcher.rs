@@ -47,12 +47,17 @@ impl Tracker {
         let (mut batch, mut calls) = self.batch(queue, entries);
         let mut place = Some(place);
         self.note_ahead(&batch);
+        // Of the first attempt: its receipt may be the one that is remembered.
+        let asked_at = Instant::now();
         loop {
             let started = Instant::now();
             let deadline = self.attempt_deadline(&calls, started);
             calls.iter().for_each(|call| call.may_be_applied.set(true));
             match self.attempt(&batch, deadline, &mut place).await {
-                Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
+                Ok(receipt) => {
+                    self.note_expiries(&queue.orchestrator, &batch.requests, receipt.next_expiry_ms, asked_at);
+                    return self.deliver(queue, batch, calls, receipt);
+                }
                 Err(StoreError::Refused { message }) => return self.refuse(queue, &calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {
                     batch.ticket.retry |= applied == Applied::Unknown;
@@ -148,7 +153,6 @@ impl Tracker {
     fn deliver(self: &Rc<Self>, queue: &Queue, batch: Batch, calls: Vec<Rc<Pending>>, receipt: Receipt) {
         let mut again = Vec::new();
         let mut orphans = Vec::new();
-        let next_expiry_ms = receipt.next_expiry_ms;
         self.answer(|push| {
             expired_events(&queue.orchestrator, &receipt, |event| push(Answer::Event(event)));
             for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
@@ -167,7 +171,6 @@ impl Tracker {
                 }
             }
         });
-        self.note_expiries(&queue.orchestrator, next_expiry_ms);
         for entry in again.into_iter().rev() {
             queue.push_first(entry);
         }

@@ -15,6 +15,7 @@
 mod batcher;
 mod call;
 mod deadlines;
+mod notes;
 mod outage;
 mod pending;
 mod queue;

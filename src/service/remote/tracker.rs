@@ -12,9 +12,9 @@ use tokio::task::{AbortHandle, spawn_local};
 
 use super::call::{Call, CallKind, unheld_name};
 use super::deadlines::Deadlines;
+use super::notes::ExpiryNotes;
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
-use super::sweeper::ExpiryNotes;
 use super::window::SendWindow;
 use super::{Outbox, Submission, Wake};
 use crate::clock::{Clock, SystemClock};
