@@ -94,7 +94,9 @@ impl Queue {
 
 fn bytes_of(operation: &Operation) -> usize {
     let texts = match operation {
-        Operation::Track(usage) | Operation::Settle { usage: Some(usage), .. } => text_bytes(usage),
+        Operation::Track(usage)
+        | Operation::Settle { usage: Some(usage), .. }
+        | Operation::SettleUnheld { usage: Some(usage), .. } => text_bytes(usage),
         Operation::SetOverride(entry) => entry.document_json.len(),
         _ => 0,
     };
