@@ -19,11 +19,16 @@ use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::Limits;
 use token_budget::store::Store;
 use token_budget::store::redis::events;
+use token_budget::store::redis::expiry_index::EndedClaim;
 use token_budget::store::redis::keys::Keys;
 use token_budget::store::redis::script;
 use token_budget::store::redis::store::RedisStore;
 
 const TTL_MS: u64 = 15 * 60_000;
+
+fn ended(claim: &(OrchestratorId, u64), next_expiry_ms: Option<u64>) -> EndedClaim {
+    EndedClaim { orchestrator: claim.0.clone(), claimed_score: claim.1, next_expiry_ms }
+}
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
@@ -155,10 +160,10 @@ fn the_least_rights_are_enough() {
         }
         std::thread::sleep(Duration::from_millis(5));
         rig.apply(vec![Operation::Sweep]).await.unwrap();
-        let noted = (rig.orchestrator.clone(), 1);
-        rig.store.note_expiry(&[noted], soon()).await.unwrap();
+        let noted = (rig.orchestrator.clone(), Some(1));
+        rig.store.note_expiries(&[noted], soon()).await.unwrap();
         let claimed = rig.store.claim_due(10, soon()).await.unwrap();
-        assert!(rig.store.retire(&claimed[0].0, claimed[0].1, soon()).await.unwrap());
+        assert_eq!(rig.store.end_claims(&[ended(&claimed[0], None)], soon()).await.unwrap(), 1);
         let log: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut connection).unwrap();
         assert!(log.is_empty(), "{log:?}");
     });
@@ -262,38 +267,5 @@ fn transitions_are_announced_when_asked_for() {
         assert_eq!(announcement.transition, transitions[0]);
         assert_eq!((announcement.client.as_str(), announcement.orchestrator), ("client-1", rig.orchestrator.clone()));
         assert!(heard.get_message().is_err(), "nothing else is announced");
-    });
-}
-
-#[test]
-fn an_expiry_is_claimed_by_one() {
-    block_on(async {
-        let rig = Rig::new().await;
-        let [a, b] = ["a", "b"].map(|id| OrchestratorId::new(id).unwrap());
-        let now_ms = rig.clock_ms();
-        let store = &rig.store;
-        store.note_expiry(&[(a.clone(), now_ms + 10), (b.clone(), now_ms + 20)], soon()).await.unwrap();
-        store.note_expiry(&[(a.clone(), now_ms + 15)], soon()).await.unwrap();
-        assert_eq!(store.claim_due(10, soon()).await.unwrap(), []);
-        rig.advance(10);
-        let claimed = store.claim_due(10, soon()).await.unwrap();
-        assert_eq!(claimed, [(a.clone(), now_ms + 10 + 2_000)]);
-        assert_eq!(store.claim_due(10, soon()).await.unwrap(), [], "it was handed out already");
-        assert!(store.retire(&a, claimed[0].1, soon()).await.unwrap());
-        assert!(!store.retire(&a, claimed[0].1, soon()).await.unwrap());
-        rig.advance(10);
-        let claimed = store.claim_due(10, soon()).await.unwrap();
-        assert_eq!(claimed.len(), 1);
-        // Somebody reserves while b is swept: b must stay.
-        store.note_expiry(&[(b.clone(), now_ms + 900_000)], soon()).await.unwrap();
-        assert!(!store.retire(&b, claimed[0].1, soon()).await.unwrap());
-        rig.advance(2_000);
-        let claimed = store.claim_due(10, soon()).await.unwrap();
-        assert_eq!(claimed.len(), 1, "a claim that was not ended is handed out again");
-        assert!(store.postpone(&b, claimed[0].1, now_ms + 900_000, soon()).await.unwrap());
-        rig.advance(10_000);
-        assert_eq!(store.claim_due(10, soon()).await.unwrap(), []);
-        rig.advance(900_000);
-        assert_eq!(store.claim_due(10, soon()).await.unwrap().len(), 1);
     });
 }

@@ -219,6 +219,50 @@ describe('what callers are told meanwhile', () => {
     }
   }, 60_000);
 
+  test('what was granted meanwhile is settled under the request id of its caller, once', async () => {
+    const [one, two, releasing] = [
+      await open({ onStoreError: 'allow' }),
+      await open(),
+      await open({ settle: 'release-only' }),
+    ];
+    await one.track('named', 1);
+    await stopAll();
+    await one.hears('store:disconnected');
+    const reserved = await one.all<ReservationResult>([
+      ['reserveTokens', 'named', 100],
+      ['reserveTokens', 'named', 100],
+      ['reserveTokens', 'named', 100],
+    ]);
+    const [first, second, third] = reserved.map(({ value }) => value?.reservationId);
+    await startAll();
+    await Promise.all([one, two, releasing].map(member => member.hears('store:connected', 2)));
+
+    await one.call('releaseReservation', first, 100, { requestId: 'r1', promptTokens: 100 });
+    await two.track('named', 100, { requestId: 'r1', promptTokens: 100 });
+    expect(await stats(two, 'named')).toMatchObject({ totalUsed: 101 });
+    const history = await two.call<{ requestId?: string }[]>('getUsageHistory', 'named');
+    expect(history.map(({ requestId }) => requestId)).toEqual(['r1', undefined]);
+
+    // A duplicate ends the reservation, and so does a release that records nothing.
+    await two.call('releaseReservation', second, 100, { requestId: 'r1', promptTokens: 100 });
+    await releasing.call('releaseReservation', third, 100);
+    const again = await Promise.all(
+      [one, two, releasing].map(member =>
+        member.all(
+          [first, second, third].flatMap(id => [0, 7].map(actual => ['releaseReservation', id, actual])),
+        ),
+      ),
+    );
+    expect(again.flat().map(({ code }) => code)).toEqual(Array(18).fill('RESERVATION_NOT_FOUND'));
+    expect(await stats(two, 'named')).toMatchObject({ totalUsed: 101, reservedTokens: 0 });
+
+    // The id of a reservation that is held is no such id, whatever stands before it.
+    const { reservationId } = await one.call<ReservationResult>('reserveTokens', 'named', 50);
+    const [disguised] = await one.all([['releaseReservation', `~${reservationId}`, 30]]);
+    expect(disguised?.code).toBe('RESERVATION_NOT_FOUND');
+    expect(await stats(one, 'named')).toMatchObject({ totalUsed: 101, reservedTokens: 50 });
+  }, 60_000);
+
   test.each([
     ['reject', { code: 'STORE_UNAVAILABLE' }, { code: 'STORE_UNAVAILABLE' }],
     [

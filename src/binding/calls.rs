@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::query;
 use super::text::to_text;
-use crate::domain::identifier::{OrchestratorId, ReservationId, encode_utf16};
+use crate::domain::identifier::{OrchestratorId, ReservationId, UnheldId, encode_utf16};
 use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
 use crate::domain::usage::{Parts, Usage};
 use crate::service::answer::{CallId, FailureCode};
-use crate::service::remote::{Call, CallKind, UNHELD_PREFIX};
+use crate::service::remote::{Call, CallKind};
 
 /// Numbers of operations, see `docs/boundary.md`.
 mod operation {
@@ -217,8 +217,8 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         occurred_at_ms: None,
     };
     let usage = record.then_some(usage);
-    if let Some(id) = name.strip_prefix(UNHELD_PREFIX).and_then(ReservationId::parse) {
-        return Ok(CallKind::SettleUnheld { id, usage, caller_now_ms: now_ms });
+    if let Some(id) = UnheldId::parse(&name) {
+        return Ok(plain(id.orchestrator(), Operation::SettleUnheld { id, usage }));
     }
     match ReservationId::parse(&name) {
         Some(id) => Ok(plain(id.orchestrator(), Operation::Settle { id, usage })),

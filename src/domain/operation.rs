@@ -2,6 +2,7 @@
 
 use super::calendar::Window;
 use super::error::OperationError;
+use super::identifier::UnheldId;
 use super::period::{Period, Periods};
 use super::policy::Limits;
 use super::reservation::{ExpiredReservation, OpenReservation, ReservationId};
@@ -26,6 +27,12 @@ pub enum Operation {
     /// End a reservation. `usage: None` gives the tokens back and records nothing.
     Settle {
         id: ReservationId,
+        usage: Option<Usage>,
+    },
+    /// End a reservation that holds nothing, for it was granted while the store was away: records `usage`
+    /// in full, once.
+    SettleUnheld {
+        id: UnheldId,
         usage: Option<Usage>,
     },
     /// Record tokens that are gone, whatever the limit.

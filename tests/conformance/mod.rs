@@ -21,6 +21,7 @@ pub mod settle;
 pub mod stats;
 pub mod thresholds;
 pub mod track;
+pub mod unheld;
 pub mod windows;
 
 /// One `#[test]` for each guarantee, by theme.
@@ -65,6 +66,11 @@ macro_rules! conformance_tests {
                 usage_counts_over_the_limit, usage_of_an_earlier_hour_counts_in_the_day_only,
                 usage_of_an_earlier_month_counts_nowhere, usage_of_the_future_counts_now,
                 a_usage_of_zero_is_a_record,
+            ];
+            unheld: [
+                what_was_not_held_is_recorded_once, nothing_is_recorded_without_usage_and_it_ends_all_the_same,
+                a_request_id_counts_once_with_it, a_conflict_leaves_it_to_be_settled, its_end_is_remembered_for_a_ttl,
+                a_batch_ends_it_once, held_tokens_stay_held,
             ];
             idempotency: [
                 a_request_counts_once, other_numbers_are_a_conflict, other_parts_are_a_conflict,

@@ -119,6 +119,8 @@ impl Ledger {
             Operation::Check { period, .. } => Outcome::Check(self.view(*period)),
             Operation::Reserve { id, tokens, periods, ttl_ms } => self.reserve(id, *tokens, *periods, *ttl_ms),
             Operation::Settle { id, usage } => self.settle(id, usage.as_ref())?,
+            // Granted by a tracker whose store is away, never by a store.
+            Operation::SettleUnheld { .. } => unreachable!("no step of the model asks for it"),
             Operation::Track(usage) => self.track(usage)?,
             Operation::Stats { period } => Outcome::Stats(self.stats(*period)),
             Operation::SetBudget(limits) => {

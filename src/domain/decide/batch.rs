@@ -29,6 +29,7 @@ impl OrchestratorState {
                 self.hold(context, id, *tokens, *periods, *ttl_ms).into()
             }
             Operation::Settle { id, usage } => Outcome::Settled(self.end(context, id, usage.as_ref())?),
+            Operation::SettleUnheld { id, usage } => Outcome::Settled(self.end_unheld(context, id, usage.as_ref())?),
             Operation::Track(usage) => self.report(context, usage)?.into(),
             Operation::Stats { period } => Outcome::Stats(self.stats(context, *period)),
             Operation::SetBudget(limits) => {

@@ -48,10 +48,24 @@ impl RequestLog {
     }
 
     pub fn remember(&mut self, usage: &Usage, now_ms: u64) {
-        let Some(id) = usage.request_id.as_deref() else { return };
+        if let Some(id) = usage.request_id.as_deref() {
+            self.insert(id, Numbers::from(usage), now_ms);
+        }
+    }
+
+    /// Whether a mark was put within the TTL. Marks stand among the ids of requests and live as they do.
+    pub fn is_marked(&self, mark: &str, now_ms: u64, ttl_ms: u64) -> bool {
+        self.seen.get(mark).is_some_and(|(seen_at_ms, _)| seen_at_ms.saturating_add(ttl_ms) > now_ms)
+    }
+
+    pub fn mark(&mut self, mark: &str, now_ms: u64) {
+        self.insert(mark, Numbers { total: 0, parts: Parts::default() }, now_ms);
+    }
+
+    fn insert(&mut self, id: &str, numbers: Numbers, now_ms: u64) {
         let id: Arc<str> = id.into();
         self.order.push_back((now_ms, Arc::clone(&id)));
-        self.seen.insert(id, (now_ms, Numbers::from(usage)));
+        self.seen.insert(id, (now_ms, numbers));
     }
 
     /// Forgets up to `count` ids whose TTL is over, oldest first. Returns whether more are left.

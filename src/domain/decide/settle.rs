@@ -4,8 +4,9 @@ use super::holds::Hold;
 use super::requests::Sighting;
 use super::{Context, OrchestratorState, Written};
 use crate::domain::error::OperationError;
-use crate::domain::identifier::ReservationId;
+use crate::domain::identifier::{ReservationId, UnheldId};
 use crate::domain::operation::Settlement;
+use crate::domain::period::Periods;
 use crate::domain::usage::Usage;
 
 /// A reservation that can be settled.
@@ -69,6 +70,40 @@ impl OrchestratorState {
             }
         }
         self.forget_reservation(id, late);
+        Ok(settlement)
+    }
+
+    /// Ends a reservation that holds nothing, and records `usage` in full.
+    pub(super) fn end_unheld(
+        &mut self,
+        context: &Context<'_>,
+        id: &UnheldId,
+        usage: Option<&Usage>,
+    ) -> Result<Settlement, OperationError> {
+        if self.requests.is_marked(id.mark(), context.now_ms, context.policy.idempotency_ttl_ms) {
+            return Err(OperationError::ReservationNotFound { id: id.as_str().to_owned() });
+        }
+        let mut settlement = Settlement {
+            reserved: 0,
+            periods: Periods::ALL,
+            recorded: 0,
+            overage: 0,
+            late: false,
+            duplicate: false,
+            transitions: Vec::new(),
+        };
+        if let Some(usage) = usage.filter(|usage| usage.total > 0) {
+            match self.sighting(context, usage) {
+                Sighting::New => {
+                    settlement.recorded = usage.total;
+                    settlement.overage = usage.total;
+                    settlement.transitions = self.record(context, usage, None, None);
+                }
+                Sighting::Duplicate => settlement.duplicate = true,
+                Sighting::Conflict => return Err(super::track::conflict(usage)),
+            }
+        }
+        self.requests.mark(id.mark(), context.now_ms);
         Ok(settlement)
     }
 

@@ -3,8 +3,10 @@
 mod base64url;
 mod encoding;
 mod reservation_id;
+mod unheld_id;
 
 pub use reservation_id::{ReservationId, ReservationKey};
+pub use unheld_id::UnheldId;
 
 /// The longest orchestrator id, in bytes of UTF-8.
 pub const ORCHESTRATOR_ID_MAX_BYTES: usize = 256;

@@ -92,6 +92,21 @@ fn what_is_no_reservation_id_is_refused() {
 }
 
 #[test]
+fn an_unheld_id_is_no_other_id() {
+    let orchestrator = OrchestratorId::new("a.b:c").unwrap();
+    let id = UnheldId::generate(&orchestrator);
+    assert_eq!(id.orchestrator(), orchestrator);
+    assert!(id.as_str().starts_with(id.mark()) && !id.mark().contains('.'));
+    assert_eq!(UnheldId::parse(id.as_str()), Some(id.clone()));
+    assert_ne!(UnheldId::generate(&orchestrator).mark(), id.mark());
+    assert_eq!(ReservationId::parse(id.as_str()), None);
+    let real = ReservationId::generate(&orchestrator, Periods::ALL);
+    for wrong in [real.as_str(), &format!("~{}", real.as_str()), id.mark(), &id.as_str()[1..], "~0", ""] {
+        assert_eq!(UnheldId::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
 fn keys_sort_as_ids_do() {
     let orchestrator = OrchestratorId::new("a").unwrap();
     let mut ids: Vec<_> = (0..100).map(|_| ReservationId::generate(&orchestrator, Periods::ALL)).collect();
@@ -132,6 +147,6 @@ proptest! {
 
     #[test]
     fn no_text_makes_parsing_panic(text in "\\PC{0,40}") {
-        let _ = (ReservationId::parse(&text), OrchestratorId::from_encoded(&text));
+        let _ = (ReservationId::parse(&text), UnheldId::parse(&text), OrchestratorId::from_encoded(&text));
     }
 }

@@ -12,7 +12,7 @@ use super::queue::{Entry, Queue};
 use super::tracker::Tracker;
 use super::window::STUCK_AFTER;
 use crate::domain::error::{Applied, OperationError, StoreError};
-use crate::domain::operation::{Operation, Outcome, Receipt, Request};
+use crate::domain::operation::{Operation, Outcome, Receipt, Request, Settlement};
 use crate::domain::tokens;
 use crate::service::answer::{Answer, CallId, FailureCode, expired_events, threshold_events, transitions};
 use crate::store::{Batch, Store, Ticket};
@@ -47,12 +47,17 @@ impl Tracker {
         let (mut batch, mut calls) = self.batch(queue, entries);
         let mut place = Some(place);
         self.note_ahead(&batch);
+        // Of the first attempt: its receipt may be the one that is remembered.
+        let asked_at = Instant::now();
         loop {
             let started = Instant::now();
             let deadline = self.attempt_deadline(&calls, started);
             calls.iter().for_each(|call| call.may_be_applied.set(true));
             match self.attempt(&batch, deadline, &mut place).await {
-                Ok(receipt) => return self.deliver(queue, batch, calls, receipt),
+                Ok(receipt) => {
+                    self.note_expiries(&queue.orchestrator, &batch.requests, receipt.next_expiry_ms, asked_at);
+                    return self.deliver(queue, batch, calls, receipt);
+                }
                 Err(StoreError::Refused { message }) => return self.refuse(queue, &calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {
                     batch.ticket.retry |= applied == Applied::Unknown;
@@ -148,7 +153,6 @@ impl Tracker {
     fn deliver(self: &Rc<Self>, queue: &Queue, batch: Batch, calls: Vec<Rc<Pending>>, receipt: Receipt) {
         let mut again = Vec::new();
         let mut orphans = Vec::new();
-        let next_expiry_ms = receipt.next_expiry_ms;
         self.answer(|push| {
             expired_events(&queue.orchestrator, &receipt, |event| push(Answer::Event(event)));
             for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
@@ -167,7 +171,6 @@ impl Tracker {
                 }
             }
         });
-        self.note_expiries(&queue.orchestrator, next_expiry_ms);
         for entry in again.into_iter().rev() {
             queue.push_first(entry);
         }
@@ -203,11 +206,9 @@ impl Tracker {
                 Answer::Reserved { call, id, created_at_ms, expires_at_ms, remaining, store_down: false }
             }
             (_, Outcome::Denied(view)) => Answer::Denied { call, view, store_down: false },
+            (Operation::SettleUnheld { .. }, Outcome::Settled(settlement)) => unheld_settled(call, &settlement),
             (_, Outcome::Settled(settlement)) => {
                 Answer::Settled { call, orchestrator: queue.orchestrator.clone(), settlement }
-            }
-            (Operation::Track(usage), Outcome::Tracked { duplicate: true, .. }) if pending.unheld => {
-                not_found(call, usage.request_id.as_deref().unwrap_or_default())
             }
             (_, outcome) => Answer::Outcome { call, outcome },
         });
@@ -219,10 +220,7 @@ impl Tracker {
             return;
         }
         self.finish(pending);
-        push(match error {
-            OperationError::RequestConflict { request_id } if pending.unheld => not_found(pending.call, request_id),
-            _ => Answer::Failed { call: pending.call, code: FailureCode::of(error), message: error.to_string() },
-        });
+        push(Answer::Failed { call: pending.call, code: FailureCode::of(error), message: error.to_string() });
     }
 
     /// The server answered with an error: sending again would meet the same one.
@@ -249,10 +247,12 @@ fn has_deadline(role: Role, operation: &Operation) -> bool {
     matches!(role, Role::Reserve | Role::Other) && operation.writes()
 }
 
-/// A reservation that was granted while the store was down, and was settled before.
-fn not_found(call: CallId, unheld_name: &str) -> Answer {
-    let message = OperationError::ReservationNotFound { id: unheld_name.to_owned() }.to_string();
-    Answer::Failed { call, code: FailureCode::ReservationNotFound, message }
+/// A reservation that held nothing has ended.
+fn unheld_settled(call: CallId, settlement: &Settlement) -> Answer {
+    match settlement.recorded {
+        0 => Answer::Done { call },
+        _ => Answer::Outcome { call, outcome: Outcome::Tracked { duplicate: false, transitions: Vec::new() } },
+    }
 }
 
 /// Takes out what nobody counts on any more. Only while the store has surely not seen the batch.

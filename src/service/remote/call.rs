@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::domain::identifier::{OrchestratorId, ReservationId};
+use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
-use crate::domain::usage::Usage;
 use crate::service::answer::{CallId, FailureCode};
 
 /// One call, from the caller's number to what is asked.
@@ -23,13 +22,6 @@ pub enum CallKind {
         operation: Operation,
         caller_now_ms: Option<u64>,
     },
-    /// Settle a reservation that was granted while the store was down and holds nothing. `None`
-    /// has nothing to record.
-    SettleUnheld {
-        id: ReservationId,
-        usage: Option<Usage>,
-        caller_now_ms: u64,
-    },
     Ping,
     Ready {
         timeout: Duration,
@@ -44,13 +36,4 @@ pub enum CallKind {
         code: FailureCode,
         message: String,
     },
-}
-
-/// Marks the ids of reservations that were granted while the store was down: they hold nothing, and
-/// what is settled under them is recorded as plain usage, once.
-pub const UNHELD_PREFIX: char = '~';
-
-/// How an unheld reservation is called outside, and the request id that makes it count once.
-pub fn unheld_name(id: &ReservationId) -> String {
-    format!("{UNHELD_PREFIX}{}", id.as_str())
 }

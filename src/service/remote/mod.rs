@@ -15,6 +15,7 @@
 mod batcher;
 mod call;
 mod deadlines;
+mod notes;
 mod outage;
 mod pending;
 mod queue;
@@ -28,7 +29,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-pub use call::{Call, CallKind, UNHELD_PREFIX};
+pub use call::{Call, CallKind};
 
 use super::answer::Answer;
 use super::io_thread;

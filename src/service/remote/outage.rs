@@ -2,14 +2,13 @@
 
 use std::rc::Rc;
 
-use super::call::unheld_name;
 use super::pending::{Pending, Role, Stage};
 use super::queue::Queue;
 use super::tracker::Tracker;
 use crate::domain::calendar::Window;
-use crate::domain::identifier::{OrchestratorId, ReservationId};
+use crate::domain::identifier::{OrchestratorId, UnheldId};
 use crate::domain::operation::PeriodView;
-use crate::domain::period::{Period, Periods};
+use crate::domain::period::Period;
 use crate::service::answer::{Answer, CallId, FailureCode};
 use crate::service::settings::OnStoreError;
 
@@ -85,7 +84,7 @@ impl Tracker {
 
     /// Grants a reservation that holds nothing, as the caller's settings ask for.
     fn grant_unheld(&self, call: CallId, orchestrator: &OrchestratorId) {
-        let id = unheld_name(&ReservationId::generate(orchestrator, Periods::ALL));
+        let id = UnheldId::generate(orchestrator).as_str().to_owned();
         let created_at_ms = crate::store::Store::now_ms(&self.store);
         self.answer(|push| {
             push(Answer::Reserved {

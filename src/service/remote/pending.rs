@@ -26,7 +26,7 @@ impl Role {
         match operation {
             Operation::Check { .. } => Role::Check,
             Operation::Reserve { .. } => Role::Reserve,
-            Operation::Settle { .. } | Operation::Track(_) => Role::Usage,
+            Operation::Settle { .. } | Operation::SettleUnheld { .. } | Operation::Track(_) => Role::Usage,
             Operation::Sweep => Role::Internal,
             _ => Role::Other,
         }
@@ -47,8 +47,6 @@ pub(super) enum Stage {
 pub(super) struct Pending {
     pub call: CallId,
     pub role: Role,
-    /// Settles a reservation that holds nothing, see [`super::call::UNHELD_PREFIX`].
-    pub unheld: bool,
     pub deadline: Instant,
     /// Whether the store may have done it already, or be about to.
     pub may_be_applied: Cell<bool>,
@@ -58,7 +56,7 @@ pub(super) struct Pending {
 impl Pending {
     pub(super) fn new(call: CallId, role: Role, deadline: Instant) -> Self {
         let stage = if role == Role::Internal { Stage::Answered } else { Stage::Waiting };
-        Self { call, role, unheld: false, deadline, may_be_applied: Cell::new(false), stage: Cell::new(stage) }
+        Self { call, role, deadline, may_be_applied: Cell::new(false), stage: Cell::new(stage) }
     }
 
     pub(super) fn stage(&self) -> Stage {

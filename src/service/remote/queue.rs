@@ -7,10 +7,18 @@ use std::rc::Rc;
 use super::pending::Pending;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
+use crate::domain::usage::Usage;
 
 /// Operations in one batch. Bounds how long one script keeps the server from others
 /// (about 1 µs an operation).
 pub(super) const BATCH_LIMIT: usize = 512;
+
+/// Bytes that the operations of a batch ask with, unless one alone has more. A server reads a request
+/// as a whole before it does anything else.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// What an operation takes beside its texts, more or less: names of keys, numbers, its record.
+const OPERATION_BYTES: usize = 512;
 
 /// Answered entries are dropped from a queue when there are this many, and they are its greater part.
 const PURGE_AT: usize = 64;
@@ -54,12 +62,18 @@ impl Queue {
     pub(super) fn next_batch(&self) -> Vec<Entry> {
         let mut entries = self.entries.borrow_mut();
         let mut batch = Vec::with_capacity(entries.len().min(BATCH_LIMIT));
+        let mut bytes = 0;
         while batch.len() < BATCH_LIMIT {
-            match entries.pop_front() {
-                Some(entry) if entry.pending.is_dead(false) => {}
-                Some(entry) => batch.push(entry),
-                None => break,
+            let Some(entry) = entries.pop_front() else { break };
+            if entry.pending.is_dead(false) {
+                continue;
             }
+            bytes += bytes_of(&entry.operation);
+            if bytes > BATCH_BYTES && !batch.is_empty() {
+                entries.push_front(entry);
+                break;
+            }
+            batch.push(entry);
         }
         batch
     }
@@ -75,5 +89,67 @@ impl Queue {
         } else {
             self.answered.set(answered);
         }
+    }
+}
+
+fn bytes_of(operation: &Operation) -> usize {
+    let texts = match operation {
+        Operation::Track(usage)
+        | Operation::Settle { usage: Some(usage), .. }
+        | Operation::SettleUnheld { usage: Some(usage), .. } => text_bytes(usage),
+        Operation::SetOverride(entry) => entry.document_json.len(),
+        _ => 0,
+    };
+    OPERATION_BYTES + texts
+}
+
+fn text_bytes(usage: &Usage) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    // The model and the request id stand in the operation and in its record.
+    2 * (usage.model.len() + optional(&usage.request_id)) + usage.session_id.len() + optional(&usage.metadata_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::service::remote::pending::Role;
+
+    fn queue_of(metadata_bytes: &[usize]) -> Queue {
+        let queue = Queue::new(OrchestratorId::new("a").unwrap());
+        for (call, bytes) in metadata_bytes.iter().enumerate() {
+            let usage = Usage { total: 1, metadata_json: Some("x".repeat(*bytes)), ..Usage::default() };
+            let pending = Rc::new(Pending::new(call as u64, Role::Usage, Instant::now()));
+            queue.push(Entry { pending, operation: Operation::Track(usage), caller_skew_ms: 0 });
+        }
+        queue
+    }
+
+    /// The calls of every batch, until the queue is empty.
+    fn batches(queue: &Queue) -> Vec<Vec<u64>> {
+        let next = || Some(queue.next_batch()).filter(|batch| !batch.is_empty());
+        std::iter::from_fn(next).map(|batch| batch.iter().map(|entry| entry.pending.call).collect()).collect()
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_operations() {
+        let batches = batches(&queue_of(&[10; 2 * BATCH_LIMIT + 1]));
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [BATCH_LIMIT, BATCH_LIMIT, 1]);
+    }
+
+    #[test]
+    fn a_batch_is_bounded_in_bytes() {
+        let large = 64 * 1_024;
+        let batches = batches(&queue_of(&[large; BATCH_LIMIT]));
+        let most = batches.iter().map(Vec::len).max().unwrap();
+        assert!((BATCH_BYTES / large - 1..=BATCH_BYTES / large).contains(&most), "{most}");
+        assert_eq!(batches.concat(), (0..BATCH_LIMIT as u64).collect::<Vec<_>>(), "in order, none is lost");
+    }
+
+    #[test]
+    fn what_is_larger_than_a_batch_goes_alone() {
+        let batches = batches(&queue_of(&[10, 2 * BATCH_BYTES, 10, 10]));
+        assert_eq!(batches, [vec![0], vec![1], vec![2, 3]]);
     }
 }

@@ -8,69 +8,52 @@
 //! An expiry is noted twice: together with the request to reserve, so that it is known should this
 //! process be killed before it hears the answer, and after the answer. The first note may come too
 //! early, and be ended by a sweep that did not see the reservation yet; the second cannot.
+//!
+//! An orchestrator that holds nothing any more is noted, too. That alone does not take it out of the index, for
+//! another process may be about to reserve: it has the orchestrator swept soon, and the sweep decides.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use tokio::task::spawn_local;
+use tokio::time::MissedTickBehavior;
+
 use super::tracker::Tracker;
 use crate::domain::identifier::OrchestratorId;
-use crate::domain::operation::Operation;
+use crate::domain::operation::{Operation, Request};
 use crate::store::{Batch, Store};
 
 /// How often the index is looked at: well within the second that expiry may take.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(400);
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Orchestrators swept at a time.
-const CLAIM_LIMIT: usize = 64;
+/// The index is looked at again soon: not worth a longer wait.
+const INDEX_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Notes whose time has passed are dropped when there are more than this many.
-const NOTES_KEPT: usize = 10_000;
+/// Orchestrators handed out at a time. A further page follows at once, when half of them are swept.
+const CLAIM_PAGE: usize = 512;
 
-/// A note that is due so soon may have been swept and ended already.
-const NOTE_MARGIN_MS: u64 = 50;
+/// Entries told in one call. Bounds how long one script keeps the server from others.
+const NOTE_PAGE: usize = 1_000;
 
-type InstantsMs = RefCell<HashMap<OrchestratorId, u64>>;
-
-/// The earliest expiry per orchestrator, as far as this process told the index.
-#[derive(Default)]
-pub(super) struct ExpiryNotes {
-    told_ms: InstantsMs,
-    untold_ms: InstantsMs,
-    /// Noted before the reservation was made, if it was made at all.
-    ahead_ms: InstantsMs,
-    untold_ahead_ms: InstantsMs,
-    claimed: InstantsMs,
-}
-
-impl ExpiryNotes {
-    /// Makes every expiry be told anew: servers that take over may not know them.
-    pub(super) fn forget_told(&self) {
-        self.told_ms.borrow_mut().clear();
-        self.ahead_ms.borrow_mut().clear();
-    }
-}
-
-/// The index is looked at again soon: not worth a long wait.
 fn index_deadline() -> Instant {
-    Instant::now() + SWEEP_INTERVAL
+    Instant::now() + INDEX_PATIENCE
 }
 
 impl Tracker {
-    /// Called with every receipt.
-    pub(super) fn note_expiries(self: &Rc<Self>, orchestrator: &OrchestratorId, next_expiry_ms: Option<u64>) {
-        if let Some(claimed_score) = self.notes.claimed.borrow_mut().remove(orchestrator) {
-            self.spawn_end_claim(orchestrator.clone(), claimed_score, next_expiry_ms);
+    /// Called with every receipt, of a batch that was asked `at`.
+    pub(super) fn note_expiries(
+        self: &Rc<Self>,
+        orchestrator: &OrchestratorId,
+        requests: &[Request],
+        next_expiry_ms: Option<u64>,
+        at: Instant,
+    ) {
+        if self.notes.end_claim(orchestrator, next_expiry_ms, at) {
+            self.spawn_end_claims();
         }
-        let Some(expiry_ms) = next_expiry_ms else { return };
-        // Only the very same instant is surely known: what was told of a reservation that has ended
-        // since may have left the index, ended by a sweep of another process.
-        let mut told_ms = self.notes.told_ms.borrow_mut();
-        if told_ms.get(orchestrator) != Some(&expiry_ms) {
-            told_ms.insert(orchestrator.clone(), expiry_ms);
-            self.notes.untold_ms.borrow_mut().insert(orchestrator.clone(), expiry_ms);
-        }
+        let could_hold =
+            |request: &Request| matches!(request.operation, Operation::Reserve { .. } | Operation::Settle { .. });
+        self.notes.learn(orchestrator, next_expiry_ms, requests.iter().any(could_hold), at);
     }
 
     /// Called before a batch leaves: notes the expiry of what it asks to reserve in the same write.
@@ -81,83 +64,72 @@ impl Tracker {
         });
         let Some(ttl_ms) = ttls_ms.min() else { return };
         let now_ms = self.store.now_ms();
-        let expiry_ms = now_ms.saturating_add(ttl_ms);
-        let is_known = |noted_ms: &InstantsMs| {
-            let noted_ms = noted_ms.borrow();
-            noted_ms
-                .get(&batch.orchestrator)
-                .is_some_and(|noted| *noted <= expiry_ms && *noted > now_ms + NOTE_MARGIN_MS)
-        };
-        if is_known(&self.notes.told_ms) || is_known(&self.notes.ahead_ms) {
-            return;
-        }
-        self.notes.ahead_ms.borrow_mut().insert(batch.orchestrator.clone(), expiry_ms);
-        let mut untold_ms = self.notes.untold_ahead_ms.borrow_mut();
-        untold_ms.insert(batch.orchestrator.clone(), expiry_ms);
-        if untold_ms.len() == 1 {
+        if self.notes.look_ahead(&batch.orchestrator, now_ms, now_ms.saturating_add(ttl_ms)) {
             // Runs after every batch of this turn has left: one note for all of them.
             let tracker = Rc::clone(self);
-            tokio::task::spawn_local(async move {
-                let untold: Vec<_> = tracker.notes.untold_ahead_ms.take().into_iter().collect();
-                // The answer will be noted all the same.
-                let _ = tracker.store.note_expiry(&untold, index_deadline()).await;
+            spawn_local(async move {
+                for page in tracker.notes.take_ahead().chunks(NOTE_PAGE) {
+                    // The answer will be noted all the same.
+                    let _ = tracker.store.note_expiries(page, index_deadline()).await;
+                }
             });
         }
     }
 
     pub(super) async fn sweep_forever(self: Rc<Self>) {
         let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut more_are_due = false;
         loop {
-            ticks.tick().await;
+            if !more_are_due {
+                ticks.tick().await;
+            }
+            more_are_due = false;
             if self.link.is_connected() {
                 self.tell_index().await;
-                self.sweep_due().await;
+                more_are_due = self.sweep_page().await;
             }
         }
     }
 
     async fn tell_index(&self) {
-        let untold: Vec<_> = self.notes.untold_ms.take().into_iter().collect();
-        if !untold.is_empty() && self.store.note_expiry(&untold, index_deadline()).await.is_err() {
-            let mut untold_ms = self.notes.untold_ms.borrow_mut();
-            for (orchestrator, expiry_ms) in untold {
-                if untold_ms.len() >= NOTES_KEPT {
-                    // The next receipt tells it again.
-                    self.notes.told_ms.borrow_mut().remove(&orchestrator);
-                } else {
-                    untold_ms.entry(orchestrator).or_insert(expiry_ms);
-                }
+        self.notes.tidy(self.store.now_ms());
+        let untold = self.notes.take_untold();
+        let mut rest = untold.as_slice();
+        while let Some(page) = rest.get(..rest.len().min(NOTE_PAGE)).filter(|page| !page.is_empty()) {
+            if self.store.note_expiries(page, index_deadline()).await.is_err() {
+                return self.notes.put_back(rest);
             }
-        }
-        for noted_ms in [&self.notes.told_ms, &self.notes.ahead_ms] {
-            let mut noted_ms = noted_ms.borrow_mut();
-            if noted_ms.len() > NOTES_KEPT {
-                let now_ms = self.store.now_ms();
-                noted_ms.retain(|_, expiry_ms| *expiry_ms > now_ms);
-            }
+            rest = &rest[page.len()..];
         }
     }
 
-    async fn sweep_due(self: &Rc<Self>) {
-        let Ok(due) = self.store.claim_due(CLAIM_LIMIT, index_deadline()).await else { return };
+    /// Sweeps what is due, at most a page. Returns whether to go on at once: the page was full, and what
+    /// was claimed is being swept, so that claims never pile up.
+    async fn sweep_page(self: &Rc<Self>) -> bool {
+        let Ok(due) = self.store.claim_due(CLAIM_PAGE, index_deadline()).await else { return false };
+        let is_full = due.len() == CLAIM_PAGE;
         for (orchestrator, claimed_score) in due {
-            self.notes.told_ms.borrow_mut().remove(&orchestrator);
-            self.notes.ahead_ms.borrow_mut().remove(&orchestrator);
-            self.notes.claimed.borrow_mut().insert(orchestrator.clone(), claimed_score);
+            self.notes.claim(&orchestrator, claimed_score);
             self.enqueue_internal(orchestrator, Operation::Sweep);
         }
+        is_full && tokio::time::timeout(INDEX_PATIENCE, self.half_a_page_is_swept()).await.is_ok()
     }
 
-    fn spawn_end_claim(self: &Rc<Self>, orchestrator: OrchestratorId, claimed_score: u64, next_expiry_ms: Option<u64>) {
+    async fn half_a_page_is_swept(&self) {
+        while self.notes.claims() > CLAIM_PAGE / 2 {
+            self.notes.claim_ended.notified().await;
+        }
+    }
+
+    /// Ends the claims whose receipts came in the same turn.
+    fn spawn_end_claims(self: &Rc<Self>) {
         let tracker = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            let deadline = index_deadline();
-            // A claim that is not ended comes back to the index by itself.
-            let _ = match next_expiry_ms {
-                Some(expiry_ms) => tracker.store.postpone(&orchestrator, claimed_score, expiry_ms, deadline).await,
-                None => tracker.store.retire(&orchestrator, claimed_score, deadline).await,
-            };
+        spawn_local(async move {
+            for page in tracker.notes.take_ended().chunks(NOTE_PAGE) {
+                // A claim that is not ended comes back to the index by itself.
+                let _ = tracker.store.end_claims(page, index_deadline()).await;
+            }
         });
     }
 }

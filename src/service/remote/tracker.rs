@@ -10,11 +10,11 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::{AbortHandle, spawn_local};
 
-use super::call::{Call, CallKind, unheld_name};
+use super::call::{Call, CallKind};
 use super::deadlines::Deadlines;
+use super::notes::ExpiryNotes;
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
-use super::sweeper::ExpiryNotes;
 use super::window::SendWindow;
 use super::{Outbox, Submission, Wake};
 use crate::clock::{Clock, SystemClock};
@@ -166,23 +166,11 @@ impl Tracker {
         }
         match kind {
             CallKind::Operate { orchestrator, mut operation, caller_now_ms } => {
-                if let Operation::Settle { usage, .. } = &mut operation {
+                if let Operation::Settle { usage, .. } | Operation::SettleUnheld { usage, .. } = &mut operation {
                     usage.take_if(|_| self.settings.shared.release_only);
                 }
                 let pending = Pending::new(id, Role::of(&operation), self.deadline());
                 self.enqueue(orchestrator, pending, operation, caller_now_ms, touched);
-            }
-            CallKind::SettleUnheld { usage, .. } if usage.is_none() || self.settings.shared.release_only => {
-                // Nothing is held and nothing is to be recorded.
-                self.answer(|push| push(Answer::Done { call: id }));
-            }
-            CallKind::SettleUnheld { id: reservation, usage, caller_now_ms } => {
-                let mut usage = usage.unwrap_or_default();
-                usage.request_id = Some(unheld_name(&reservation));
-                let mut pending = Pending::new(id, Role::Usage, self.deadline());
-                pending.unheld = true;
-                let operation = Operation::Track(usage);
-                self.enqueue(reservation.orchestrator(), pending, operation, Some(caller_now_ms), touched);
             }
             CallKind::Forget(forgotten) => self.forget(forgotten),
             CallKind::Refused { code, message } => self.fail(id, code, message),

@@ -11,7 +11,7 @@ use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{
     BudgetView, Operation, Outcome, Override, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
 };
-use crate::domain::period::{PERIOD_COUNT, Period};
+use crate::domain::period::{PERIOD_COUNT, Period, Periods};
 use crate::domain::policy::Limits;
 use crate::domain::reservation::OpenReservation;
 use crate::domain::threshold::Transition;
@@ -131,7 +131,8 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
             expires_at_ms: reader.uint()?,
             remaining: reader.optional()?,
         },
-        Operation::Settle { id, .. } => Outcome::Settled(read_settlement(reader, id, now_ms)?),
+        Operation::Settle { id, .. } => Outcome::Settled(read_settlement(reader, id.periods(), now_ms)?),
+        Operation::SettleUnheld { .. } => Outcome::Settled(read_settlement(reader, Periods::ALL, now_ms)?),
         Operation::Track(_) => Outcome::Tracked { duplicate: false, transitions: Vec::new() },
         Operation::Stats { period } => Outcome::Stats(read_stats(reader, *period)?),
         Operation::SetBudget(_) => Outcome::BudgetSet,
@@ -152,9 +153,9 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
     })
 }
 
-fn read_settlement(reader: &mut Reader<'_>, id: &ReservationId, now_ms: u64) -> Decoded<Settlement> {
+fn read_settlement(reader: &mut Reader<'_>, periods: Periods, now_ms: u64) -> Decoded<Settlement> {
     Ok(Settlement {
-        periods: id.periods(),
+        periods,
         reserved: reader.uint()?,
         recorded: reader.uint()?,
         overage: reader.uint()?,
@@ -257,15 +258,16 @@ fn list<'a, T>(reader: &mut Reader<'a>, mut read: impl FnMut(&mut Reader<'a>) ->
 fn reservation_not_found(operation: &Operation) -> Decoded<OperationError> {
     match operation {
         Operation::Settle { id, .. } => Ok(OperationError::ReservationNotFound { id: id.as_str().to_owned() }),
+        Operation::SettleUnheld { id, .. } => Ok(OperationError::ReservationNotFound { id: id.as_str().to_owned() }),
         _ => Err("an outcome of this operation"),
     }
 }
 
 fn request_conflict(operation: &Operation) -> Decoded<OperationError> {
     match operation {
-        Operation::Settle { usage: Some(usage), .. } | Operation::Track(usage) => {
-            Ok(OperationError::RequestConflict { request_id: request_id(usage) })
-        }
+        Operation::Settle { usage: Some(usage), .. }
+        | Operation::SettleUnheld { usage: Some(usage), .. }
+        | Operation::Track(usage) => Ok(OperationError::RequestConflict { request_id: request_id(usage) }),
         _ => Err("an outcome of this operation"),
     }
 }

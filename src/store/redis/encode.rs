@@ -8,7 +8,7 @@ use super::runs::{Run, plain_usage, runs};
 use super::script;
 use super::transport::Call;
 use super::windows::WindowPairs;
-use crate::domain::identifier::ReservationId;
+use crate::domain::identifier::{ReservationId, UnheldId};
 use crate::domain::operation::{Operation, Override, Request, UNKNOWN_MODEL};
 use crate::domain::period::Period;
 use crate::domain::policy::Limits;
@@ -121,6 +121,10 @@ impl<'a> Named<'a> {
                     named.add_reservation(id);
                     usage.iter().for_each(|usage| named.add_request_id(usage));
                 }
+                Operation::SettleUnheld { id, usage } => {
+                    named.add_name(id.mark());
+                    usage.iter().for_each(|usage| named.add_request_id(usage));
+                }
                 Operation::Track(usage) => named.add_request_id(usage),
                 _ => {}
             }
@@ -138,7 +142,11 @@ impl<'a> Named<'a> {
     }
 
     fn add_request_id(&mut self, usage: &'a Usage) {
-        let Some(request_id) = usage.request_id.as_deref() else { return };
+        usage.request_id.iter().for_each(|request_id| self.add_name(request_id));
+    }
+
+    /// A request id, or a mark that stands among them.
+    fn add_name(&mut self, request_id: &'a str) {
         let next_number = self.request_ids.len() + 1;
         if let std::collections::hash_map::Entry::Vacant(vacant) = self.request_numbers.entry(request_id) {
             vacant.insert(next_number);
@@ -230,6 +238,10 @@ fn write_request(
             write_reservation(writer, named, id);
             usage.iter().for_each(|usage| write_usage(writer, records, named, usage, Some(id)));
         }
+        Operation::SettleUnheld { id, usage } => {
+            write_mark(writer, named, id);
+            usage.iter().for_each(|usage| write_usage(writer, records, named, usage, None));
+        }
         Operation::Track(usage) => write_usage(writer, records, named, usage, None),
         Operation::SetBudget(limits) => writer.text(&limits.as_ref().map_or(String::new(), limits_text)),
         Operation::GetBudget | Operation::Sweep => {}
@@ -258,7 +270,7 @@ fn write_request(
 fn kind_of(operation: &Operation) -> u64 {
     match operation {
         Operation::Track(_) => kind::TRACK,
-        Operation::Settle { .. } => kind::SETTLE,
+        Operation::Settle { .. } | Operation::SettleUnheld { .. } => kind::SETTLE,
         Operation::Reserve { .. } => kind::RESERVE,
         Operation::Check { .. } => kind::CHECK,
         Operation::Stats { .. } => kind::STATS,
@@ -279,6 +291,13 @@ fn write_reservation(writer: &mut Writer, named: &Named<'_>, id: &ReservationId)
     writer.uint(u64::from(id.periods().bits()));
     let name = id.as_str().split_once('.').map_or(id.as_str(), |(name, _)| name);
     writer.text(name);
+}
+
+/// Takes the place of a reservation: no key, and the number of the mark.
+fn write_mark(writer: &mut Writer, named: &Named<'_>, id: &UnheldId) {
+    writer.uint(0);
+    writer.uint(named.request_numbers.get(id.mark()).copied().unwrap_or_default() as u64);
+    writer.text("");
 }
 
 fn write_usage(

@@ -4,7 +4,7 @@
 //! claims an entry, sweeps the orchestrator and ends the claim:
 //!
 //! ```text
-//! note_expiry ... claim_due -> sweep -> retire (nothing open) | postpone (next expiry)
+//! note_expiries ... claim_due -> sweep -> end_claims: nothing open, or the next expiry
 //! ```
 
 use std::time::Instant;
@@ -18,25 +18,39 @@ use super::transport::{Call, Transport};
 use crate::domain::error::StoreError;
 use crate::domain::identifier::OrchestratorId;
 
+/// A claim whose orchestrator was swept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedClaim {
+    pub orchestrator: OrchestratorId,
+    /// As [`RedisStore::claim_due`] told it.
+    pub claimed_score: u64,
+    /// `None` when nothing is held any more.
+    pub next_expiry_ms: Option<u64>,
+}
+
 impl<T: Transport> RedisStore<T> {
     /// Notes when reservations expire next. The soonest instant stays; a claim that is under way
-    /// can no longer retire the entry.
-    pub async fn note_expiry(&self, expiries: &[(OrchestratorId, u64)], deadline: Instant) -> Result<(), StoreError> {
+    /// can no longer retire the entry. `None`, nothing is held any more, has the entry swept soon.
+    pub async fn note_expiries(
+        &self,
+        expiries: &[(OrchestratorId, Option<u64>)],
+        deadline: Instant,
+    ) -> Result<(), StoreError> {
         if expiries.is_empty() {
             return Ok(());
         }
-        let args =
-            expiries.iter().flat_map(|(id, at_ms)| [id.encoded().as_bytes().to_vec(), at_ms.to_string().into_bytes()]);
-        match self.index_call(&script::EXPIRING_NOTE, args.collect(), deadline).await? {
-            Value::Int(_) => Ok(()),
-            other => Err(unexpected(&other)),
+        let mut args = vec![number(self.clock_ms())];
+        for (orchestrator, expiry_ms) in expiries {
+            args.push(orchestrator.encoded().as_bytes().to_vec());
+            args.push(number(expiry_ms.map_or(0, |expiry_ms| expiry_ms.max(1))));
         }
+        self.index_count(&script::EXPIRING_NOTE, args, deadline).await.map(|_| ())
     }
 
     /// Orchestrators to sweep now, at most `limit`, each with the score that ends its claim. A
     /// claim that is not ended within two seconds is handed out again.
     pub async fn claim_due(&self, limit: usize, deadline: Instant) -> Result<Vec<(OrchestratorId, u64)>, StoreError> {
-        let args = vec![limit.to_string().into_bytes(), self.clock_ms().to_string().into_bytes()];
+        let args = vec![number(limit as u64), number(self.clock_ms())];
         let reply = match self.index_call(&script::EXPIRING_CLAIM, args, deadline).await? {
             Value::Array(reply) => reply,
             other => return Err(unexpected(&other)),
@@ -52,40 +66,28 @@ impl<T: Transport> RedisStore<T> {
         Ok(ids.map(|id| (id, score)).collect())
     }
 
-    /// Forgets a claimed orchestrator that has no open reservation left. `false` when something
-    /// was noted, or somebody else claimed it, meanwhile.
-    pub async fn retire(
-        &self,
-        orchestrator: &OrchestratorId,
-        claimed_score: u64,
-        deadline: Instant,
-    ) -> Result<bool, StoreError> {
-        self.end_claim(orchestrator, claimed_score, 0, deadline).await
+    /// Ends claims: forgets orchestrators without open reservations and moves others to their next
+    /// expiry. Answers how many: where something was noted, or somebody else claimed it, meanwhile, the
+    /// entry stays as it is.
+    pub async fn end_claims(&self, claims: &[EndedClaim], deadline: Instant) -> Result<u64, StoreError> {
+        let mut args = Vec::with_capacity(claims.len() * 3);
+        for claim in claims {
+            args.push(claim.orchestrator.encoded().as_bytes().to_vec());
+            args.push(number(claim.claimed_score));
+            args.push(number(claim.next_expiry_ms.map_or(0, |expiry_ms| expiry_ms.max(1))));
+        }
+        self.index_count(&script::EXPIRING_RETIRE, args, deadline).await
     }
 
-    /// Moves a claimed orchestrator to its next expiry. `false` as for [`Self::retire`].
-    pub async fn postpone(
+    /// A call that answers a count.
+    async fn index_count(
         &self,
-        orchestrator: &OrchestratorId,
-        claimed_score: u64,
-        next_expiry_ms: u64,
+        script: &'static Script,
+        args: Vec<Vec<u8>>,
         deadline: Instant,
-    ) -> Result<bool, StoreError> {
-        self.end_claim(orchestrator, claimed_score, next_expiry_ms.max(1), deadline).await
-    }
-
-    async fn end_claim(
-        &self,
-        orchestrator: &OrchestratorId,
-        claimed_score: u64,
-        next_expiry_ms: u64,
-        deadline: Instant,
-    ) -> Result<bool, StoreError> {
-        let numbers = [claimed_score, next_expiry_ms].map(|number| number.to_string().into_bytes());
-        let mut args = vec![orchestrator.encoded().as_bytes().to_vec()];
-        args.extend(numbers);
-        match self.index_call(&script::EXPIRING_RETIRE, args, deadline).await? {
-            Value::Int(ended) => Ok(ended == 1),
+    ) -> Result<u64, StoreError> {
+        match self.index_call(script, args, deadline).await? {
+            Value::Int(count) => Ok(count.unsigned_abs()),
             other => Err(unexpected(&other)),
         }
     }
@@ -99,4 +101,8 @@ impl<T: Transport> RedisStore<T> {
         let call = Call { script, keys: vec![self.keys.expiring()], args };
         self.transport.call(&call, deadline).await
     }
+}
+
+fn number(number: u64) -> Vec<u8> {
+    number.to_string().into_bytes()
 }

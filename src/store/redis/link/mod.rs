@@ -14,7 +14,7 @@
 
 mod attempt;
 mod backoff;
-mod classify;
+pub(in crate::store::redis) mod classify;
 mod cluster;
 mod connection;
 mod dial;

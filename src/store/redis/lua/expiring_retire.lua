@@ -1,19 +1,24 @@
 #!lua flags=allow-oom
 --[[
-Ends a claim: forgets an orchestrator without open reservations, or moves it to its next expiry.
-Does nothing when something was noted, or somebody else claimed it, meanwhile.
+Ends claims: forgets orchestrators without open reservations, and moves others to their next expiry.
+Leaves one alone when something was noted, or somebody else claimed it, meanwhile.
 
 KEYS  1 <prefix>:budget:expiring
-ARGV  1 orchestrator (encoded)   2 claimed score in whole ms   3 next expiry ms, 0 = none
-Reply 1 when the claim was ended, else 0
+ARGV  triples of: orchestrator (encoded), claimed score in whole ms, next expiry ms or 0 = none
+Reply how many claims were ended
 ]]
-local score = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if not score or tonumber(score) ~= tonumber(ARGV[2]) + 0.5 then return 0 end
-if ARGV[3] == '0' then
-  redis.call('ZREM', KEYS[1], ARGV[1])
-else
-  redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
-  local latest = tonumber(ARGV[3])
-  --- @include index_life
+local ended, latest = 0, 0
+for k = 1, #ARGV, 3 do
+  local score = redis.call('ZSCORE', KEYS[1], ARGV[k])
+  if score and tonumber(score) == tonumber(ARGV[k + 1]) + 0.5 then
+    ended = ended + 1
+    if ARGV[k + 2] == '0' then
+      redis.call('ZREM', KEYS[1], ARGV[k])
+    else
+      redis.call('ZADD', KEYS[1], ARGV[k + 2], ARGV[k])
+      latest = math.max(latest, tonumber(ARGV[k + 2]))
+    end
+  end
 end
-return 1
+--- @include index_life
+return ended

@@ -1,5 +1,6 @@
 -- Track:  1, size, deadline, usage.
 -- Settle: 2, size, deadline, slot (number of its first key), periods (bits), name, usage or nothing.
+--         Of one that holds nothing: slot 0, then the number of its mark among the request ids.
 -- usage:  total, prompt, completion, cache read, cache write, reasoning, unattributed, model,
 --         occurred ms (-1 = now), number of the record in ARGV (0 = none), number of the request id
 --         (0 = none), numbers
@@ -8,8 +9,12 @@
 local status, u, slot, bits, name = 0, i + 3, false, 0, false
 if kind == 2 then
   slot, bits, name, u = A[i + 3], A[i + 4], A[i + 5], i + 6
-  --- @include reservation
-  if R_state[slot] == 0 then status = 2 end
+  if slot > 0 then
+    --- @include reservation
+    if R_state[slot] == 0 then status = 2 end
+  elseif seen[bits] then
+    status = 2
+  end
 end
 local total = u < i + A[i + 1] and A[u] or 0
 local records_it = status == 0 and (kind == 1 or total > 0)
@@ -23,9 +28,16 @@ if records_it and A[u + 10] > 0 then
     status, records_it = known == A[u + 11] and 6 or 3, false
   end
 end
-local was, late = held, 0
+local was, late, reserved = held, 0, 0
 if slot and (status == 0 or status == 6) then
-  --- @include give_back
+  if slot > 0 then
+    --- @include give_back
+    reserved = R_tokens[slot]
+  else
+    fresh = fresh or {}
+    fresh[#fresh + 1], fresh[#fresh + 2] = ids[bits], format('@%.0f', now)
+    seen[bits], dirty = '', true
+  end
 end
 local crossed, n = false, 0
 if records_it then
@@ -33,8 +45,8 @@ if records_it then
 end
 if slot and (status == 0 or status == 6) then
   local recorded = records_it and total or 0
-  out[o + 1], out[o + 2], out[o + 3] = 0, R_tokens[slot], recorded
-  out[o + 4], out[o + 5], out[o + 6] = max(0, recorded - R_tokens[slot]), late, status == 6 and 1 or 0
+  out[o + 1], out[o + 2], out[o + 3] = 0, reserved, recorded
+  out[o + 4], out[o + 5], out[o + 6] = max(0, recorded - reserved), late, status == 6 and 1 or 0
   out[o + 7], o = n, o + 7
 elseif n > 0 then
   out[o + 1], out[o + 2], o = 7, n, o + 2
