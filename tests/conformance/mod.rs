@@ -114,7 +114,8 @@ macro_rules! conformance_tests {
                 a_record_tells_its_reservation, a_duplicate_leaves_no_record,
                 records_of_one_batch_keep_their_order,
             ];
-            retry: [a_repeated_batch_is_answered_and_not_applied, a_new_batch_is_no_repetition,
+            retry: [a_repeated_batch_is_answered_and_not_applied,
+                a_batch_that_found_many_expiries_is_repeated_without_them, a_new_batch_is_no_repetition,
                 a_repeated_read_is_answered_anew];
         }
     };

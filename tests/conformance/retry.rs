@@ -27,6 +27,24 @@ pub async fn a_repeated_batch_is_answered_and_not_applied<H: Harness>(desk: Desk
     assert_eq!(desk.hour().await, [7, 0]);
 }
 
+pub async fn a_batch_that_found_many_expiries_is_repeated_without_them<H: Harness>(desk: Desk<H>) {
+    if !desk.harness.remembers_replies() {
+        return;
+    }
+    for _ in 0..150 {
+        desk.reserve(0).await;
+    }
+    desk.advance(TTL_MS);
+    let check = Operation::Check { period: Period::Hourly, tokens: 1 };
+    let mut batch = desk.batch(vec![request(Operation::Track(usage(7))), request(check)]);
+    let first = desk.send(&batch).await;
+    assert_eq!(first.expired.len(), 150);
+    batch.ticket.retry = true;
+    let again = desk.harness.store().apply(&batch).await.unwrap();
+    assert_eq!((&again.outcomes, again.expired.len(), again.next_expiry_ms), (&first.outcomes, 0, None));
+    assert_eq!(desk.hour().await, [7, 0]);
+}
+
 pub async fn a_new_batch_is_no_repetition<H: Harness>(desk: Desk<H>) {
     // Marked as a retry, but the first attempt never arrived.
     desk.track(1).await;

@@ -36,5 +36,12 @@ else
   S[38] = life
   call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', life + shift)
 end
--- A batch in doubt may come back after a long outage.
-call('PSETEX', KEYS[10], max(3600000, A[16]), answer)
+-- A batch in doubt may come back after a long outage. Of many expiries the remembered answer tells none: it
+-- would lie there for an hour.
+local kept = answer
+if gone and #gone > 200 then
+  kept = { out[1], out[2], out[3], out[4], 0 }
+  for k = 6 + #gone, o do kept[k - #gone] = out[k] end
+  kept = cmsgpack.pack(kept)
+end
+call('PSETEX', KEYS[10], max(3600000, A[16]), kept)
