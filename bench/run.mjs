@@ -36,7 +36,7 @@ const report = {
   at: new Date().toISOString(),
   machine: describeMachine(options.redis),
   versions: versions(),
-  options: { rounds: options.rounds, quick: options.quick, peers: options.peers, node: options.node },
+  options: pick(options, ['rounds', 'quick', 'peers', 'unpinned', 'node']),
   figures: [],
 };
 console.log(
@@ -55,6 +55,7 @@ try {
       quick: options.quick,
       executable: options.redis,
       withProduct: !options.peers,
+      pinned: !options.unpinned,
     };
     const figure = await runFigure(
       name,
@@ -75,6 +76,10 @@ const failed = report.figures.filter(({ error }) => error);
 console.log(`${missed.length} missed, ${failed.length} could not be measured.`);
 // A time is never a reason to fail by itself; a figure that could not be measured is.
 if (failed.length > 0 || (options.assert && missed.length > 0)) process.exitCode = 1;
+
+function pick(source, names) {
+  return Object.fromEntries(names.map(name => [name, source[name]]));
+}
 
 function requireBuild() {
   try {

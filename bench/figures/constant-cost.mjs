@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { onCoresOfTheirOwn } from '../harness/cores.mjs';
 import { inFlight, oneAtATime } from '../harness/in-flight.mjs';
 import { openTracker } from '../harness/product.mjs';
 import { openAdmin, startRedis } from '../harness/redis-server.mjs';
@@ -22,7 +23,7 @@ const SETTLED_CPU_SHARE = 0.01;
  * hurt most. Both servers run all the time and take turns; the empty one is emptied before each turn,
  * but for one usage and one reservation.
  */
-export async function run({ executable, rounds, scale, withProduct }) {
+export async function run({ executable, rounds, scale, withProduct, pinned }) {
   if (!withProduct) return { measured: [], ratios: [], notes: ['Compares the package with itself.'] };
   const load = { records: scale(1_000_000), reservations: scale(100_000), foreignKeys: scale(10_000_000) };
   // The default of 100,000 entries would forget most of the records.
@@ -42,7 +43,11 @@ export async function run({ executable, rounds, scale, withProduct }) {
       turn: turnCount => turn(side.tracker, turnCount),
     }));
     const beforeTurn = ({ side }) => side === empty && begin(side);
-    const samples = await measureRounds(pair, { rounds, beforeTurn });
+    const admins = sides.map(({ admin }) => admin);
+    const { result: samples, note } = await onCoresOfTheirOwn(admins, pinned, () =>
+      measureRounds(pair, { rounds, beforeTurn }),
+    );
+    if (!result.notes.includes(note)) result.notes.push(note);
     result.measured.push(
       ...pair.flatMap(each => ['latency', 'server'].map(kind => measured(each, samples, kind))),
     );

@@ -1,3 +1,4 @@
+import { onCoresOfTheirOwn } from '../harness/cores.mjs';
 import { oneAtATime } from '../harness/in-flight.mjs';
 import { openTracker } from '../harness/product.mjs';
 import { measureRounds } from '../harness/rounds.mjs';
@@ -11,7 +12,7 @@ export const title = 'One at a time on Redis';
 const ID = 'orchestrator-0';
 
 /** Each operation is awaited before the next begins: what a single agent feels. */
-export async function run({ redis, rounds, scale, withProduct }) {
+export async function run({ redis, rounds, scale, withProduct, pinned }) {
   const count = scale(1500);
   const contestant = (name, operation, each) => ({
     name,
@@ -60,7 +61,9 @@ export async function run({ redis, rounds, scale, withProduct }) {
   }
 
   const all = [...peers, ...ours];
-  const samples = await measureRounds(all, { rounds, beforeTurn: redis.flush });
+  const { result: samples, note } = await onCoresOfTheirOwn([redis], pinned, () =>
+    measureRounds(all, { rounds, beforeTurn: redis.flush }),
+  );
   await Promise.all([ioredis.quit(), limiters.close(), ...trackers.map(tracker => tracker.close())]);
 
   const reaches = { trackUsage: { atMost: 1.1 }, 'reserve + settle': { atMost: 2.2 } };
@@ -72,5 +75,6 @@ export async function run({ redis, rounds, scale, withProduct }) {
     ratios: ours.map(each =>
       ratio(`${each.name} / PING`, each, ping, samples, 'latency', { reach: reaches[each.name] ?? null }),
     ),
+    notes: [note],
   };
 }

@@ -7,6 +7,7 @@ export const HELP = `Usage: npm run bench -- [options]
   --quick             a tenth of the operations, 3 rounds: to see that it works, not for figures
   --peers             only the peers; needs no build of this package
   --assert            end with 1 when a figure misses its reach
+  --unpinned          do not hold server and client to a core each where that matters
   --redis <path>      the server's executable (default redis-server; valkey-server works too)
   --node <flag>       a flag of node for the measuring process, as --node=--cpu-prof; repeatable
   --help`;
@@ -21,6 +22,7 @@ export function readOptions(argv, figureNames) {
       quick: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: false },
       assert: { type: 'boolean', default: false },
+      unpinned: { type: 'boolean', default: false },
       redis: { type: 'string', default: 'redis-server' },
       node: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },

@@ -51,7 +51,8 @@ impl BusyPoll {
                 self.skip_next.set((skip * 4).min(SKIPPED_MAX));
                 return false;
             }
-            std::hint::spin_loop();
+            // The server may be waiting for this very core.
+            std::thread::yield_now();
         }
     }
 
