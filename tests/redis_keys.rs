@@ -161,8 +161,9 @@ fn a_key_of_the_wrong_type_leaves_everything_as_it_is() {
             assert!(names.len() > 20);
             for (name, kind) in names {
                 // A copy of a reservation that this batch does not name is never looked at, and
-                // what ended may be deleted whatever it is.
-                let untouched = name.contains(":reservations:7");
+                // what ended may be deleted whatever it is. The last answer has a name that only this
+                // client knows; it is replaced without being looked at.
+                let untouched = name.contains(":reservations:7") || name.contains(":calls:");
                 if untouched {
                     continue;
                 }

@@ -89,7 +89,7 @@ impl Records {
 }
 
 /// Keys in front of those of reservations.
-const FIXED_KEYS: usize = 10;
+const FIXED_KEYS: usize = 9;
 
 /// What the operations of a batch name, each once.
 struct Named<'a> {
@@ -161,10 +161,10 @@ fn key_list(keys: &OrchestratorKeys, batch: &Batch, named: &Named<'_>) -> (Vec<V
     list.extend([keys.state(), keys.limits(), keys.overrides()]);
     list.extend(Period::ALL.map(|period| keys.usage(period)));
     list.extend(Period::ALL.map(|period| keys.reserved_total(period)));
-    list.push(keys.calls(&batch.ticket.client));
     for id in &named.reservations {
         list.extend(id.periods().iter().map(|period| keys.reservation(period, id)));
     }
+    list.push(keys.calls(&batch.ticket.client));
     list.push(keys.pending());
     list.extend(Period::ALL.map(|period| keys.history(period)));
     if !named.request_ids.is_empty() {

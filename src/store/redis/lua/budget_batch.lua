@@ -7,9 +7,8 @@ allow-oom: tokens that are gone must be counted and held ones given back when me
 a batch adds is small and bounded.
 
 KEYS  1 state   2 limits   3 overrides   4-6 <period>:usage   7-9 <period>:reservations:total
-      10 calls:<client>
-      11 .. 10+R   <period>:reservations:<id>, the keys of one reservation side by side
-      11+R pending   12+R .. 14+R <period>:metadata:history
+      10 .. 9+R   <period>:reservations:<id>, the keys of one reservation side by side
+      10+R calls:<client>   11+R pending   12+R .. 14+R <period>:metadata:history
       15+R requests:a   16+R requests:b       (when ARGV names request ids)
       further ones: <period>:overrides:<id>, three side by side, found by their number
 ARGV  1 one MessagePack array, A:
@@ -40,7 +39,7 @@ local floor, min, max = math.floor, math.min, math.max
 local MAX_TOKENS, MAX_LEVEL, MODEL_LIMIT, OTHER_MODELS, OVERRIDE_LIMIT = 9007199254740991, 1e9, 64, 38, 1000
 local A = cmsgpack.unpack(ARGV[1])
 local writes, records = A[19] == 1, A[20]
-local PENDING, HISTORY, REQUESTS = 11 + records, 11 + records, 14 + records
+local CALLS, PENDING, HISTORY, REQUESTS = 10 + records, 11 + records, 11 + records, 14 + records
 local out, o = { A[1], 0, 0, 0, 0 }, 5
 local dirty = false
 --- @include clock

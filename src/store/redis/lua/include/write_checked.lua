@@ -7,7 +7,6 @@ for p = 1, 3 do
   if not stored[p + 6] and S[p * 10 + 1] > 0 then absent[#absent + 1] = KEYS[p + 6] end
 end
 if not stored[1] then absent[#absent + 1] = KEYS[1] end
-if not stored[10] then absent[#absent + 1] = KEYS[10] end
 if limits_changed and not stored[2] then absent[#absent + 1] = KEYS[2] end
 if over_changed and not stored[3] then absent[#absent + 1] = KEYS[3] end
 for from = 1, #absent, 1000 do

@@ -44,4 +44,4 @@ if gone and #gone > 200 then
   for k = 6 + #gone, o do kept[k - #gone] = out[k] end
   kept = cmsgpack.pack(kept)
 end
-call('PSETEX', KEYS[10], max(3600000, A[16]), kept)
+call('PSETEX', KEYS[CALLS], max(3600000, A[16]), kept)
