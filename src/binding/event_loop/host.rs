@@ -76,12 +76,17 @@ impl Host {
             open_handles: Cell::new(0),
             cleanup: Cell::new(null_mut()),
         });
-        host.add_cleanup()?;
+        host.add_cleanup().inspect_err(|_| host.end())?;
         let has_answers = Arc::clone(&host.has_answers);
         let wake: Wake = Box::new(move || has_answers.store(true, Ordering::Relaxed));
         let home = Home::Caller { event_loop: Rc::new(Weakly(Rc::downgrade(&host))), interrupt };
-        let tracker = RemoteTracker::open(settings.clone(), outbox, wake, home).map_err(invalid)?;
-        host.tracker.replace(Some(tracker));
+        match RemoteTracker::open(settings.clone(), outbox, wake, home) {
+            Ok(tracker) => host.tracker.replace(Some(tracker)),
+            Err(message) => {
+                host.end();
+                return Err(invalid(message));
+            }
+        };
         Ok(Some(host))
     }
 
