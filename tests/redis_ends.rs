@@ -135,3 +135,30 @@ fn a_request_is_known_until_its_ttl_is_over_across_the_end_of_a_month() {
         assert_eq!(desk.try_track(usage_of("r", 7)).await, Ok((true, vec![])));
     });
 }
+
+#[test]
+fn what_a_deleted_index_listed_is_not_held_for_ever() {
+    case("2024-05-15T10:15:00Z", |desk| async move {
+        reserve(&desk, 50, 2 * SECOND_MS).await;
+        delete(&desk, "pending");
+        for _ in 0..4 {
+            reserve(&desk, 1, MINUTE_MS).await;
+            desk.advance(SECOND_MS);
+        }
+        assert_eq!(desk.hour().await, [0, 4]);
+        assert_eq!(desk.stats(Period::Hourly).await.open_reservations, 4);
+    });
+}
+
+#[test]
+fn a_bucket_of_requests_that_was_deleted_ends_all_the_same() {
+    case("2024-05-15T10:15:00Z", |desk| async move {
+        desk.try_track(usage_of("r", 1)).await.unwrap();
+        let bucket = if (desk.now() / HOUR_MS).is_multiple_of(2) { "requests:a" } else { "requests:b" };
+        delete(&desk, bucket);
+        desk.try_track(usage_of("s", 1)).await.unwrap();
+        let key = desk.harness.key("team-a", bucket);
+        let ends_ms = desk.harness.query::<i64>(redis::cmd("PEXPIRETIME").arg(&key));
+        assert!(ends_ms as u64 >= desk.now() + HOUR_MS, "{ends_ms}");
+    });
+}

@@ -78,9 +78,11 @@ fn an_expiry_is_claimed_by_one() {
         assert_eq!(claimed.len(), 1, "a claim that was not ended is handed out again");
         assert!(end(&rig, &claimed[0], Some(rig.clock_ms() + FAR_MS)).await);
         rig.advance(10_000);
-        assert_eq!(claims(&rig).await, []);
+        let claimed = claims(&rig).await;
+        assert_eq!(claimed.iter().map(|(orchestrator, _)| orchestrator.encoded()).collect::<Vec<_>>(), ["a"]);
+        assert!(end(&rig, &claimed[0], None).await, "its time of grace is over");
         rig.advance(FAR_MS);
-        assert_eq!(claims(&rig).await.len(), 1);
+        assert_eq!(claimed_names(&rig).await, ["b"]);
     });
 }
 
@@ -105,7 +107,33 @@ fn several_claims_are_ended_together() {
             })
             .collect();
         assert_eq!(rig.store.end_claims(&ended, soon()).await.unwrap(), 2);
+        assert_eq!(size(&rig), 3, "what holds nothing is given a time of grace");
+        rig.advance(GRACE_MS + 1);
+        let claimed = claims(&rig).await;
+        assert_eq!(claimed.iter().map(|(orchestrator, _)| orchestrator.encoded()).collect::<Vec<_>>(), ["b", "a"]);
+        assert!(end(&rig, &claimed[1], None).await);
         assert_eq!(size(&rig), 2, "what was noted meanwhile stays");
+    });
+}
+
+#[test]
+fn an_entry_stays_while_another_process_may_rely_on_its_note() {
+    block_on(async {
+        let rig = Rig::new().await;
+        note(&rig, "a", Some(10)).await;
+        // Later than what is known: the entry stays as it is, and this process relies on it for two seconds.
+        note(&rig, "a", Some(FAR_MS)).await;
+        rig.advance(10);
+        let claimed = claims(&rig).await;
+        assert!(end(&rig, &claimed[0], None).await, "swept, and nothing was held");
+        // Now it reserves without a note, and is killed. The sweep after the time of grace finds what is held.
+        assert_eq!(size(&rig), 1);
+        rig.advance(GRACE_MS + 1);
+        let claimed = claims(&rig).await;
+        assert_eq!(claimed.len(), 1);
+        assert!(end(&rig, &claimed[0], Some(rig.clock_ms() + FAR_MS)).await);
+        rig.advance(FAR_MS);
+        assert_eq!(claimed_names(&rig).await, ["a"]);
     });
 }
 

@@ -73,7 +73,8 @@ export function readRedis(value: unknown, at: string) {
     sentinelUsername: secret('sentinelUsername'),
     sentinelPassword: secret('sentinelPassword'),
     tls: readTls(field('tls'), join(at, 'tls'), url.tls),
-    ioThread: readFlag(field('ioThread'), join(at, 'ioThread')) ?? false,
+    // Other runtimes have functions of libuv by name only.
+    ioThread: (readFlag(field('ioThread'), join(at, 'ioThread')) ?? false) || !runsOnLibuv(),
     busyPollUs: readBusyPoll(field('busyPollMicros'), join(at, 'busyPollMicros')) ?? BUSY_POLL_DEFAULT_US,
     keyPrefix: readPrefix(field('keyPrefix'), join(at, 'keyPrefix'), topology.mode),
   };
@@ -117,6 +118,11 @@ function readPort(value: unknown, at: string): number | undefined {
 
 function readBusyPoll(value: unknown, at: string): number | undefined {
   return value === undefined ? undefined : integer(value, at, 0, BUSY_POLL_MAX_US);
+}
+
+function runsOnLibuv(): boolean {
+  const { uv, bun } = process.versions as { uv?: string; bun?: string };
+  return uv !== undefined && bun === undefined;
 }
 
 function readFlag(value: unknown, at: string): boolean | undefined {

@@ -35,6 +35,7 @@ macro_rules! conformance_tests {
                 days_of_new_york_have_23_and_25_hours, the_hour_new_york_repeats_is_two_windows,
                 days_of_tokyo_begin_at_15_utc, a_new_window_empties_breakdown_models_and_history,
                 a_window_ends_when_it_ends_also_for_another_zone,
+                windows_of_two_zones_that_begin_together_end_apart,
             ];
             clock: [
                 a_clock_that_goes_back_grants_nothing_twice, usage_counts_while_the_clock_is_behind,

@@ -123,6 +123,24 @@ pub async fn a_new_window_empties_breakdown_models_and_history<H: Harness>(desk:
     assert_eq!(desk.history(Period::Daily, 0, 10).await.len(), 2);
 }
 
+pub async fn windows_of_two_zones_that_begin_together_end_apart<H: Harness>(mut desk: Desk<H>) {
+    desk.limits = Limits([None, Some(100), None]);
+    // On this day London leaves summer time: its day begins with that of Lagos and ends an hour later.
+    desk.at("2026-10-25T12:00:00Z");
+    desk.policy.calendar = Calendar::parse("Africa/Lagos").unwrap();
+    desk.track(90).await;
+    desk.policy.calendar = Calendar::parse("Europe/London").unwrap();
+    desk.at("2026-10-25T22:59:59Z");
+    assert_eq!(desk.check(Period::Daily).await.used, 90);
+    desk.at("2026-10-25T23:10:00Z");
+    for round in 1..=3 {
+        desk.track(10).await;
+        let view = desk.check(Period::Daily).await;
+        assert_eq!((view.used, view.window.end_ms), (10 * round, instant("2026-10-26T00:00:00Z")));
+    }
+    assert!(desk.try_reserve(71, Period::Daily.into()).await.is_err());
+}
+
 pub async fn a_window_ends_when_it_ends_also_for_another_zone<H: Harness>(mut desk: Desk<H>) {
     desk.at("2024-05-15T10:15:00Z");
     desk.limits = Limits([None, Some(100), None]);

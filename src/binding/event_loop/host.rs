@@ -20,6 +20,9 @@ use crate::service::settings::RemoteSettings;
 use crate::service::turns::Interrupt;
 use crate::store::redis::link::{EventLoop, Watch};
 
+/// With more sockets, looking at them again and again takes too long.
+const BUSY_POLLED_MAX: usize = 8;
+
 /// Lives until its tracker has ended and every handle is closed; the end of the environment waits for that.
 pub(in crate::binding) struct Host {
     pub(super) uv: &'static Uv,
@@ -104,7 +107,8 @@ impl Host {
         let tracker = self.tracker.borrow();
         let Some(tracker) = &*tracker else { return Err("the tracker has ended".to_owned()) };
         tracker.submit(submission)?;
-        if alone && !self.has_answers.load(Ordering::Relaxed) {
+        let are_few = self.sockets.borrow().len() <= BUSY_POLLED_MAX;
+        if alone && are_few && !self.has_answers.load(Ordering::Relaxed) {
             self.busy_poll.run(|| {
                 self.look(tracker);
                 self.has_answers.load(Ordering::Relaxed)
@@ -175,6 +179,8 @@ impl Host {
             }
             sys::napi_close_handle_scope(env, scope);
         }
+        // Should the callback not have run, the next interrupt makes up for it.
+        self.is_told.set(false);
     }
 
     /// Ends the tracker. Idempotent.

@@ -11,9 +11,6 @@ use super::host::Host;
 use super::uv::{Handle, READABLE, WRITABLE, allocate};
 use crate::store::redis::link::Watch;
 
-/// As many sockets are looked at in one call of the kernel.
-const POLLED_MAX: usize = 8;
-
 /// Our end of a handle of libuv. Dropping it begins the end of the handle.
 pub(super) struct SocketWatch(Rc<Watched>);
 
@@ -165,17 +162,15 @@ unsafe fn shared(handle: *mut Handle) -> Rc<Watched> {
     }
 }
 
-/// Those of a few sockets that can be read now. Of many sockets none: looking at them would take too long.
+/// Those of the sockets that can be read now, found in one call of the kernel.
 #[cfg(unix)]
 pub(super) fn readable(sockets: &[Weak<Watched>]) -> Vec<Rc<Watched>> {
-    if sockets.len() > POLLED_MAX {
-        return Vec::new();
-    }
-    let mut polled = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; POLLED_MAX];
-    for (entry, socket) in polled.iter_mut().zip(sockets) {
+    let entry = |socket: &Weak<Watched>| {
         // An entry with a negative descriptor is passed over.
-        entry.fd = socket.upgrade().filter(|socket| !socket.ended.get()).map_or(-1, |socket| socket.descriptor);
-    }
+        let open = socket.upgrade().filter(|socket| !socket.ended.get());
+        libc::pollfd { fd: open.map_or(-1, |socket| socket.descriptor), events: libc::POLLIN, revents: 0 }
+    };
+    let mut polled: Vec<_> = sockets.iter().map(entry).collect();
     // SAFETY: there are as many entries as said.
     if unsafe { libc::poll(polled.as_mut_ptr(), sockets.len() as libc::nfds_t, 0) } <= 0 {
         return Vec::new();

@@ -77,13 +77,12 @@ pub(super) struct Section {
 impl Section {
     /// The window in force when the calendar says `window`, and whether it is the section's own.
     ///
-    /// A section that began later than the calendar's window stays in force, for the clock went back, and so
-    /// does one that is not over, for it was begun in another time zone: a budget is never granted twice.
+    /// A section that is not over stays in force, though the clock went back behind its start or it was begun in
+    /// another time zone: a budget is never granted twice.
     pub fn in_force(&self, window: Window, now_ms: u64) -> (Window, bool) {
-        if self.window.start_ms > window.start_ms || now_ms < self.window.end_ms {
-            (self.window, true)
-        } else {
-            (window, self.window.start_ms == window.start_ms)
+        match now_ms < self.window.end_ms {
+            true => (self.window, true),
+            false => (window, false),
         }
     }
 

@@ -12,20 +12,30 @@ use tokio::sync::Notify;
 
 use super::pending::Pending;
 use super::queue::Queue;
-
-/// From the socket to the call an answer passes two tasks.
-const ROUNDS_FOR_ANSWERS: usize = 3;
+use crate::store::redis::link::passed;
 
 /// Answered calls behind one that still waits are dropped from so many calls on.
 const PURGE_AT_LEAST: usize = 1_024;
 
-#[derive(Default)]
 pub(super) struct Deadlines {
     /// In the order of their numbers, which the caller gives ascending.
     calls: RefCell<VecDeque<(Rc<Pending>, Rc<Queue>)>>,
     /// Twice as many calls as waited when the answered ones were last dropped.
     purge_at: Cell<usize>,
     added: Notify,
+    /// Answers that came before this instant were taken in.
+    looked_at: Cell<Instant>,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            calls: RefCell::default(),
+            purge_at: Cell::default(),
+            added: Notify::default(),
+            looked_at: Cell::new(Instant::now()),
+        }
+    }
 }
 
 impl Deadlines {
@@ -50,20 +60,16 @@ impl Deadlines {
         loop {
             match self.first_deadline() {
                 None => self.added.notified().await,
-                Some(deadline) if deadline <= Instant::now() => {
-                    // Answers that are there already come first, also when a busy thread noticed both late.
-                    for _ in 0..ROUNDS_FOR_ANSWERS {
-                        tokio::task::yield_now().await;
-                    }
-                    if self.first_deadline() != Some(deadline) {
-                        continue;
-                    }
+                Some(deadline) if deadline <= self.looked_at.get() => {
                     let first = self.calls.borrow_mut().pop_front();
                     if let Some(due) = first {
                         return due;
                     }
                 }
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                Some(deadline) => {
+                    let looked_at = passed(deadline).await;
+                    self.looked_at.set(looked_at);
+                }
             }
         }
     }

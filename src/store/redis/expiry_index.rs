@@ -1,7 +1,7 @@
 //! Which orchestrators have a reservation that expires next, across all processes.
 //!
-//! Every process sweeps what it reserved itself; the index is for those that are gone. One process
-//! claims an entry, sweeps the orchestrator and ends the claim:
+//! It is the only way to a sweep that nobody's call brings about. One process claims an entry, sweeps the
+//! orchestrator and ends the claim:
 //!
 //! ```text
 //! note_expiries ... claim_due -> sweep -> end_claims: nothing open, or the next expiry

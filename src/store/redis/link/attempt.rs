@@ -8,13 +8,14 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use redis::Value;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::sleep;
 
 use super::Call;
 use super::classify::{Meaning, classify};
 use super::connection::{Answer, Connection};
 use super::node::Node;
 use super::pack::{pack_script, pack_words};
+use super::patience::passed;
 use super::resp::Reply;
 use super::route::Route;
 use super::shared::Shared;
@@ -30,17 +31,22 @@ pub async fn carry(shared: &Rc<Shared>, route: &Route, call: &Call, deadline: In
     let _admission = shared.admit()?;
     let is_sent = Cell::new(false);
     let journey = Journey::new(shared, route, call, &is_sent);
-    match timeout_at(deadline.into(), journey.run()).await {
-        Ok(outcome) => outcome,
-        Err(_) if is_sent.get() => {
+    let outcome = tokio::select! {
+        biased;
+        outcome = journey.run() => Some(outcome),
+        _ = passed(deadline) => None,
+    };
+    match outcome {
+        Some(outcome) => outcome,
+        None if is_sent.get() => {
             let message = "the server did not answer before the deadline".to_owned();
             Err(StoreError::Unavailable { message, applied: Applied::Unknown })
         }
-        Err(_) if shared.is_connected() => {
+        None if shared.is_connected() => {
             let message = "the server did not take the call before the deadline".to_owned();
             Err(StoreError::Unavailable { message, applied: Applied::No })
         }
-        Err(_) => Err(shared.not_sent()),
+        None => Err(shared.not_sent()),
     }
 }
 

@@ -23,6 +23,7 @@ mod keeper;
 mod node;
 mod oneshot;
 mod pack;
+mod patience;
 mod resp;
 mod route;
 mod sentinel;
@@ -41,6 +42,7 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
+pub use self::patience::passed;
 pub use self::slot::{SLOTS, slot};
 pub use self::stream::{EventLoop, Watch};
 pub use self::timing::{MAX_CALLS, Timing};

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 --[[
 Hands out orchestrators with a reservation that expired, and moves each LEASE_MS ahead, so that one
-process of many sweeps it, and another one does when that process dies. The half millisecond marks
-a claim.
+process of many sweeps it, and another one does when that process dies. Half a millisecond marks
+a claim; three quarters one of an entry whose time of grace is over (a quarter, see expiring_note), which the end of
+the claim may take out.
 
 KEYS  1 <prefix>:budget:expiring
 ARGV  1 how many at most   2 clock ms, 0 = the server's (the manual twin, for tests)
@@ -15,9 +16,10 @@ if now == 0 then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local reply = { now, now + LEASE_MS }
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-for k = 1, #due do
-  redis.call('ZADD', KEYS[1], now + LEASE_MS + 0.5, due[k])
-  reply[k + 2] = due[k]
+local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'WITHSCORES', 'LIMIT', 0, ARGV[1])
+for k = 1, #due, 2 do
+  local mark = tonumber(due[k + 1]) % 1
+  redis.call('ZADD', KEYS[1], now + LEASE_MS + ((mark == 0.25 or mark == 0.75) and 0.75 or 0.5), due[k])
+  reply[#reply + 1] = due[k]
 end
 return reply

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
 Notes when reservations of orchestrators expire next; the soonest instant stays. A claimed entry
-(half a millisecond, see expiring_claim) loses the mark, so that whoever claimed it cannot retire
+(see expiring_claim) loses the mark, so that whoever claimed it cannot retire
 it without having seen the reservation that is noted now.
 
 0 instead of an instant: nothing seems to be held any more. Another process may know better, so the entry

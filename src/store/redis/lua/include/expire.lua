@@ -4,6 +4,9 @@ local gone, find_next = false, false
 if S[32] > 0 and S[32] <= now then
   gone = call('ZRANGEBYSCORE', KEYS[PENDING], '-inf', now, 'WITHSCORES')
   find_next = true
+  if #gone == 0 and S[33] > now then -- The index was deleted from outside, and what it still lists is what is held.
+    --- @include rebuild
+  end
   for g = 1, #gone, 2 do
     local bits, tokens = match(gone[g], '^(%d)%S+ (%d+) ')
     bits, tokens = tonumber(bits), tonumber(tokens)

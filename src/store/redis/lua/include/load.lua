@@ -21,8 +21,9 @@ local held_is_lost = not stored[1]
 for p = 1, 3 do
   local s, w = p * 10 - 8, p * 3 + 1
   local u, h = tonumber(stored[p + 3] or 0) or -1, tonumber(stored[p + 6] or 0) or -1
-  -- A window that is not over stays in force, also for a tracker of another time zone.
-  if S[s] < A[w] and now >= S[s + 1] then
+  -- A window that is not over stays in force, also for a tracker of another time zone, or when the clock went
+  -- back behind its start.
+  if now >= S[s + 1] then
     -- Without a state (deleted by hand, or evicted) a counter that is still there is of this window.
     if stored[1] or u == 0 then
       rolled, u = rolled or {}, 0

@@ -1,7 +1,7 @@
 -- seen: per request id of A[22], the numbers it is known with, or false. Two buckets take turns
 -- every TTL, the longest that any tracker asked for; the time in the value decides, so both are always
 -- looked at.
-local seen, fresh, requests_bucket = false, false, 0
+local seen, fresh, requests_bucket, bucket_found = false, false, 0, false
 local ids = A[22]
 if #ids > 0 then
   seen = {}
@@ -12,6 +12,7 @@ if #ids > 0 then
       local values = call('HMGET', KEYS[bucket], unpack(ids, from, min(from + 999, #ids)))
       for k = 1, #values do
         if values[k] then
+          bucket_found = bucket_found or bucket == REQUESTS + 1 + requests_bucket
           local numbers, at = match(values[k], '^(.*)@(%d+)$')
           if at and now - tonumber(at) < A[16] then seen[from + k - 1] = numbers end
         end

@@ -25,7 +25,10 @@ local requests_key, requests_end = false, 0
 if fresh then
   requests_key = REQUESTS + 1 + requests_bucket
   local ends = (floor(now / S[35]) + 2) * S[35]
-  if ends > S[36 + requests_bucket] then S[36 + requests_bucket], requests_end = ends, ends end
+  if ends > S[36 + requests_bucket] or not bucket_found then
+    S[36 + requests_bucket] = max(ends, S[36 + requests_bucket])
+    requests_end = S[36 + requests_bucket]
+  end
 end
 -- The state outlives all that it tells of: what it does not know is lost or counted twice.
 local life = max(S[23], S[36], S[37])
