@@ -13,9 +13,10 @@ const ID = 'orchestrator-0';
 const WIDTH = 1000;
 const RESERVATION_TTL_MS = 86_400_000; // none of the open ones expires meanwhile
 const REACH = { atMost: 1.1 };
-// Twice what a turn writes, in pieces that small allocations are cut from.
-const BALLAST_COUNT = 128;
-const BALLAST_BYTES = 128 * 1024;
+// More than a turn writes, in lists like those it writes to.
+const BALLAST_RECORDS = 40_000;
+const BALLAST_PIECE = 500;
+const BALLAST_RECORD_BYTES = 131;
 const SETTLE_STEP_MS = 500;
 const SETTLE_MIN_MS = 3000;
 const SETTLE_MAX_MS = 20_000;
@@ -45,7 +46,10 @@ export async function run({ executable, rounds, scale, withProduct, pinned }) {
       side,
       turn: turnCount => turn(side.tracker, turnCount),
     }));
-    const beforeTurn = ({ side }) => (side === empty ? begin(side) : giveMemory(side));
+    const beforeTurn = async ({ side }) => {
+      if (side === empty) await begin(side);
+      await giveMemory(side);
+    };
     const admins = sides.map(({ admin }) => admin);
     const { result: samples, note } = await onCoresOfTheirOwn(admins, pinned, () =>
       measureRounds(pair, { rounds, beforeTurn }),
@@ -118,12 +122,15 @@ async function begin({ admin, tracker }) {
 
 /**
  * Emptying a server leaves it memory at hand; one that only grows takes fresh pages of the system, whose first touch
- * costs more than what is written to them. So the loaded one is given as much.
+ * costs more than what is written to them. So both are given as much.
  */
 async function giveMemory({ admin: { client } }) {
-  const names = Array.from({ length: BALLAST_COUNT }, (_, index) => `ballast:${index}`);
-  await Promise.all(names.map(name => client.setrange(name, BALLAST_BYTES - 1, 'x')));
-  await client.del(names);
+  const lists = ['ballast:a', 'ballast:b', 'ballast:c'];
+  const piece = new Array(BALLAST_PIECE).fill('x'.repeat(BALLAST_RECORD_BYTES));
+  for (let count = 0; count < BALLAST_RECORDS; count += BALLAST_PIECE) {
+    await Promise.all(lists.map(list => client.rpush(list, ...piece)));
+  }
+  await client.del(...lists);
 }
 
 async function fill(side, { records, reservations, foreignKeys }) {
