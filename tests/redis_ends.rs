@@ -51,6 +51,11 @@ fn delete(desk: &Desk<MortalKeys>, rest: &str) {
     assert_eq!(desk.harness.query::<i64>(redis::cmd("DEL").arg(&key)), 1, "{key}");
 }
 
+/// Whether a key is still there. What is lost is found again, so that answers alone would not tell.
+fn is_there(desk: &Desk<MortalKeys>, rest: &str) -> bool {
+    desk.harness.query(redis::cmd("EXISTS").arg(desk.harness.key("team-a", rest)))
+}
+
 #[test]
 fn held_tokens_stay_held_when_one_batch_releases_and_reserves() {
     case("2024-05-15T10:15:00Z", |desk| async move {
@@ -60,6 +65,7 @@ fn held_tokens_stay_held_when_one_batch_releases_and_reserves() {
         let next = Operation::Reserve { periods: id.periods(), id, tokens: 30, ttl_ms: 10 * MINUTE_MS };
         desk.apply(vec![release, next]).await;
         desk.advance(3 * SECOND_MS);
+        assert!(is_there(&desk, "hourly:reservations:total"));
         assert_eq!(desk.hour().await, [0, 30]);
         assert!(desk.try_reserve(71, Period::Hourly.into()).await.is_err());
     });
@@ -71,6 +77,7 @@ fn held_tokens_stay_held_across_the_end_of_a_month() {
         reserve(&desk, 30, 5 * MINUTE_MS).await;
         desk.advance(4 * MINUTE_MS + 59 * SECOND_MS);
         desk.advance(2 * SECOND_MS);
+        assert!(is_there(&desk, "state"), "it tells of a reservation that nobody has swept");
         reserve(&desk, 30, SECOND_MS).await;
         reserve(&desk, 70, 10 * MINUTE_MS).await;
         desk.advance(2 * SECOND_MS);
