@@ -187,3 +187,20 @@ impl ExpiryNotes {
         self.ended.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_ended_only_by_a_batch_that_was_asked_after_it() {
+        let orchestrator = OrchestratorId::new("o").unwrap();
+        let notes = ExpiryNotes::default();
+        let before = Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
+        notes.claim(&orchestrator, 5);
+        assert!(!notes.end_claim(&orchestrator, None, before), "it may not have seen what was noted since");
+        assert!(notes.end_claim(&orchestrator, None, Instant::now()));
+        assert_eq!(notes.claims(), 0);
+    }
+}

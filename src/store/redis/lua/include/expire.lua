@@ -4,7 +4,7 @@ local gone, find_next = false, false
 if S[32] > 0 and S[32] <= now then
   gone = call('ZRANGEBYSCORE', KEYS[PENDING], '-inf', now, 'WITHSCORES')
   find_next = true
-  if #gone == 0 and S[33] > now then -- The index was deleted from outside, and what it still lists is what is held.
+  if #gone == 0 then -- The index ended before anybody looked, or was deleted: what it still lists is what is held.
     --- @include rebuild
   end
   for g = 1, #gone, 2 do
@@ -20,9 +20,6 @@ if S[32] > 0 and S[32] <= now then
       out[o + 1], out[o + 2] = gone[g], tonumber(gone[g + 1])
       o = o + 2
     end
-  end
-  if S[33] <= now then -- Also when nobody looked until the index had ended.
-    for p = 1, 3 do held[p], S[p * 10 + 1] = 0, 0 end
   end
   if writes and #gone > 0 then
     out[5], dirty = #gone / 2, true
