@@ -4,12 +4,15 @@
 //! memory runs it, Redis repeats it in Lua, and the conformance and model tests hold the two equal.
 
 pub mod calendar;
+pub mod credentials;
 pub mod decide;
 pub mod error;
 pub mod identifier;
 pub mod operation;
 pub mod period;
 pub mod policy;
+pub mod quota;
+pub mod rate_limit;
 pub mod reservation;
 pub mod threshold;
 pub mod tokens;

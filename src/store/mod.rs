@@ -14,6 +14,7 @@ use crate::domain::error::StoreError;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::{Receipt, Request};
 use crate::domain::policy::{Limits, Policy};
+use crate::domain::{credentials, rate_limit};
 
 /// Operations on one orchestrator that are applied together, in order.
 #[derive(Debug, Clone)]
@@ -23,6 +24,26 @@ pub struct Batch {
     /// The limits configured for the orchestrator; limits set at run time come before them.
     pub configured: Limits,
     pub requests: Vec<Request>,
+    pub ticket: Ticket,
+}
+
+/// Operations on one limiter that are applied together, in order.
+#[derive(Debug, Clone)]
+pub struct RateLimitBatch {
+    /// Names of limiters obey the rules of orchestrators.
+    pub limiter: OrchestratorId,
+    pub policy: Arc<rate_limit::terms::Policy>,
+    pub requests: Vec<rate_limit::operation::Request>,
+    pub ticket: Ticket,
+}
+
+/// Operations on one pool of credentials that are applied together, in order.
+#[derive(Debug, Clone)]
+pub struct CredentialBatch {
+    /// Names of pools obey the rules of orchestrators.
+    pub pool: OrchestratorId,
+    pub policy: Arc<credentials::operation::Policy>,
+    pub requests: Vec<credentials::operation::Request>,
     pub ticket: Ticket,
 }
 

@@ -1,0 +1,3 @@
+//! Credentials: which of several tokens a request should use.
+
+pub mod operation;

@@ -1,0 +1,50 @@
+//! What one call of a provider takes.
+
+use crate::domain::tokens;
+
+/// What a rule counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unit {
+    Requests,
+    InputTokens,
+    OutputTokens,
+    /// Input and output together.
+    Tokens,
+}
+
+impl Unit {
+    pub const ALL: [Unit; 4] = [Unit::Requests, Unit::InputTokens, Unit::OutputTokens, Unit::Tokens];
+
+    /// Its number in stored state and scripts.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    pub fn from_index(index: usize) -> Option<Unit> {
+        Self::ALL.get(index).copied()
+    }
+}
+
+/// What is counted of calls; of a single one, `requests` is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amounts {
+    pub requests: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+}
+
+impl Amounts {
+    /// One call.
+    pub fn call(input_tokens: u64, output_tokens: u64) -> Self {
+        Self { requests: 1, input_tokens, output_tokens }
+    }
+
+    pub fn of(&self, unit: Unit) -> u64 {
+        match unit {
+            Unit::Requests => self.requests,
+            Unit::InputTokens => self.input_tokens,
+            Unit::OutputTokens => self.output_tokens,
+            Unit::Tokens => tokens::add(self.input_tokens, self.output_tokens),
+        }
+    }
+}

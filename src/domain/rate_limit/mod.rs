@@ -1,0 +1,5 @@
+//! Rate limits: several limits on one key of a provider, admitted together or not at all.
+
+pub mod amounts;
+pub mod operation;
+pub mod terms;

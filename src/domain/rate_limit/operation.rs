@@ -1,0 +1,244 @@
+//! What can be asked about one limiter, and what is answered.
+
+use super::amounts::{Amounts, Unit};
+use super::terms::Terms;
+use crate::domain::quota::{Quota, Reading};
+
+/// A permit, or a place in the line that becomes one: unique, given by the client, `[A-Za-z0-9_-]{1,64}`.
+pub type PermitId = Box<str>;
+
+/// Who a share belongs to; at most 256 bytes. Empty: nobody in particular.
+pub type Agent = Box<str>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Before all others; may use what is held back.
+    Critical,
+    Normal,
+    /// Waits as if it had come [`LOW_PENALTY_MS`] later.
+    Low,
+}
+
+pub const LOW_PENALTY_MS: u64 = 60_000;
+
+/// One thing asked of a store about one limiter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// Could the call be made? Writes nothing.
+    Check {
+        amounts: Amounts,
+        priority: Priority,
+        agent: Agent,
+    },
+    /// Admit the call, or let it wait in the line. Asked twice with one id it is admitted once.
+    Acquire {
+        id: PermitId,
+        amounts: Amounts,
+        priority: Priority,
+        agent: Agent,
+        wait: bool,
+    },
+    /// Says that the client lives, and asks for what waits: see [`Receipt::granted`].
+    Poll,
+    /// The call was made: correct the estimate. `reading`: what the response says.
+    Settle {
+        id: PermitId,
+        used: Amounts,
+        signals: Signals,
+    },
+    /// The call was not made, or nobody waits any more: give everything back.
+    Cancel {
+        id: PermitId,
+    },
+    /// What a response says that belongs to no permit.
+    Observe(Signals),
+    /// Replace the limits for every client; `None` returns to the configured.
+    SetTerms(Option<Terms>),
+    /// Gives an agent a share of every limit, in millionths. 0 takes it back. The share ends when the client
+    /// that gave it dies.
+    Allocate {
+        agent: Agent,
+        share_ppm: u64,
+    },
+    /// Everything `from` has is `to`'s: share, usage, places in the line.
+    Handoff {
+        from: Agent,
+        to: Agent,
+    },
+    /// Admits nothing until then; 0 ends every pause, backoff included.
+    Pause {
+        for_ms: u64,
+    },
+    View,
+    /// Counts what is remembered from elsewhere, unless it is known already: per part of a window the greater
+    /// number counts.
+    Restore(Box<View>),
+    /// Adds to named counters: `(name, more)`.
+    Learn(Vec<(Box<str>, u64)>),
+    /// All named counters.
+    Learned,
+}
+
+/// Named counters of a limiter; further names are ignored.
+pub const LEARNED_MAX: usize = 4_096;
+
+/// What a response says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signals {
+    /// When its request left, by the store's clock; of a settle, the store knows: 0.
+    pub sent_at_ms: u64,
+    /// Per unit; `sent_at_ms` and the instants of a settle are filled in by the store.
+    pub readings: Vec<(Unit, Reading)>,
+    pub hit: Option<Hit>,
+    /// The provider did what it was asked: ends the backoff.
+    pub is_success: bool,
+}
+
+/// The provider refused the call for its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    pub kind: HitKind,
+    /// How long the provider asks to wait, from when the store hears of it.
+    pub retry_after_ms: Option<u64>,
+    /// 0 ... 1000, thousandths: chance, thrown by the client, by which a backoff is shortened: at most by half.
+    pub jitter: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitKind {
+    /// Too fast.
+    Rate,
+    /// Nothing left: of the day, of the money.
+    Quota,
+}
+
+/// Why a call has to wait, or can never be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The rule with this index.
+    Rule(usize),
+    Concurrency,
+    /// The pause between admissions.
+    Pacing,
+    /// The provider says that nothing is left.
+    Remaining(Unit),
+    /// After a hit, or paused by hand.
+    Cooldown,
+    /// After a cooldown a single call tries whether the provider lets it through.
+    Probe,
+    /// Others came first.
+    Line,
+    /// Its agent has used its share.
+    Share,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Now,
+    /// `wait_ms`: as far as is known; 0 when it depends on others.
+    Wait {
+        wait_ms: u64,
+        reason: Reason,
+    },
+    /// It is more than the limit: `limit` is what could be asked for at most.
+    Never {
+        reason: Reason,
+        limit: u64,
+    },
+}
+
+/// The answer to one [`Operation`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Verdict(Verdict),
+    Granted(Grant),
+    /// In the line, behind `ahead` others.
+    Waiting {
+        wait_ms: u64,
+        reason: Reason,
+        ahead: u64,
+    },
+    /// Neither admitted nor waiting: nothing was consumed.
+    Refused(Verdict),
+    /// [`super::terms::Policy::line_max`] calls wait already.
+    LineFull,
+    /// `known`: whether there was such a permit. `late`: its time was over.
+    Settled {
+        known: bool,
+        late: bool,
+        estimated: Amounts,
+    },
+    Cancelled {
+        known: bool,
+    },
+    /// Whether it was done. A share that would make the sum exceed the whole is not given.
+    Done(bool),
+    View(Box<View>),
+    Learned(Vec<(Box<str>, u64)>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub id: PermitId,
+    pub admitted_at_ms: u64,
+    pub expires_at_ms: u64,
+}
+
+/// All there is to see of a limiter.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct View {
+    pub now_ms: u64,
+    /// In force.
+    pub terms: Terms,
+    /// Whether `terms` were set at run time.
+    pub is_set: bool,
+    pub windows: Vec<WindowView>,
+    /// By [`Unit::index`].
+    pub quotas: [Quota; 4],
+    /// Permits under way, and what they were admitted with.
+    pub under_way: Amounts,
+    pub waiting: u64,
+    /// 0: no pause.
+    pub paused_until_ms: u64,
+    /// Hits since the last success.
+    pub hits: u64,
+    /// By the pacing; microseconds since the epoch.
+    pub next_admission_us: u64,
+    pub agents: Vec<AgentView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WindowView {
+    pub window_ms: u64,
+    pub used: Amounts,
+    /// `(number of the part, counted)`, oldest first: part `n` begins at `n * window_ms / 60`.
+    pub parts: Vec<(u64, Amounts)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentView {
+    pub agent: Agent,
+    pub share_ppm: u64,
+    /// In the shortest window.
+    pub used: Amounts,
+    pub waiting: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub operation: Operation,
+    /// By the store's clock; a store that sees the request at or after this instant does nothing.
+    pub deadline_ms: Option<u64>,
+}
+
+/// What a store answers to a batch.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Receipt {
+    pub now_ms: u64,
+    /// One for each request, in their order; `Err`: its deadline had passed.
+    pub outcomes: Vec<Result<Outcome, crate::domain::error::OperationError>>,
+    /// Places in the line of this client that became permits.
+    pub granted: Vec<Grant>,
+    /// In how many milliseconds the client shall poll, for it has calls that wait; `None`: it has none.
+    pub poll_in_ms: Option<u64>,
+}
