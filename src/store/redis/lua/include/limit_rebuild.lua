@@ -21,10 +21,10 @@ for _, member in ipairs(call('ZRANGE', LINE, 0, -1)) do
     call('ZREM', LINE, member)
   end
 end
-local ids, is_lost = call('HKEYS', PERMITS), {}
+local ids, without = call('HKEYS', PERMITS), {}
 load_permits(ids)
 due = {}
-for _, id in ipairs(all_permits()) do is_lost[id] = true end
+for _, id in ipairs(all_permits()) do without[id] = true end
 for _, id in ipairs(ids) do
   local p = P[id]
   if p and p[1] == 3 then
@@ -44,7 +44,7 @@ for _, id in ipairs(ids) do
       P[id], changed[id] = false, true
     end
   elseif p then
-    is_lost[id], ends[id] = nil, p[1] == 1 and p[3] or p[3] + LATE_MS
+    without[id], ends[id] = nil, p[1] == 1 and p[3] or p[3] + LATE_MS
     if p[1] == 1 then
       S[7], S[8], S[9], S[21] = add(S[7], p[4]), add(S[8], p[5]), add(S[9], p[6]), S[21] + 1
       local agent = agent_at(p[7])
@@ -56,7 +56,7 @@ for _, id in ipairs(ids) do
     if ends[id] <= now then due[#due + 1] = id end
   end
 end
-for id in pairs(is_lost) do ends[id] = false end
+for id in pairs(without) do ends[id] = false end
 if not P[S[14]] then S[14] = '' end
 for name, c in pairs(C) do
   if c[2] + c[3] + c[4] == 0 then C[name] = nil end
