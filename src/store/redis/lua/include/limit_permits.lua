@@ -16,7 +16,7 @@ local function expire(id, p)
   if now >= forget_at or S[6] >= LATE_MAX then
     P[id], ends[id] = false, false
   else
-    p[1], ends[id], S[6] = 2, forget_at, S[6] + 1
+    p[1], ends[id], S[6], S[29] = 2, forget_at, S[6] + 1, min(S[29], forget_at)
   end
 end
 
