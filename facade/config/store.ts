@@ -34,7 +34,11 @@ const QUEUE_MAX = 10_000_000;
 /** Reads the options of {@link STORE_OPTIONS}. */
 export function readStore(config: object): StoreSettings {
   const field = (key: keyof StoreOptions) => check.own(config, key, '');
-  const optional = <T>(key: keyof StoreOptions, fallback: T, reader: (value: unknown, at: string) => T): T => {
+  const optional = <T>(
+    key: keyof StoreOptions,
+    fallback: T,
+    reader: (value: unknown, at: string) => T,
+  ): T => {
     const value = field(key);
     return value === undefined ? fallback : reader(value, key);
   };
