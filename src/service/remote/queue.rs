@@ -92,6 +92,9 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::domain::identifier::OrchestratorId;
+    use crate::domain::operation::Operation;
+    use crate::domain::usage::Usage;
     use crate::service::remote::pending::Role;
 
     fn queue_of(metadata_bytes: &[usize]) -> Queue {
