@@ -79,8 +79,9 @@ export class ProviderServer {
     return this.asked.map(({ token }) => token);
   }
 
-  onSpent(): Asked[] {
-    return this.asked.filter(({ onSpent }) => onSpent);
+  /** Requests on tokens that were known to be spent, as `token path`. */
+  onSpent(): string[] {
+    return this.asked.filter(({ onSpent }) => onSpent).map(({ token, path }) => `${token} ${path}`);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -131,7 +132,7 @@ export class ProviderServer {
     }
     const isSpent = quota.used >= quota.limit;
     if (!isSpent) quota.used += 1;
-    const headers = this.#headers(quota, resource);
+    const headers = this.headers(quota, resource);
     if (!isSpent) return { ...this.#page(path), headers: { ...headers, ...this.#page(path).headers } };
     if (this.#provider === 'github') {
       return { status: 403, headers, body: { message: 'API rate limit exceeded for user ID 1.' } };
@@ -144,7 +145,8 @@ export class ProviderServer {
     };
   }
 
-  #headers({ limit, used, resetsAtMs }: Quota, resource: string): Record<string, string> {
+  /** What it tells with each answer. */
+  headers({ limit, used, resetsAtMs }: Quota, resource: string): Record<string, string> {
     const remaining = String(limit - used);
     const reset = String(resetsAtMs / 1000);
     if (this.#provider === 'gitlab') {
