@@ -398,6 +398,8 @@ describe('GitHub', () => {
     const alone = readSignals({ ...left(0), date });
     expect(alone).toMatchObject({ isSuccess: true, readings: [requests(5000, 0, 600_000)] });
     expect(alone.hit).toBeUndefined();
+    const asking = readSignals({ ...left(0), date, 'retry-after': '30' });
+    expect(asking.hit).toEqual({ kind: 'rate', retryAfterMs: 600_000 });
   });
 
   test('what is used tells what remains', () => {
