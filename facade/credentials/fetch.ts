@@ -129,6 +129,8 @@ export class Sender {
     try {
       return await this.#settings.send(request.url.href, initOf(request, headers));
     } catch (error) {
+      // The caller's own reason stays what it is.
+      if (request.signal?.aborted && error === request.signal.reason) throw error;
       throw withoutToken(error, token, provider);
     }
   }

@@ -1,4 +1,5 @@
 /** From what a manager is given to what it works with: checks and defaults. */
+import { types } from 'node:util';
 import * as check from '../validate';
 import { asConfigError, objectAt, refused, tokenAt, wordAt } from './check';
 import type { PoolPolicy } from './pool-backend';
@@ -212,7 +213,7 @@ function readHeader(value: unknown, at: string): Required<CredentialHeader> {
 }
 
 function readKey(value: unknown, at: string): string | Uint8Array {
-  if (value instanceof Uint8Array && value.length === 32) return value;
+  if (types.isUint8Array(value) && value.length === 32) return value;
   if (typeof value === 'string' && value.length >= 12 && value.length <= 1024) return value;
   throw refused(at, '32 bytes, also as hex or base64, or a passphrase of 12 to 1024 characters', value);
 }
