@@ -1,6 +1,6 @@
 import { TokenBudgetError } from '../errors';
 import * as check from '../validate';
-import { refused, wordAt } from './check';
+import { booleanAt, refused, wordAt } from './check';
 import type { ManagerSettings } from './options';
 import type { Pool, Pools } from './pool';
 import { profileOf, resourceOf } from './profiles';
@@ -58,7 +58,7 @@ export class Sender {
       waitForReset:
         waitForReset === undefined
           ? this.#settings.waitForReset
-          : check.boolean(waitForReset, 'init.waitForReset'),
+          : booleanAt(waitForReset, 'init.waitForReset'),
     };
     await prepare(pool);
     for (let redirects = 0; ; redirects++) {
