@@ -28,12 +28,31 @@ pub enum Step {
 /// An operation; instants are relative to the clock.
 #[derive(Debug, Clone)]
 pub enum Act {
-    Check { amounts: Amounts, priority: Priority, agent: u8 },
-    Acquire { id: u8, amounts: Amounts, priority: Priority, agent: u8, wait: bool },
-    Settle { id: u8, used: Amounts, said: Said },
-    Observe { sent_ago_ms: u64, said: Said },
+    Check {
+        amounts: Amounts,
+        priority: Priority,
+        agent: u8,
+    },
+    Acquire {
+        id: u8,
+        amounts: Amounts,
+        priority: Priority,
+        agent: u8,
+        wait: bool,
+    },
+    Settle {
+        id: u8,
+        used: Amounts,
+        said: Said,
+    },
+    Observe {
+        sent_ago_ms: u64,
+        said: Said,
+    },
     /// Restores what an earlier view told.
-    Restore { nth: usize },
+    Restore {
+        nth: usize,
+    },
     Plain(Operation),
 }
 
@@ -112,7 +131,8 @@ fn forward() -> impl Strategy<Value = Step> {
 fn act() -> impl Strategy<Value = Act> {
     let id = || 0..14_u8;
     let agent = || 0..4_u8;
-    let named = || (0..4_u8).prop_map(|agent| if agent == 0 { "".into() } else { format!("agent-{agent}").into_boxed_str() });
+    let named =
+        || (0..4_u8).prop_map(|agent| if agent == 0 { "".into() } else { format!("agent-{agent}").into_boxed_str() });
     let acquire = (id(), amounts(), priority(), agent(), any::<bool>())
         .prop_map(|(id, amounts, priority, agent, wait)| Act::Acquire { id, amounts, priority, agent, wait });
     let counters = vec(((0..4_u8).prop_map(|name| format!("out:{name}").into_boxed_str()), tokens()), 0..4);
