@@ -31,7 +31,7 @@ local function open(k, name)
   local resources = account[5]
   local r = resources[name]
   if not r or r[8] <= now then
-    r = { 0, 0, 0, 0, 0, 0, 0, 0, {} }
+    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0 }
     resources[name] = nil
     local count = 0
     for other, state in pairs(resources) do
