@@ -752,6 +752,21 @@ interface TokenRateLimit extends RateLimitInfo {
  */
 declare function formatRateLimits(limits: readonly TokenRateLimit[]): string[];
 
+type Name$1 = keyof StoreEvents;
+type Listener$1<E extends Name$1> = (...args: StoreEvents[E]) => void;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface StoreEmitter extends EventEmitter {
+    on<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    once<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    off<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    addListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    removeListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    prependListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    prependOnceListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    emit<E extends Name$1>(event: E, ...args: StoreEvents[E]): boolean;
+}
+declare const StoreEmitter: new () => StoreEmitter;
+
 /**
  * A token for one request. It does not show its token: that is no own property, so that neither JSON nor
  * `console.log` nor `structuredClone` finds it.
@@ -825,6 +840,7 @@ interface TokenResource {
     limit: number | null;
     /** What may still be asked for before the reset, the reserve included; `null` when nothing is known. */
     remaining: number | null;
+    /** When the quota is whole again; `null` when nothing is known. */
     resetsAt: Date | null;
     /** When it is used again after a limit was hit; `null` when it does not rest. */
     pausedUntil: Date | null;
@@ -871,7 +887,7 @@ interface ResourceOptions {
  * const issues = await manager.withRotation('github', token => listIssues(token));
  * ```
  */
-declare class TokenManager {
+declare class TokenManager extends StoreEmitter {
     #private;
     /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
     constructor(tokens: ReadonlyArray<string | TokenInput>, options?: TokenManagerOptions);
