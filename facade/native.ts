@@ -43,6 +43,8 @@ interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
+  /** `[tokens, is estimate (0 or 1), encoding]`. */
+  estimateTokens(text: string, model: string): number[];
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   RemoteTracker: new (config: string) => RemoteTracker;
 }
@@ -50,4 +52,4 @@ interface Addon {
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS
 const addon = require('../native/binding.js') as Addon;
 
-export const { isTimeZone, decodeIdentifier, EmbeddedTracker, RemoteTracker } = addon;
+export const { isTimeZone, decodeIdentifier, estimateTokens, EmbeddedTracker, RemoteTracker } = addon;

@@ -17,3 +17,4 @@ mod query;
 mod record;
 mod remote;
 mod text;
+mod token_count;
