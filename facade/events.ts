@@ -1,60 +1,13 @@
-import { EventEmitter } from 'node:events';
 import type { Amounts } from './arguments';
 import { percentOf, percentUsed } from './percent';
 import { periodName, periodsOf } from './periods';
-import type {
-  BudgetDeniedEvent,
-  BudgetThresholdEvent,
-  TrackerEventName,
-  TrackerEvents,
-} from './types/events';
+import { Telling } from './telling';
+import type { BudgetDeniedEvent, BudgetThresholdEvent, TrackerEvents } from './types/events';
 import type { ReservationSettlement, TokenReservation } from './types/reservation';
 import type { TokenUsage } from './types/usage';
 
-type Listener = (...args: never) => unknown;
-
-/**
- * Tells listeners. One that throws, or whose promise rejects, stops neither the operation nor the
- * listeners after it: the failure goes to `error` when somebody listens there, else nowhere.
- */
-export class Announcer {
-  readonly #emitter: EventEmitter;
-
-  constructor(emitter: EventEmitter) {
-    this.#emitter = emitter;
-  }
-
-  /** Whether an event would reach anybody: a listener, or whoever has replaced `emit`. */
-  reaches(name: TrackerEventName): boolean {
-    return this.#emitter.emit !== EventEmitter.prototype.emit || this.#emitter.listenerCount(name) > 0;
-  }
-
-  emit<E extends TrackerEventName>(name: E, ...args: TrackerEvents[E]): void {
-    const emitter = this.#emitter;
-    if (emitter.emit !== EventEmitter.prototype.emit) {
-      // Somebody watches or forwards every event by replacing `emit`.
-      if (name !== 'error' || emitter.listenerCount(name) > 0)
-        this.#call(name, emitter.emit, [name, ...args]);
-    } else if (emitter.listenerCount(name) > 0) {
-      for (const listener of emitter.rawListeners(name)) this.#call(name, listener as Listener, args);
-    }
-  }
-
-  #call(name: TrackerEventName, listener: Listener, args: readonly unknown[]): void {
-    try {
-      const result: unknown = Reflect.apply(listener, this.#emitter, args);
-      if (typeof result === 'object' && result !== null && 'then' in result) {
-        Promise.resolve(result).then(undefined, (error: unknown) => this.#failed(name, error));
-      }
-    } catch (error) {
-      this.#failed(name, error);
-    }
-  }
-
-  #failed(name: TrackerEventName, error: unknown): void {
-    if (name !== 'error') this.emit('error', error);
-  }
-
+/** Tells the listeners of a tracker. */
+export class Announcer extends Telling<TrackerEvents> {
   threshold(
     period: number,
     threshold: number,

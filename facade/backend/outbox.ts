@@ -107,6 +107,61 @@ export class Outbox {
     this.#begin(2, Op.forget, call);
   }
 
+  limitAcquire(
+    call: number,
+    id: string,
+    agent: string,
+    inputTokens: number,
+    outputTokens: number,
+    priority: number,
+    wait: boolean,
+  ): void {
+    const at = this.#begin(8, Op.limitAcquire, call);
+    const numbers = this.#numbers;
+    numbers[at] = this.#write(id);
+    numbers[at + 1] = this.#writeOrchestrator(agent);
+    numbers[at + 2] = inputTokens;
+    numbers[at + 3] = outputTokens;
+    numbers[at + 4] = priority;
+    numbers[at + 5] = wait ? 1 : 0;
+  }
+
+  limitSettle(
+    call: number,
+    id: string,
+    signalsJson: string | null,
+    inputTokens: number,
+    outputTokens: number,
+  ): void {
+    const at = this.#begin(6, Op.limitSettle, call);
+    const numbers = this.#numbers;
+    numbers[at] = this.#write(id);
+    numbers[at + 1] = this.#write(signalsJson);
+    numbers[at + 2] = inputTokens;
+    numbers[at + 3] = outputTokens;
+  }
+
+  limitCancel(call: number, id: string): void {
+    this.#numbers[this.#begin(3, Op.limitCancel, call)] = this.#write(id);
+  }
+
+  limitQuery(call: number, operationJson: string): void {
+    this.#numbers[this.#begin(3, Op.limitQuery, call)] = this.#write(operationJson);
+  }
+
+  poolQuery(call: number, pool: string, operationJson: string): void {
+    const at = this.#begin(4, Op.poolQuery, call);
+    this.#numbers[at] = this.#writeOrchestrator(pool);
+    this.#numbers[at + 1] = this.#write(operationJson);
+  }
+
+  /** Has no answer. */
+  poolConfigure(pool: string, policyJson: string): void {
+    const at = this.#begin(4, Op.poolConfigure, 0);
+    this.#numbers[at] = this.#writeOrchestrator(pool);
+    this.#numbers[at + 1] = this.#write(policyJson);
+  }
+
   #amounts(at: number, amounts: Amounts): void {
     const numbers = this.#numbers;
     numbers[at] = amounts.total;

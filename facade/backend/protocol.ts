@@ -13,6 +13,12 @@ export const Op = {
   ready: 8,
   close: 9,
   forget: 10,
+  limitAcquire: 11,
+  limitSettle: 12,
+  limitCancel: 13,
+  limitQuery: 14,
+  poolQuery: 15,
+  poolConfigure: 16,
 } as const;
 
 /** Records taken from it, and events of either tracker. */
@@ -29,6 +35,10 @@ export const Kind = {
   error: 10,
   closed: 11,
   storeDown: 12,
+  limitGranted: 13,
+  limitWaiting: 14,
+  limitSettled: 15,
+  picked: 16,
   threshold: 20,
   expired: 21,
   connected: 22,
@@ -42,6 +52,7 @@ const TEXT_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Kind.settled]: [6],
   [Kind.answer]: [0],
   [Kind.error]: [1],
+  [Kind.picked]: [0],
   [Kind.threshold]: [6],
   [Kind.expired]: [4, 5],
   [Kind.connected]: [0],

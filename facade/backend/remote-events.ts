@@ -28,17 +28,6 @@ export function announceRecord(announcer: Announcer, record: InboxRecord): void 
       );
       break;
     }
-    case Kind.connected:
-      announcer.emit('store:connected', { address: record.string(0) });
-      break;
-    case Kind.disconnected: {
-      const address = record.string(0);
-      announcer.emit('store:disconnected', { address, reason: record.string(1) });
-      break;
-    }
-    case Kind.warning:
-      announcer.emit('store:warning', { message: record.string(0) });
-      break;
     default:
   }
 }

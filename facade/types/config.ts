@@ -47,9 +47,27 @@ export interface RedisOptions {
   /**
    * How long the thread looks for the answer to a call that nothing else waits beside, before it sleeps, in
    * microseconds. A server on the same machine answers sooner than a sleeping thread wakes up; where looking is in
-   * vain it is hardly ever tried. Default 50, at most 1,000; 0 never looks.
+   * vain it is hardly ever tried. Default 100, at most 1,000; 0 never looks.
    */
   busyPollMicros?: number;
+}
+
+/** Where state lives, and how long to wait for it. Durations are milliseconds. */
+export interface StoreOptions {
+  /** State on Redis or Valkey, shared by every process. Default: in memory. */
+  redis?: RedisOptions;
+  /** In memory, shared by name between the objects and worker threads of this process. */
+  memory?: { name?: string };
+  /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+  clock?: () => number;
+  /** Every operation ends within this. Default 2,000. */
+  commandTimeout?: number;
+  /** Default 5,000. */
+  connectTimeout?: number;
+  /** Reports that may wait for an absent or slow store after their promise resolved. Default 100,000. */
+  spoolLimit?: number;
+  /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
+  maxPending?: number;
 }
 
 /**
@@ -64,7 +82,7 @@ export interface RedisOptions {
  * });
  * ```
  */
-export interface BudgetConfig {
+export interface BudgetConfig extends StoreOptions {
   /** For every orchestrator without its own. Default: unlimited. */
   defaultBudget?: TokenBudget;
   /** Each replaces the default as a whole. */
@@ -75,12 +93,6 @@ export interface BudgetConfig {
   reservationTTL?: number;
   /** Default `true`. */
   enableOverrides?: boolean;
-  /** State on Redis or Valkey, shared by every process. Default: in memory. */
-  redis?: RedisOptions;
-  /** In memory, shared by name between the trackers and worker threads of this process. */
-  memory?: { name?: string };
-  /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
-  clock?: () => number;
   /** IANA name of the zone in which hours, days and months begin. Default `UTC`. */
   timeZone?: string;
   /** How long a `requestId` is remembered. Default 3,600,000 (1 hour). */
@@ -95,12 +107,4 @@ export interface BudgetConfig {
   broadcast?: boolean;
   /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
   onStoreError?: 'reject' | 'allow' | 'deny';
-  /** Every operation ends within this. Default 2,000. */
-  commandTimeout?: number;
-  /** Default 5,000. */
-  connectTimeout?: number;
-  /** Reported usages that may wait for an absent or slow store after their promise resolved. Default 100,000. */
-  spoolLimit?: number;
-  /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
-  maxPending?: number;
 }

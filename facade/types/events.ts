@@ -29,8 +29,21 @@ export interface BudgetDeniedEvent {
   source: 'check' | 'reserve';
 }
 
+/** What happens between this process and the store. */
+export interface StoreEvents {
+  'store:connected': [event: { address: string }];
+  'store:disconnected': [event: { address: string; reason: string }];
+  /** Something an operator should know, such as a server that evicts keys. */
+  'store:warning': [event: { message: string }];
+  /**
+   * A listener threw, or something that was spooled was refused in the end. Only emitted when somebody
+   * listens; without a listener nothing is thrown.
+   */
+  error: [error: unknown];
+}
+
 /** Every event, with the arguments of its listeners. */
-export interface TrackerEvents {
+export interface TrackerEvents extends StoreEvents {
   /** `threshold:50` for 0.5, `threshold:12.5` for 0.125. Once per crossing across all processes. */
   [threshold: `threshold:${number}`]: [event: BudgetThresholdEvent];
   /** A threshold of 1 or above, after its `threshold:<percent>`. */
@@ -46,15 +59,6 @@ export interface TrackerEvents {
   'reservation:expired': [reservation: TokenReservation];
   'override:set': [override: StoredOverride];
   'override:removed': [event: { orchestratorId: string; id: string }];
-  'store:connected': [event: { address: string }];
-  'store:disconnected': [event: { address: string; reason: string }];
-  /** Something an operator should know, such as a server that evicts keys. */
-  'store:warning': [event: { message: string }];
-  /**
-   * A listener threw, or a spooled usage was refused in the end. Only emitted when somebody
-   * listens; without a listener nothing is thrown.
-   */
-  error: [error: unknown];
 }
 
 export type TrackerEventName = keyof TrackerEvents;

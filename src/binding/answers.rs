@@ -2,7 +2,9 @@
 
 use super::query;
 use super::record::{RecordWriter, Records};
+use crate::domain::credentials::operation as credentials;
 use crate::domain::operation::{Outcome, PeriodView, Settlement, Stats};
+use crate::domain::rate_limit::operation as rate_limit;
 use crate::service::answer::{Answer, CallId, Event};
 use crate::service::remote::Outbox;
 
@@ -20,6 +22,10 @@ pub(super) mod kind {
     pub const ERROR: f64 = 10.0;
     pub const CLOSED: f64 = 11.0;
     pub const STORE_DOWN: f64 = 12.0;
+    pub const LIMIT_GRANTED: f64 = 13.0;
+    pub const LIMIT_WAITING: f64 = 14.0;
+    pub const LIMIT_SETTLED: f64 = 15.0;
+    pub const PICKED: f64 = 16.0;
     pub const THRESHOLD: f64 = 20.0;
     pub const EXPIRED: f64 = 21.0;
     pub const CONNECTED: f64 = 22.0;
@@ -50,6 +56,8 @@ fn write_answer(records: &mut Records, answer: Answer) {
             write_settlement(record, &settlement);
             record.units(&orchestrator.decoded_utf16());
         }),
+        Answer::Limit { call, outcome } => write_limit(records, call, &outcome),
+        Answer::Credential { call, outcome } => write_credential(records, call, &outcome),
         Answer::Done { call } => records.push(kind::DONE, call, |_| ()),
         Answer::Spooled { call } => records.push(kind::SPOOLED, call, |_| ()),
         Answer::StoreDown { call, allowed } => records.push(kind::STORE_DOWN, call, |record| {
@@ -76,6 +84,41 @@ fn write_outcome(records: &mut Records, call: CallId, outcome: &Outcome) {
             record.text(&query::answer_json(outcome));
         }),
     }
+}
+
+fn write_limit(records: &mut Records, call: CallId, outcome: &rate_limit::Outcome) {
+    match outcome {
+        rate_limit::Outcome::Granted(grant) => records.push(kind::LIMIT_GRANTED, call, |record| {
+            record.amount(grant.admitted_at_ms).amount(grant.expires_at_ms);
+        }),
+        rate_limit::Outcome::Waiting { wait_ms, ahead, .. } => records.push(kind::LIMIT_WAITING, call, |record| {
+            record.amount(*wait_ms).amount(*ahead);
+        }),
+        rate_limit::Outcome::Settled { known, late, estimated } => {
+            records.push(kind::LIMIT_SETTLED, call, |record| {
+                record.flag(*known).flag(*late);
+                record.amount(estimated.input_tokens).amount(estimated.output_tokens);
+            });
+        }
+        outcome => write_json(records, call, outcome),
+    }
+}
+
+fn write_credential(records: &mut Records, call: CallId, outcome: &credentials::Outcome) {
+    match outcome {
+        credentials::Outcome::Picked { fingerprint, picked_at_ms, left, resets_at_ms } => {
+            records.push(kind::PICKED, call, |record| {
+                record.text(fingerprint).amount(*picked_at_ms).limit(*left).amount(*resets_at_ms);
+            });
+        }
+        outcome => write_json(records, call, outcome),
+    }
+}
+
+fn write_json(records: &mut Records, call: CallId, outcome: &impl serde::Serialize) {
+    records.push(kind::ANSWER, call, |record| {
+        record.text(&serde_json::to_string(outcome).unwrap_or_default());
+    });
 }
 
 fn write_view(record: &mut RecordWriter<'_>, view: &PeriodView) {

@@ -7,6 +7,8 @@ use super::text::to_text;
 use crate::domain::identifier::{OrchestratorId, ReservationId, UnheldId, encode_utf16};
 use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
+use crate::domain::rate_limit::amounts::Amounts;
+use crate::domain::rate_limit::operation as rate_limit;
 use crate::domain::usage::{Parts, Usage};
 use crate::service::answer::{CallId, FailureCode};
 use crate::service::remote::{Call, CallKind};
@@ -23,6 +25,12 @@ mod operation {
     pub const READY: u32 = 8;
     pub const CLOSE: u32 = 9;
     pub const FORGET: u32 = 10;
+    pub const LIMIT_ACQUIRE: u32 = 11;
+    pub const LIMIT_SETTLE: u32 = 12;
+    pub const LIMIT_CANCEL: u32 = 13;
+    pub const LIMIT_QUERY: u32 = 14;
+    pub const POOL_QUERY: u32 = 15;
+    pub const POOL_CONFIGURE: u32 = 16;
 }
 
 /// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
@@ -189,6 +197,28 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
         operation::PING => Ok(CallKind::Ping),
         operation::READY => Ok(CallKind::Ready { timeout: Duration::from_millis(reader.need()?) }),
         operation::CLOSE => Ok(CallKind::Close { timeout: Duration::from_millis(reader.need()?) }),
+        operation::LIMIT_ACQUIRE => limit_acquire(reader),
+        operation::LIMIT_SETTLE => limit_settle(reader),
+        operation::LIMIT_CANCEL => {
+            let id = reader.length()?;
+            Ok(CallKind::Limit(rate_limit::Operation::Cancel { id: reader.string(id)?.into() }))
+        }
+        operation::LIMIT_QUERY => {
+            let length = reader.length()?;
+            Ok(CallKind::Limit(json(&reader.string(length)?)?))
+        }
+        operation::POOL_QUERY => {
+            let (pool, length) = (reader.repeatable()?, reader.length()?);
+            let pool = reader.orchestrator(pool);
+            let operation = json(&reader.string(length)?)?;
+            Ok(CallKind::Credential { pool: pool?, operation })
+        }
+        operation::POOL_CONFIGURE => {
+            let (pool, length) = (reader.repeatable()?, reader.length()?);
+            let pool = reader.orchestrator(pool);
+            let policy = json(&reader.string(length)?)?;
+            Ok(CallKind::ConfigurePool { pool: pool?, policy })
+        }
         // Named by its number, like an answer.
         operation::FORGET => Ok(CallKind::Forget(call)),
         _ => Err(Malformed::Submission),
@@ -197,6 +227,43 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
 
 fn plain(orchestrator: OrchestratorId, operation: Operation) -> CallKind {
     CallKind::Operate { orchestrator, operation, caller_now_ms: None }
+}
+
+fn limit_acquire(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+    let (id, agent) = (reader.length()?, reader.repeatable()?);
+    let amounts = Amounts::call(reader.need()?, reader.need()?);
+    let (priority, wait) = (priority(reader.need()?)?, reader.need()? != 0);
+    let id = reader.string(id)?.into();
+    // The place of an orchestrator's text: a limiter has none.
+    if let Length::Units(length) = agent {
+        reader.orchestrator = reader.units(Some(length))?;
+    }
+    let agent = to_text(reader.orchestrator).into();
+    Ok(CallKind::Limit(rate_limit::Operation::Acquire { id, amounts, priority, agent, wait }))
+}
+
+fn limit_settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+    let (id, signals) = (reader.length()?, reader.length()?);
+    let used = Amounts::call(reader.need()?, reader.need()?);
+    let id = reader.string(id)?.into();
+    let signals = match signals {
+        Some(length) => json(&reader.string(Some(length))?)?,
+        None => rate_limit::Signals { is_success: true, ..Default::default() },
+    };
+    Ok(CallKind::Limit(rate_limit::Operation::Settle { id, used, signals }))
+}
+
+pub(super) fn priority(index: u64) -> Result<rate_limit::Priority, Malformed> {
+    match index {
+        0 => Ok(rate_limit::Priority::Critical),
+        1 => Ok(rate_limit::Priority::Normal),
+        2 => Ok(rate_limit::Priority::Low),
+        _ => Err(Malformed::Argument(format!("priority: unknown number {index}"))),
+    }
+}
+
+fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Malformed> {
+    serde_json::from_str(text).map_err(|error| Malformed::Argument(error.to_string()))
 }
 
 fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {

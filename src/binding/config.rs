@@ -6,14 +6,30 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::domain::calendar::Calendar;
+use crate::domain::identifier::OrchestratorId;
 use crate::domain::period::PERIOD_COUNT;
 use crate::domain::policy::{Limits, Policy};
-use crate::service::settings::{OnStoreError, RemoteSettings, Settings};
+use crate::domain::rate_limit;
+use crate::service::settings::{OnStoreError, RemoteSettings, Serves, Settings};
 use crate::store::redis::config::{Address, Credentials, RedisConfig, Tls, Topology};
 
+/// What a tracker, a limiter or a manager of credentials is told when it is made.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Config {
+    budgets: Option<Budgets>,
+    limiter: Option<Limiter>,
+    pub(super) memory_name: Option<String>,
+    pub(super) client_id: Option<String>,
+    command_timeout_ms: Option<u64>,
+    connect_timeout_ms: Option<u64>,
+    spool_limit: Option<usize>,
+    redis: Option<Redis>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Budgets {
     time_zone: String,
     thresholds: Vec<f64>,
     default_budget: [Option<u64>; PERIOD_COUNT],
@@ -22,13 +38,13 @@ pub(super) struct Config {
     history_limit: u64,
     broadcast: bool,
     release_only: bool,
-    pub(super) memory_name: Option<String>,
-    client_id: Option<String>,
-    command_timeout_ms: Option<u64>,
-    connect_timeout_ms: Option<u64>,
-    spool_limit: Option<usize>,
     on_store_error: Option<String>,
-    redis: Option<Redis>,
+}
+
+#[derive(Deserialize)]
+struct Limiter {
+    name: String,
+    policy: rate_limit::terms::Policy,
 }
 
 #[derive(Deserialize)]
@@ -81,6 +97,42 @@ impl Config {
     }
 
     pub(super) fn settings(&self) -> Result<Settings, String> {
+        self.budgets.as_ref().ok_or_else(|| missing("budgets"))?.settings()
+    }
+
+    /// The limiter's name and what is said of it.
+    pub(super) fn limiter(&self) -> Result<(OrchestratorId, Arc<rate_limit::terms::Policy>), String> {
+        let Limiter { name, policy } = self.limiter.as_ref().ok_or_else(|| missing("limiter"))?;
+        let name = OrchestratorId::new(name).ok_or("name: expected 1 to 256 bytes of UTF-8")?;
+        Ok((name, Arc::new(policy.clone())))
+    }
+
+    /// Without budgets or a limiter it serves pools of credentials.
+    pub(super) fn remote_settings(self) -> Result<RemoteSettings, String> {
+        let (shared, on_store_error, serves) = match (&self.budgets, &self.limiter) {
+            (Some(budgets), _) => (budgets.settings()?, budgets.on_store_error()?, Serves::Budgets),
+            (None, Some(_)) => {
+                let (name, policy) = self.limiter()?;
+                (Settings::unlimited(), OnStoreError::Reject, Serves::Limiter { name, policy })
+            }
+            (None, None) => (Settings::unlimited(), OnStoreError::Reject, Serves::Pools),
+        };
+        let connect_timeout_ms = self.connect_timeout_ms.ok_or_else(|| missing("connectTimeoutMs"))?;
+        let command_timeout_ms = self.command_timeout_ms.ok_or_else(|| missing("commandTimeoutMs"))?;
+        Ok(RemoteSettings {
+            shared,
+            serves,
+            redis: self.redis.ok_or_else(|| missing("redis"))?.config(connect_timeout_ms)?,
+            client: self.client_id.ok_or_else(|| missing("clientId"))?.into(),
+            command_timeout: Duration::from_millis(command_timeout_ms),
+            on_store_error,
+            spool_limit: self.spool_limit.ok_or_else(|| missing("spoolLimit"))?,
+        })
+    }
+}
+
+impl Budgets {
+    fn settings(&self) -> Result<Settings, String> {
         let unknown_zone = || format!("timeZone: no IANA time zone is called {}", self.time_zone);
         let policy = Policy {
             calendar: Calendar::parse(&self.time_zone).ok_or_else(unknown_zone)?,
@@ -98,26 +150,18 @@ impl Config {
         })
     }
 
-    pub(super) fn remote_settings(self) -> Result<RemoteSettings, String> {
-        let shared = self.settings()?;
-        let missing = |field: &str| format!("config: missing field `{field}`");
-        let on_store_error = match self.on_store_error.as_deref() {
-            Some("reject") => OnStoreError::Reject,
-            Some("allow") => OnStoreError::Allow,
-            Some("deny") => OnStoreError::Deny,
-            _ => return Err(missing("onStoreError")),
-        };
-        let connect_timeout_ms = self.connect_timeout_ms.ok_or_else(|| missing("connectTimeoutMs"))?;
-        let command_timeout_ms = self.command_timeout_ms.ok_or_else(|| missing("commandTimeoutMs"))?;
-        Ok(RemoteSettings {
-            shared,
-            redis: self.redis.ok_or_else(|| missing("redis"))?.config(connect_timeout_ms)?,
-            client: self.client_id.ok_or_else(|| missing("clientId"))?.into(),
-            command_timeout: Duration::from_millis(command_timeout_ms),
-            on_store_error,
-            spool_limit: self.spool_limit.ok_or_else(|| missing("spoolLimit"))?,
-        })
+    fn on_store_error(&self) -> Result<OnStoreError, String> {
+        match self.on_store_error.as_deref() {
+            Some("reject") => Ok(OnStoreError::Reject),
+            Some("allow") => Ok(OnStoreError::Allow),
+            Some("deny") => Ok(OnStoreError::Deny),
+            _ => Err(missing("onStoreError")),
+        }
     }
+}
+
+fn missing(field: &str) -> String {
+    format!("config: missing field `{field}`")
 }
 
 impl Redis {

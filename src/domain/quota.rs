@@ -5,10 +5,13 @@
 //! admission at once, and rises only by a response to a request that was *sent after* the last number was
 //! seen: that one is surely newer. Any other can only lower it.
 
+use serde::{Deserialize, Serialize};
+
 use super::tokens::MAX_TOKENS;
 
 /// What one response says about one quota. Instants are the store's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Reading {
     /// The whole quota, where it was told.
     pub limit: Option<u64>,
@@ -19,8 +22,18 @@ pub struct Reading {
     pub sent_at_ms: u64,
 }
 
+impl Reading {
+    /// Makes instants of durations. A client knows how long ago it asked and in how long the quota resets;
+    /// until the store's clock is known, `sent_at_ms` and `resets_at_ms` hold that.
+    pub fn date(&mut self, now_ms: u64) {
+        self.sent_at_ms = now_ms.saturating_sub(self.sent_at_ms);
+        self.resets_at_ms = now_ms.saturating_add(self.resets_at_ms).min(MAX_TOKENS);
+    }
+}
+
 /// What is known of one quota.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Quota {
     /// The whole, 0 when it was never told.
     pub limit: u64,

@@ -5,6 +5,7 @@ use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::{Outcome, PeriodView, Receipt};
 use crate::domain::reservation::ExpiredReservation;
 use crate::domain::threshold::Transition;
+use crate::domain::{credentials, rate_limit};
 
 /// The caller's number of a call; 0 is nobody's.
 pub type CallId = u64;
@@ -60,6 +61,16 @@ pub enum Answer {
         call: CallId,
         orchestrator: OrchestratorId,
         settlement: crate::domain::operation::Settlement,
+    },
+    /// Of a limiter. [`rate_limit::operation::Outcome::Waiting`] is not the last answer to its call.
+    Limit {
+        call: CallId,
+        outcome: rate_limit::operation::Outcome,
+    },
+    /// Of a pool of credentials.
+    Credential {
+        call: CallId,
+        outcome: credentials::operation::Outcome,
     },
     Done {
         call: CallId,

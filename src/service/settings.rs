@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::calendar::Calendar;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::policy::{Limits, Policy};
+use crate::domain::rate_limit;
 use crate::store::redis::config::RedisConfig;
 
 /// Settings that every tracker has, wherever its state lives.
@@ -20,6 +22,24 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// For who serves no budgets.
+    pub fn unlimited() -> Self {
+        let policy = Policy {
+            calendar: Calendar::new(chrono_tz::UTC),
+            thresholds: Arc::new([]),
+            idempotency_ttl_ms: 0,
+            late_settle_ttl_ms: 0,
+            history_limit: 0,
+            broadcast: false,
+        };
+        Self {
+            policy: Arc::new(policy),
+            default_budget: Limits::UNLIMITED,
+            orchestrator_budgets: HashMap::new(),
+            release_only: false,
+        }
+    }
+
     /// The limits configured for an orchestrator.
     pub fn configured(&self, orchestrator: &OrchestratorId) -> Limits {
         self.orchestrator_budgets.get(orchestrator).copied().unwrap_or(self.default_budget)
@@ -34,10 +54,23 @@ pub enum OnStoreError {
     Deny,
 }
 
+/// What a tracker on servers is there for.
+#[derive(Debug, Clone)]
+pub enum Serves {
+    Budgets,
+    Limiter {
+        name: OrchestratorId,
+        policy: Arc<rate_limit::terms::Policy>,
+    },
+    /// Pools of credentials, which say what is to be known of them one by one.
+    Pools,
+}
+
 /// Settings of a tracker whose state lives on servers.
 #[derive(Debug, Clone)]
 pub struct RemoteSettings {
     pub shared: Settings,
+    pub serves: Serves,
     pub redis: RedisConfig,
     /// Unique per tracker; `[A-Za-z0-9_-]`.
     pub client: Arc<str>,

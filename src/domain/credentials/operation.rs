@@ -1,5 +1,7 @@
 //! What can be asked about one pool of credentials, and what is answered.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::quota::{Quota, Reading};
 
 /// Stands for a token wherever the token itself must not be seen: 16 bytes of its hash, as hex.
@@ -12,7 +14,8 @@ pub type Account = Box<str>;
 pub type Resource = Box<str>;
 
 /// One token as its owner configured it, in the order of preference.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Credential {
     pub fingerprint: Fingerprint,
     pub account: Account,
@@ -21,7 +24,8 @@ pub struct Credential {
 }
 
 /// What a client says with each batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Policy {
     pub credentials: Vec<Credential>,
     /// Requests of a quota that are not taken.
@@ -33,14 +37,22 @@ pub struct Policy {
     pub request_ttl_ms: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl Default for Reserve {
+    fn default() -> Self {
+        Reserve::Requests(0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Reserve {
     Requests(u64),
     /// Millionths of the limit, rounded down.
     SharePpm(u64),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Operation {
     /// Take a token for one request. Those in `except` were tried already.
     Pick {
@@ -84,8 +96,23 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// Whether applying it can change the store.
+    pub fn writes(&self) -> bool {
+        !matches!(self, Operation::Count { .. } | Operation::View | Operation::Kept)
+    }
+
+    /// Makes instants of the durations that a client knows, see [`Reading::date`].
+    pub fn date(&mut self, now_ms: u64) {
+        if let Operation::Report { result: Answered { reading: Some(reading), .. }, .. } = self {
+            reading.date(now_ms);
+        }
+    }
+}
+
 /// What a response says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Answered {
     pub kind: AnswerKind,
     /// `sent_at_ms` is filled in by the store.
@@ -96,7 +123,8 @@ pub struct Answered {
     pub jitter: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum AnswerKind {
     /// Served, or refused for other reasons than limits.
     Served,
@@ -108,7 +136,8 @@ pub enum AnswerKind {
     Unauthorized,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Outcome {
     /// `left`: requests before the reserve is touched, where known.
     Picked {
@@ -123,25 +152,33 @@ pub enum Outcome {
         limited: u64,
         invalid: u64,
     },
+    /// Whether there was anything to do: a report or a return of a token that the policy does not name changes
+    /// nothing, nor does telling what is known, keeping more than
+    /// [`KEPT_MAX`](crate::domain::credentials::decide::KEPT_MAX), or dropping what is not kept.
     Done(bool),
     Count(u64),
+    /// As configured.
     View(Vec<TokenView>),
+    /// By fingerprint.
     Kept(Vec<(Fingerprint, Account, Box<str>)>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TokenView {
     pub fingerprint: Fingerprint,
     pub account: Account,
     pub is_valid: bool,
+    /// By name.
     pub resources: Vec<ResourceView>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ResourceView {
     pub resource: Resource,
     pub quota: Quota,
-    /// 0: it does not rest.
+    /// 0: neither it nor its account rests.
     pub paused_until_ms: u64,
     pub under_way: u64,
 }

@@ -1,9 +1,12 @@
 //! What one call of a provider takes.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::tokens;
 
 /// What a rule counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Unit {
     Requests,
     InputTokens,
@@ -26,7 +29,8 @@ impl Unit {
 }
 
 /// What is counted of calls; of a single one, `requests` is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Amounts {
     pub requests: u64,
     pub input_tokens: u64,

@@ -1,5 +1,7 @@
 //! What can be asked about one limiter, and what is answered.
 
+use serde::{Deserialize, Serialize};
+
 use super::amounts::{Amounts, Unit};
 use super::terms::Terms;
 use crate::domain::quota::{Quota, Reading};
@@ -10,7 +12,8 @@ pub type PermitId = Box<str>;
 /// Who a share belongs to; at most 256 bytes. Empty: nobody in particular.
 pub type Agent = Box<str>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Priority {
     /// Before all others; may use what is held back.
     Critical,
@@ -22,7 +25,8 @@ pub enum Priority {
 pub const LOW_PENALTY_MS: u64 = 60_000;
 
 /// One thing asked of a store about one limiter.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Operation {
     /// Could the call be made? Writes nothing.
     Check {
@@ -79,11 +83,34 @@ pub enum Operation {
     Learned,
 }
 
+impl Operation {
+    /// Whether applying it can change the store.
+    pub fn writes(&self) -> bool {
+        !matches!(self, Operation::Check { .. } | Operation::View | Operation::Learned)
+    }
+
+    /// Makes instants of the durations that a client knows, see [`Reading::date`].
+    pub fn date(&mut self, now_ms: u64) {
+        if let Operation::Settle { signals, .. } | Operation::Observe(signals) = self {
+            signals.date(now_ms);
+        }
+    }
+}
+
+impl Signals {
+    /// Makes instants of durations, see [`Reading::date`].
+    pub fn date(&mut self, now_ms: u64) {
+        self.sent_at_ms = now_ms.saturating_sub(self.sent_at_ms);
+        self.readings.iter_mut().for_each(|(_, reading)| reading.date(now_ms));
+    }
+}
+
 /// Named counters of a limiter; further names are ignored.
 pub const LEARNED_MAX: usize = 4_096;
 
 /// What a response says.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Signals {
     /// When its request left, by the store's clock; of a settle, the store knows: 0.
     pub sent_at_ms: u64,
@@ -95,7 +122,8 @@ pub struct Signals {
 }
 
 /// The provider refused the call for its limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hit {
     pub kind: HitKind,
     /// How long the provider asks to wait, from when the store hears of it.
@@ -104,7 +132,8 @@ pub struct Hit {
     pub jitter: u64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum HitKind {
     /// Too fast.
     Rate,
@@ -113,7 +142,8 @@ pub enum HitKind {
 }
 
 /// Why a call has to wait, or can never be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Reason {
     /// The rule with this index.
     Rule(usize),
@@ -132,7 +162,8 @@ pub enum Reason {
     Share,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Verdict {
     Now,
     /// `wait_ms`: as far as is known; 0 when it depends on others.
@@ -148,7 +179,8 @@ pub enum Verdict {
 }
 
 /// The answer to one [`Operation`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Outcome {
     Verdict(Verdict),
     Granted(Grant),
@@ -177,7 +209,8 @@ pub enum Outcome {
     Learned(Vec<(Box<str>, u64)>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Grant {
     pub id: PermitId,
     pub admitted_at_ms: u64,
@@ -185,7 +218,8 @@ pub struct Grant {
 }
 
 /// All there is to see of a limiter.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct View {
     pub now_ms: u64,
     /// In force.
@@ -207,7 +241,8 @@ pub struct View {
     pub agents: Vec<AgentView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct WindowView {
     pub window_ms: u64,
     pub used: Amounts,
@@ -215,7 +250,8 @@ pub struct WindowView {
     pub parts: Vec<(u64, Amounts)>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentView {
     pub agent: Agent,
     pub share_ppm: u64,
@@ -239,6 +275,8 @@ pub struct Receipt {
     pub outcomes: Vec<Result<Outcome, crate::domain::error::OperationError>>,
     /// Places in the line of this client that became permits.
     pub granted: Vec<Grant>,
-    /// In how many milliseconds the client shall poll, for it has calls that wait; `None`: it has none.
+    /// Places the client has in the line.
+    pub places: u64,
+    /// In how many milliseconds the client shall poll, for it has places or permits; `None`: it has none.
     pub poll_in_ms: Option<u64>,
 }

@@ -1,9 +1,12 @@
 //! The limits of a provider, and what is made of them.
 
+use serde::{Deserialize, Serialize};
+
 use super::amounts::Unit;
 
 /// At most `limit` of `unit` in any `window_ms` that can be laid over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rule {
     pub unit: Unit,
     pub window_ms: u64,
@@ -23,14 +26,16 @@ pub const WINDOWS_MAX: usize = 4;
 pub const WINDOW_PARTS: u64 = 60;
 
 /// Calls under way at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Concurrency {
     pub limit: u64,
     pub ordinary: u64,
 }
 
 /// The limits in force for a key of a provider.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Terms {
     /// At most [`RULES_MAX`].
     pub rules: Vec<Rule>,
@@ -40,7 +45,8 @@ pub struct Terms {
 }
 
 /// What a client says with each batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// Terms set at run time come before these.
     pub configured: Terms,

@@ -1,21 +1,19 @@
-//! Carries the queue of an orchestrator to the store, batch by batch.
+//! Carries the queue of a subject to the store, batch by batch.
 
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::SemaphorePermit;
 
+use super::batch::{Batch, Receipt};
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
 use super::tracker::Tracker;
 use super::window::STUCK_AFTER;
+use super::work::Work;
 use crate::domain::error::{Applied, OperationError, StoreError};
-use crate::domain::operation::{Operation, Outcome, Receipt, Request, Settlement};
-use crate::domain::tokens;
-use crate::service::answer::{Answer, CallId, FailureCode, expired_events, threshold_events, transitions};
-use crate::store::{Batch, Store, Ticket};
+use crate::service::answer::{Answer, FailureCode};
 
 /// How long one attempt may wait for an answer when nobody's deadline is nearer: usage in the spool.
 const SPOOL_ATTEMPT: Duration = Duration::from_secs(1);
@@ -26,9 +24,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// An attempt ends so long before the first deadline of a usage, so that what happens to it is clear
 /// when its caller is answered.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(5);
-
-/// Clocks that differ by less are taken to agree: the difference is measured across a network.
-const CLOCK_TOLERANCE_MS: i64 = 10;
 
 impl Tracker {
     pub(super) async fn carry_queue(self: Rc<Self>, queue: Rc<Queue>) {
@@ -46,7 +41,9 @@ impl Tracker {
     async fn carry(self: &Rc<Self>, queue: &Queue, entries: Vec<Entry>, place: Option<SemaphorePermit<'_>>) {
         let (mut batch, mut calls) = self.batch(queue, entries);
         let mut place = Some(place);
-        self.note_ahead(&batch);
+        if let Batch::Budget(batch) = &batch {
+            self.note_ahead(batch);
+        }
         // Of the first attempt: its receipt may be the one that is remembered.
         let asked_at = Instant::now();
         loop {
@@ -55,15 +52,17 @@ impl Tracker {
             calls.iter().for_each(|call| call.may_be_applied.set(true));
             match self.attempt(&batch, deadline, &mut place).await {
                 Ok(receipt) => {
-                    self.note_expiries(&queue.orchestrator, &batch.requests, receipt.next_expiry_ms, asked_at);
+                    if let (Batch::Budget(batch), Receipt::Budget(receipt)) = (&batch, &receipt) {
+                        self.note_expiries(&batch.orchestrator, &batch.requests, receipt.next_expiry_ms, asked_at);
+                    }
                     return self.deliver(queue, batch, calls, receipt);
                 }
                 Err(StoreError::Refused { message }) => return self.refuse(queue, &calls, &message),
                 Err(StoreError::Unavailable { applied, .. }) => {
-                    batch.ticket.retry |= applied == Applied::Unknown;
+                    batch.ticket().retry |= applied == Applied::Unknown;
                 }
             }
-            let may_be_applied = batch.ticket.retry;
+            let may_be_applied = batch.ticket().retry;
             calls.iter().for_each(|call| call.may_be_applied.set(may_be_applied));
             if self.closed.get() || calls.iter().all(|call| call.is_dead(may_be_applied)) {
                 return;
@@ -85,7 +84,7 @@ impl Tracker {
         place: &mut Option<Option<SemaphorePermit<'a>>>,
     ) -> Result<Receipt, StoreError> {
         let sent_at = Instant::now();
-        let mut answer = pin!(self.store.apply_until(batch, deadline));
+        let mut answer = pin!(self.apply(batch, deadline));
         self.under_way.set(self.under_way.get() + 1);
         let result = match place.take() {
             None => answer.await,
@@ -104,45 +103,6 @@ impl Tracker {
         result
     }
 
-    fn batch(&self, queue: &Queue, entries: Vec<Entry>) -> (Batch, Vec<Rc<Pending>>) {
-        let sequence = self.last_sequence.get() + 1;
-        self.last_sequence.set(sequence);
-        let now = Instant::now();
-        let store_now_ms = self.store.now_ms();
-        let mut calls = Vec::with_capacity(entries.len());
-        let mut requests = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let Entry { pending, mut operation, caller_skew_ms } = entry;
-            self.date(&mut operation, caller_skew_ms);
-            let deadline_ms = has_deadline(pending.role, &operation)
-                .then(|| store_now_ms + pending.deadline.saturating_duration_since(now).as_millis() as u64);
-            requests.push(Request { operation, deadline_ms });
-            calls.push(pending);
-        }
-        let batch = Batch {
-            orchestrator: queue.orchestrator.clone(),
-            policy: Arc::clone(&self.settings.shared.policy),
-            configured: self.settings.shared.configured(&queue.orchestrator),
-            requests,
-            ticket: Ticket { client: Arc::clone(&self.settings.client), sequence, retry: false },
-        };
-        (batch, calls)
-    }
-
-    /// Translates a timestamp of the caller's clock into the store's, once.
-    fn date(&self, operation: &mut Operation, caller_skew_ms: i64) {
-        let usage = match operation {
-            Operation::Track(usage) => usage,
-            Operation::Settle { usage: Some(usage), .. } => usage,
-            _ => return,
-        };
-        let Some(occurred_at_ms) = usage.occurred_at_ms else { return };
-        let skew_ms = self.link.clock_offset_ms() + caller_skew_ms;
-        if skew_ms.abs() > CLOCK_TOLERANCE_MS {
-            usage.occurred_at_ms = Some(occurred_at_ms.saturating_add_signed(skew_ms).min(tokens::MAX_TOKENS));
-        }
-    }
-
     fn attempt_deadline(&self, calls: &[Rc<Pending>], now: Instant) -> Instant {
         let waiting = || calls.iter().filter(|call| call.is_waiting());
         let last = waiting().map(|call| call.deadline).max().unwrap_or(now).max(now + SPOOL_ATTEMPT);
@@ -151,71 +111,17 @@ impl Tracker {
     }
 
     fn deliver(self: &Rc<Self>, queue: &Queue, batch: Batch, calls: Vec<Rc<Pending>>, receipt: Receipt) {
-        let mut again = Vec::new();
-        let mut orphans = Vec::new();
-        self.answer(|push| {
-            expired_events(&queue.orchestrator, &receipt, |event| push(Answer::Event(event)));
-            for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
-                match outcome {
-                    Err(OperationError::DeadlinePassed)
-                        if pending.is_waiting() && pending.deadline > Instant::now() =>
-                    {
-                        // Our picture of the store's clock was wrong; by now it is right.
-                        again.push(Entry { pending, operation: request.operation, caller_skew_ms: 0 });
-                    }
-                    Err(error) => self.deliver_error(push, &pending, &error),
-                    Ok(outcome) => {
-                        let abandoned = self.deliver_outcome(push, queue, &pending, request.operation, outcome);
-                        orphans.extend(abandoned);
-                    }
-                }
+        match (batch, receipt) {
+            (Batch::Budget(batch), Receipt::Budget(receipt)) => self.deliver_budget(queue, batch, calls, receipt),
+            (Batch::Limit(batch), Receipt::Limit(receipt)) => self.deliver_limit(queue, batch, calls, receipt),
+            (Batch::Credential(batch), Receipt::Credential(receipt)) => {
+                self.deliver_credential(queue, batch, calls, receipt);
             }
-        });
-        for entry in again.into_iter().rev() {
-            queue.push_first(entry);
-        }
-        for operation in orphans {
-            self.enqueue_internal(queue.orchestrator.clone(), operation);
+            _ => unreachable!("a receipt is of its batch's kind"),
         }
     }
 
-    /// Returns what has to be undone because nobody waits for it any more.
-    fn deliver_outcome(
-        &self,
-        push: &mut dyn FnMut(Answer),
-        queue: &Queue,
-        pending: &Pending,
-        operation: Operation,
-        outcome: Outcome,
-    ) -> Option<Operation> {
-        let thresholds = &self.settings.shared.policy.thresholds;
-        threshold_events(&queue.orchestrator, transitions(&outcome), thresholds, |event| push(Answer::Event(event)));
-        if pending.stage() == Stage::Answered {
-            return match (pending.role, operation, outcome) {
-                (Role::Reserve, Operation::Reserve { id, .. }, Outcome::Reserved { .. }) => {
-                    Some(Operation::Settle { id, usage: None })
-                }
-                _ => None,
-            };
-        }
-        self.finish(pending);
-        let call = pending.call;
-        push(match (operation, outcome) {
-            (Operation::Reserve { id, .. }, Outcome::Reserved { created_at_ms, expires_at_ms, remaining }) => {
-                let id = id.as_str().to_owned();
-                Answer::Reserved { call, id, created_at_ms, expires_at_ms, remaining, store_down: false }
-            }
-            (_, Outcome::Denied(view)) => Answer::Denied { call, view, store_down: false },
-            (Operation::SettleUnheld { .. }, Outcome::Settled(settlement)) => unheld_settled(call, &settlement),
-            (_, Outcome::Settled(settlement)) => {
-                Answer::Settled { call, orchestrator: queue.orchestrator.clone(), settlement }
-            }
-            (_, outcome) => Answer::Outcome { call, outcome },
-        });
-        None
-    }
-
-    fn deliver_error(&self, push: &mut dyn FnMut(Answer), pending: &Pending, error: &OperationError) {
+    pub(super) fn deliver_error(&self, push: &mut dyn FnMut(Answer), pending: &Pending, error: &OperationError) {
         if pending.stage() == Stage::Answered {
             return;
         }
@@ -223,17 +129,25 @@ impl Tracker {
         push(Answer::Failed { call: pending.call, code: FailureCode::of(error), message: error.to_string() });
     }
 
+    /// Asks again what the store found too late though its caller still waits: our picture of the store's clock
+    /// was wrong; by now it is right.
+    pub(super) fn ask_again(&self, queue: &Queue, again: Vec<(Rc<Pending>, Work)>) {
+        for (pending, work) in again.into_iter().rev() {
+            queue.push_first(Entry { pending, work, caller_skew_ms: 0 });
+        }
+    }
+
     /// The server answered with an error: sending again would meet the same one.
     fn refuse(&self, queue: &Queue, calls: &[Rc<Pending>], message: &str) {
         for pending in calls.iter().filter(|pending| pending.stage() != Stage::Answered) {
             self.finish(pending);
-            if !self.answer_by_policy(pending, &queue.orchestrator) {
+            if !self.answer_by_policy(pending, &queue.subject) {
                 self.fail(pending.call, FailureCode::StoreUnavailable, format!("the store refused: {message}"));
             }
         }
     }
 
-    fn finish(&self, pending: &Pending) {
+    pub(super) fn finish(&self, pending: &Pending) {
         if pending.stage() == Stage::Spooled {
             self.spooled.set(self.spooled.get() - 1);
         }
@@ -241,24 +155,10 @@ impl Tracker {
     }
 }
 
-/// Whether an operation must not run late: those that change something nobody would hear of.
-/// Spent tokens are recorded however late they arrive.
-fn has_deadline(role: Role, operation: &Operation) -> bool {
-    matches!(role, Role::Reserve | Role::Other) && operation.writes()
-}
-
-/// A reservation that held nothing has ended.
-fn unheld_settled(call: CallId, settlement: &Settlement) -> Answer {
-    match settlement.recorded {
-        0 => Answer::Done { call },
-        _ => Answer::Outcome { call, outcome: Outcome::Tracked { duplicate: false, transitions: Vec::new() } },
-    }
-}
-
 /// Takes out what nobody counts on any more. Only while the store has surely not seen the batch.
 fn drop_dead(batch: &mut Batch, calls: &mut Vec<Rc<Pending>>) {
     let mut is_dead = calls.iter().map(|call| call.is_dead(false)).collect::<Vec<_>>().into_iter();
-    batch.requests.retain(|_| !is_dead.next().unwrap_or(false));
+    batch.retain(|| !is_dead.next().unwrap_or(false));
     calls.retain(|call| !call.is_dead(false));
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
+use crate::domain::{credentials, rate_limit};
 use crate::service::answer::{CallId, FailureCode};
 
 /// One call, from the caller's number to what is asked.
@@ -21,6 +22,16 @@ pub enum CallKind {
         orchestrator: OrchestratorId,
         operation: Operation,
         caller_now_ms: Option<u64>,
+    },
+    Limit(rate_limit::operation::Operation),
+    Credential {
+        pool: OrchestratorId,
+        operation: credentials::operation::Operation,
+    },
+    /// Replaces what is said of a pool with every batch. Has no answer.
+    ConfigurePool {
+        pool: OrchestratorId,
+        policy: credentials::operation::Policy,
     },
     Ping,
     Ready {

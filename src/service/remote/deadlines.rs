@@ -103,6 +103,7 @@ mod tests {
     use super::*;
     use crate::domain::identifier::OrchestratorId;
     use crate::service::remote::pending::{Role, Stage};
+    use crate::service::remote::work::Subject;
 
     const MANY: u64 = 200_000;
 
@@ -113,7 +114,7 @@ mod tests {
     }
 
     fn queue() -> Rc<Queue> {
-        Rc::new(Queue::new(OrchestratorId::new("a").unwrap()))
+        Rc::new(Queue::new(Subject::Budget(OrchestratorId::new("a").unwrap())))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A tracker whose state lives on servers.
 //!
 //! ```text
-//! RemoteTracker.submit -> inbox -> Tracker: one queue per orchestrator
+//! RemoteTracker.submit -> inbox -> Tracker: one queue per subject
 //!                                   queue -> Batch -> RedisStore -> Receipt
 //! outbox.take <- wake <- outbox  <- answers and events, in order
 //! ```
@@ -9,12 +9,16 @@
 //! What stands between inbox and outbox lives in one thread: that of the caller, where its event loop can
 //! watch sockets for us, or the I/O thread of the process.
 //!
-//! One batch of an orchestrator is under way at a time; what is asked meanwhile forms the next one
+//! One batch of a subject (a budget, a limiter, a pool of credentials) is under way at a time; what is asked meanwhile forms the next one
 //! (group commit). Usage that cannot be delivered stays in its queue, in order: that is the spool.
 
+mod batch;
 mod batcher;
+mod budget;
 mod call;
+mod credential;
 mod deadlines;
+mod limit;
 mod notes;
 mod outage;
 mod pending;
@@ -23,6 +27,7 @@ mod sweeper;
 mod tracker;
 mod waker;
 mod window;
+mod work;
 
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::pending::{Pending, Role, Stage};
 use super::queue::Queue;
 use super::tracker::Tracker;
+use super::work::Subject;
 use crate::domain::calendar::Window;
 use crate::domain::identifier::{OrchestratorId, UnheldId};
 use crate::domain::operation::PeriodView;
@@ -36,7 +37,7 @@ impl Tracker {
         if pending.role == Role::Usage {
             return self.on_usage_deadline(pending, queue);
         }
-        if !self.answer_by_policy(pending, &queue.orchestrator) {
+        if !self.answer_by_policy(pending, &queue.subject) {
             self.fail_late(pending.call);
         }
         pending.set_stage(Stage::Answered);
@@ -44,8 +45,9 @@ impl Tracker {
     }
 
     /// Answers a check or a reservation that the store did not decide, as `onStoreError` asks for.
-    /// `false` when it is to be rejected.
-    pub(super) fn answer_by_policy(&self, pending: &Pending, orchestrator: &OrchestratorId) -> bool {
+    /// `false` when it is to be rejected, as everything is that no budget is about.
+    pub(super) fn answer_by_policy(&self, pending: &Pending, subject: &Subject) -> bool {
+        let Subject::Budget(orchestrator) = subject else { return false };
         match (pending.role, self.settings.on_store_error) {
             (Role::Check, OnStoreError::Allow) => self.answer_store_down(pending.call, true),
             (Role::Check, OnStoreError::Deny) => self.answer_store_down(pending.call, false),

@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::time::Instant;
 
+use super::work::Work;
 use crate::domain::operation::Operation;
+use crate::domain::{credentials, rate_limit};
 use crate::service::answer::CallId;
 
 /// What happens to a call when no answer comes in time.
@@ -22,12 +24,41 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) fn of(operation: &Operation) -> Self {
+    pub(super) fn of(work: &Work) -> Self {
+        match work {
+            Work::Budget(operation) => Self::of_budget(operation),
+            Work::Limit(operation) => Self::of_limit(operation),
+            Work::Credential(operation) => Self::of_credential(operation),
+        }
+    }
+
+    fn of_budget(operation: &Operation) -> Self {
         match operation {
             Operation::Check { .. } => Role::Check,
             Operation::Reserve { .. } => Role::Reserve,
             Operation::Settle { .. } | Operation::SettleUnheld { .. } | Operation::Track(_) => Role::Usage,
             Operation::Sweep => Role::Internal,
+            _ => Role::Other,
+        }
+    }
+
+    fn of_limit(operation: &rate_limit::operation::Operation) -> Self {
+        use rate_limit::operation::Operation;
+        match operation {
+            Operation::Acquire { .. } => Role::Reserve,
+            Operation::Settle { .. } | Operation::Cancel { .. } | Operation::Observe(_) | Operation::Learn(_) => {
+                Role::Usage
+            }
+            Operation::Poll => Role::Internal,
+            _ => Role::Other,
+        }
+    }
+
+    fn of_credential(operation: &credentials::operation::Operation) -> Self {
+        use credentials::operation::Operation;
+        match operation {
+            Operation::Pick { .. } => Role::Reserve,
+            Operation::Report { .. } | Operation::Return { .. } | Operation::SetValid { .. } => Role::Usage,
             _ => Role::Other,
         }
     }

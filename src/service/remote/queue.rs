@@ -1,13 +1,11 @@
-//! The operations of one orchestrator that wait for their batch, first come first served.
+//! The operations on one subject that wait for their batch, first come first served.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::pending::Pending;
-use crate::domain::identifier::OrchestratorId;
-use crate::domain::operation::Operation;
-use crate::domain::usage::Usage;
+use super::work::{Subject, Work};
 
 /// Operations in one batch. Bounds how long one script keeps the server from others
 /// (about 1 µs an operation).
@@ -17,23 +15,20 @@ pub(super) const BATCH_LIMIT: usize = 512;
 /// as a whole before it does anything else.
 const BATCH_BYTES: usize = 1 << 20;
 
-/// What an operation takes beside its texts, more or less: names of keys, numbers, its record.
-const OPERATION_BYTES: usize = 512;
-
 /// Answered entries are dropped from a queue when there are this many, and they are its greater part.
 const PURGE_AT: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Entry {
     pub pending: Rc<Pending>,
-    pub operation: Operation,
+    pub work: Work,
     /// `system clock - caller's clock` when the caller asked; dates its timestamps.
     pub caller_skew_ms: i64,
 }
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub orchestrator: OrchestratorId,
+    pub subject: Subject,
     entries: RefCell<VecDeque<Entry>>,
     /// Whether a task carries its batches.
     pub carried: Cell<bool>,
@@ -41,8 +36,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(orchestrator: OrchestratorId) -> Self {
-        Self { orchestrator, entries: RefCell::default(), carried: Cell::new(false), answered: Cell::new(0) }
+    pub(super) fn new(subject: Subject) -> Self {
+        Self { subject, entries: RefCell::default(), carried: Cell::new(false), answered: Cell::new(0) }
     }
 
     pub(super) fn push(&self, entry: Entry) {
@@ -68,7 +63,7 @@ impl Queue {
             if entry.pending.is_dead(false) {
                 continue;
             }
-            bytes += bytes_of(&entry.operation);
+            bytes += entry.work.bytes();
             if bytes > BATCH_BYTES && !batch.is_empty() {
                 entries.push_front(entry);
                 break;
@@ -92,36 +87,22 @@ impl Queue {
     }
 }
 
-fn bytes_of(operation: &Operation) -> usize {
-    let texts = match operation {
-        Operation::Track(usage)
-        | Operation::Settle { usage: Some(usage), .. }
-        | Operation::SettleUnheld { usage: Some(usage), .. } => text_bytes(usage),
-        Operation::SetOverride(entry) => entry.document_json.len(),
-        _ => 0,
-    };
-    OPERATION_BYTES + texts
-}
-
-fn text_bytes(usage: &Usage) -> usize {
-    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    // The model and the request id stand in the operation and in its record.
-    2 * (usage.model.len() + optional(&usage.request_id)) + usage.session_id.len() + optional(&usage.metadata_json)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::domain::identifier::OrchestratorId;
+    use crate::domain::operation::Operation;
+    use crate::domain::usage::Usage;
     use crate::service::remote::pending::Role;
 
     fn queue_of(metadata_bytes: &[usize]) -> Queue {
-        let queue = Queue::new(OrchestratorId::new("a").unwrap());
+        let queue = Queue::new(Subject::Budget(OrchestratorId::new("a").unwrap()));
         for (call, bytes) in metadata_bytes.iter().enumerate() {
             let usage = Usage { total: 1, metadata_json: Some("x".repeat(*bytes)), ..Usage::default() };
             let pending = Rc::new(Pending::new(call as u64, Role::Usage, Instant::now()));
-            queue.push(Entry { pending, operation: Operation::Track(usage), caller_skew_ms: 0 });
+            queue.push(Entry { pending, work: Work::Budget(Operation::Track(usage)), caller_skew_ms: 0 });
         }
         queue
     }

@@ -19,6 +19,7 @@ use tokio::task::spawn_local;
 use tokio::time::MissedTickBehavior;
 
 use super::tracker::Tracker;
+use super::work::{Subject, Work};
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::{Operation, Request};
 use crate::store::{Batch, Store};
@@ -111,7 +112,7 @@ impl Tracker {
         let is_full = due.len() == CLAIM_PAGE;
         for (orchestrator, claimed_score) in due {
             self.notes.claim(&orchestrator, claimed_score);
-            self.enqueue_internal(orchestrator, Operation::Sweep);
+            self.enqueue_internal(Subject::Budget(orchestrator), Work::Budget(Operation::Sweep));
         }
         is_full && tokio::time::timeout(INDEX_PATIENCE, self.half_a_page_is_swept()).await.is_ok()
     }

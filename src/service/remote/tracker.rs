@@ -12,26 +12,36 @@ use tokio::task::{AbortHandle, spawn_local};
 
 use super::call::{Call, CallKind};
 use super::deadlines::Deadlines;
+use super::limit::Line;
 use super::notes::ExpiryNotes;
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
 use super::window::SendWindow;
+use super::work::{Subject, Work};
 use super::{Outbox, Submission, Wake};
 use crate::clock::{Clock, SystemClock};
+use crate::domain::credentials;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
 use crate::service::answer::{Answer, CallId, Event, FailureCode, threshold_events};
-use crate::service::settings::RemoteSettings;
+use crate::service::settings::{RemoteSettings, Serves};
 use crate::store::redis::config::Topology;
+use crate::store::redis::credentials::CredentialStore;
 use crate::store::redis::events;
 use crate::store::redis::keys::Keys;
 use crate::store::redis::link::{EventLoop, Link, LinkEvent};
+use crate::store::redis::rate_limit::RateLimitStore;
 use crate::store::redis::store::RedisStore;
 
 pub(super) struct Tracker {
     pub settings: RemoteSettings,
     pub link: Link,
     pub store: RedisStore<Link>,
+    pub limits: RateLimitStore<Link>,
+    pub credentials: CredentialStore<Link>,
+    pub line: Line,
+    /// What is said of each pool of credentials.
+    pub pools: RefCell<HashMap<OrchestratorId, Arc<credentials::operation::Policy>>>,
     pub notes: ExpiryNotes,
     pub deadlines: Deadlines,
     pub window: SendWindow,
@@ -40,7 +50,7 @@ pub(super) struct Tracker {
     pub opened_at: Instant,
     pub ever_connected: Cell<bool>,
     pub closed: Cell<bool>,
-    queues: RefCell<HashMap<OrchestratorId, Rc<Queue>>>,
+    queues: RefCell<HashMap<Subject, Rc<Queue>>>,
     /// Told whenever a queue runs empty.
     drained: Notify,
     answers: Arc<Mutex<dyn Outbox>>,
@@ -93,7 +103,17 @@ impl Tracker {
             };
             let clustered = matches!(settings.redis.topology, Topology::Cluster(_));
             let link = Link::open(settings.redis.clone(), event_loop.clone(), observer);
-            let store = RedisStore::new(link.clone(), Keys::new(&settings.redis.key_prefix, clustered));
+            let keys = Keys::new(&settings.redis.key_prefix, clustered);
+            let store = RedisStore::new(link.clone(), keys.clone());
+            if matches!(settings.serves, Serves::Limiter { .. }) {
+                let this = this.clone();
+                let hear = move |payload: Vec<u8>| {
+                    if let Some(tracker) = this.upgrade() {
+                        tracker.on_turn(&payload);
+                    }
+                };
+                link.subscribe(keys.turns_channel(), Box::new(hear));
+            }
             if settings.shared.policy.broadcast {
                 let this = this.clone();
                 let hear = move |payload: Vec<u8>| {
@@ -104,11 +124,15 @@ impl Tracker {
                 link.subscribe(store.keys().events_channel(), Box::new(hear));
             }
             Self {
+                limits: RateLimitStore::new(link.clone(), keys.clone()),
+                credentials: CredentialStore::new(link.clone(), keys),
                 link,
                 store,
                 notes: ExpiryNotes::default(),
                 deadlines: Deadlines::default(),
                 window: SendWindow::default(),
+                line: Line::default(),
+                pools: RefCell::default(),
                 spooled: Cell::new(0),
                 last_sequence: Cell::new(0),
                 opened_at: Instant::now(),
@@ -135,7 +159,11 @@ impl Tracker {
                 timer.on_deadline(&pending, &queue);
             }
         }));
-        self.keep(spawn_local(Rc::clone(self).sweep_forever()));
+        match self.settings.serves {
+            Serves::Budgets => self.keep(spawn_local(Rc::clone(self).sweep_forever())),
+            Serves::Limiter { .. } => self.keep(spawn_local(Rc::clone(self).poll_forever())),
+            Serves::Pools => {}
+        }
     }
 
     fn keep(&self, task: tokio::task::JoinHandle<()>) {
@@ -169,10 +197,25 @@ impl Tracker {
                 if let Operation::Settle { usage, .. } | Operation::SettleUnheld { usage, .. } = &mut operation {
                     usage.take_if(|_| self.settings.shared.release_only);
                 }
-                let pending = Pending::new(id, Role::of(&operation), self.deadline());
-                self.enqueue(orchestrator, pending, operation, caller_now_ms, touched);
+                let work = Work::Budget(operation);
+                self.begin(id, Subject::Budget(orchestrator), work, caller_now_ms, touched);
             }
-            CallKind::Forget(forgotten) => self.forget(forgotten),
+            CallKind::Limit(mut operation) => match self.limit_subject() {
+                Some(subject) => {
+                    operation.date(self.limits.now_ms());
+                    self.begin(id, subject, Work::Limit(operation), None, touched);
+                }
+                None => self.fail(id, FailureCode::InvalidConfig, "this tracker serves no limiter"),
+            },
+            CallKind::Credential { pool, mut operation } => {
+                operation.date(self.credentials.now_ms());
+                self.begin(id, Subject::Pool(pool), Work::Credential(operation), None, touched);
+            }
+            CallKind::ConfigurePool { pool, policy } => self.configure_pool(pool, policy),
+            CallKind::Forget(forgotten) => {
+                self.forget(forgotten);
+                self.leave_line(forgotten);
+            }
             CallKind::Refused { code, message } => self.fail(id, code, message),
             CallKind::Ping => self.spawn_ping(id),
             CallKind::Ready { timeout } => self.spawn_ready(id, timeout),
@@ -187,50 +230,62 @@ impl Tracker {
         Instant::now() + if self.ever_connected.get() { timeout } else { timeout.min(first) }
     }
 
+    fn begin(
+        &self,
+        call: CallId,
+        subject: Subject,
+        work: Work,
+        caller_now_ms: Option<u64>,
+        touched: &mut Vec<Rc<Queue>>,
+    ) {
+        let pending = Pending::new(call, Role::of(&work), self.deadline());
+        self.enqueue(subject, pending, work, caller_now_ms, touched);
+    }
+
     fn enqueue(
         &self,
-        orchestrator: OrchestratorId,
+        subject: Subject,
         pending: Pending,
-        operation: Operation,
+        work: Work,
         caller_now_ms: Option<u64>,
         touched: &mut Vec<Rc<Queue>>,
     ) {
         let caller_skew_ms = caller_now_ms.map_or(0, |now_ms| SystemClock.now_ms() as i64 - now_ms as i64);
-        let queue = self.queue(orchestrator);
+        let queue = self.queue(subject);
         let pending = Rc::new(pending);
         if pending.role == Role::Usage && self.is_known_down() && self.spool(&pending) {
             // Known to be away: the caller need not wait for the deadline to learn it.
         } else if pending.role != Role::Internal {
             self.deadlines.add(Rc::clone(&pending), Rc::clone(&queue));
         }
-        queue.push(Entry { pending, operation, caller_skew_ms });
+        queue.push(Entry { pending, work, caller_skew_ms });
         if !queue.carried.replace(true) {
             touched.push(queue);
         }
     }
 
     /// Asks for something on the tracker's own behalf.
-    pub(super) fn enqueue_internal(self: &Rc<Self>, orchestrator: OrchestratorId, operation: Operation) {
+    pub(super) fn enqueue_internal(self: &Rc<Self>, subject: Subject, work: Work) {
         let mut touched = Vec::new();
         let pending = Pending::new(0, Role::Internal, self.deadline());
-        self.enqueue(orchestrator, pending, operation, None, &mut touched);
+        self.enqueue(subject, pending, work, None, &mut touched);
         self.carry_all(touched);
     }
 
-    fn queue(&self, orchestrator: OrchestratorId) -> Rc<Queue> {
+    fn queue(&self, subject: Subject) -> Rc<Queue> {
         let mut queues = self.queues.borrow_mut();
-        if let Some(queue) = queues.get(&orchestrator) {
+        if let Some(queue) = queues.get(&subject) {
             return Rc::clone(queue);
         }
-        let queue = Rc::new(Queue::new(orchestrator.clone()));
-        queues.insert(orchestrator, Rc::clone(&queue));
+        let queue = Rc::new(Queue::new(subject.clone()));
+        queues.insert(subject, Rc::clone(&queue));
         queue
     }
 
     /// Forgets a queue that ran empty; called by the task that carried it.
     pub(super) fn retire_queue(&self, queue: &Queue) {
         queue.carried.set(false);
-        self.queues.borrow_mut().remove(&queue.orchestrator);
+        self.queues.borrow_mut().remove(&queue.subject);
         self.drained.notify_waiters();
     }
 
@@ -289,6 +344,7 @@ impl Tracker {
         let tracker = Rc::clone(self);
         spawn_local(async move {
             let deadline = tokio::time::Instant::now() + timeout;
+            tracker.close_line();
             let _ = tokio::time::timeout_at(deadline, tracker.wait_until_drained()).await;
             let waiting = tracker.deadlines.drain();
             let undelivered = waiting.iter().filter(|pending| pending.role == Role::Usage).count();

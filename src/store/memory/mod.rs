@@ -5,6 +5,7 @@
 //!
 //! A lost reply cannot happen here, so receipts are not remembered and tickets are ignored.
 
+pub mod credentials;
 mod schedule;
 mod shared;
 mod upkeep;

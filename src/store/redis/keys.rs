@@ -29,6 +29,11 @@ impl Keys {
         format!("{}:budget:expiring", self.prefix).into_bytes()
     }
 
+    /// The channel on which clients of limiters are told that it is their turn.
+    pub fn turns_channel(&self) -> String {
+        format!("{}:rate:turns", self.prefix)
+    }
+
     /// The channel threshold crossings are published on.
     pub fn events_channel(&self) -> String {
         format!("{}:budget:events", self.prefix)

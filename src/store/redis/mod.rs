@@ -5,6 +5,7 @@
 //! and [`store`] joins them. [`expiry_index`] and [`events`] are what processes tell each other.
 
 pub mod config;
+pub mod credentials;
 pub mod decode;
 pub mod encode;
 mod estimate;
@@ -14,6 +15,7 @@ pub mod keys;
 pub mod link;
 pub mod msgpack;
 mod overrides;
+pub mod rate_limit;
 mod runs;
 pub mod script;
 pub mod server_error;

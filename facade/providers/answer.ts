@@ -1,0 +1,81 @@
+import { type BodyWords, isStatus, readBody } from './body';
+import { type HeaderMap, headerMap } from './headers';
+import { isError, items, member, objectMember } from './members';
+
+/** A response or an error, in the one form that is read further. */
+export interface Answer {
+  status: number | undefined;
+  headers: HeaderMap;
+  body: BodyWords;
+  /** Nothing but headers was given. */
+  isHeadersOnly: boolean;
+}
+
+/** Errors that wrap errors. */
+const WRAPPERS_MAX = 4;
+const NO_BODY: BodyWords = readBody([]);
+
+/**
+ * Finds status, headers and body in a response, in headers alone, or in an error.
+ *
+ * Where clients keep them: OpenAI and Anthropic `status`, `headers`, `error`; Octokit and axios `response`
+ * with `status`, `headers`, `data`; the AI SDK `statusCode`, `responseHeaders`, `responseBody`, `data`, and
+ * `lastError` after its retries; Gemini `status` and the body as JSON in `message`, or `errorDetails`;
+ * gitbeaker `cause.response`.
+ */
+export function readAnswer(source: unknown): Answer {
+  let current = source;
+  for (let depth = 0; depth < WRAPPERS_MAX; depth += 1) {
+    const answer = tryAnswer(current);
+    if (answer !== undefined) return answer;
+    const wrapped = objectMember(current, 'lastError') ?? objectMember(current, 'cause');
+    if (wrapped === undefined) break;
+    current = wrapped;
+  }
+  if (isError(source)) {
+    return { status: undefined, headers: new Map(), body: bodyOf(source), isHeadersOnly: false };
+  }
+  const headers = headerMap(source);
+  return { status: undefined, headers, body: NO_BODY, isHeadersOnly: headers.size > 0 };
+}
+
+function tryAnswer(source: unknown): Answer | undefined {
+  const response = objectMember(source, 'response');
+  const container =
+    objectMember(source, 'headers') ??
+    objectMember(source, 'responseHeaders') ??
+    objectMember(response, 'headers');
+  const told = [
+    member(source, 'status'),
+    member(source, 'statusCode'),
+    member(response, 'status'),
+    member(response, 'statusCode'),
+  ].find(isStatus);
+  const isFailure = isError(source) || holdsError(source);
+  const body = isFailure || (told ?? 0) >= 400 ? bodyOf(source) : NO_BODY;
+  const status = told ?? body.status;
+  if (container === undefined && status === undefined && !holdsError(source)) return undefined;
+  const isHeadersOnly = status === undefined && !isFailure;
+  return { status, headers: headerMap(container), body, isHeadersOnly };
+}
+
+/** Whether it is a body that tells of an error, or something that has one. */
+function holdsError(source: unknown): boolean {
+  const whole = Array.isArray(source) ? items(source, 1)[0] : source;
+  return objectMember(whole, 'error') !== undefined || objectMember(whole, 'errors') !== undefined;
+}
+
+function bodyOf(source: unknown): BodyWords {
+  const response = objectMember(source, 'response');
+  return readBody([
+    source,
+    member(source, 'error'),
+    member(source, 'data'),
+    member(source, 'body'),
+    member(source, 'responseBody'),
+    member(response, 'data'),
+    member(response, 'body'),
+    response,
+    member(source, 'message'),
+  ]);
+}

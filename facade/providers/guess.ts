@@ -1,0 +1,43 @@
+import type { Answer } from './answer';
+import { isGoogles } from './gemini';
+import type { Provider } from './types';
+
+/** Whose answer it is, by what only one of them says. */
+export function guessProvider({ headers, body }: Answer): Provider {
+  const has = (name: string) => headers.has(name);
+  const hasSome = (...names: string[]) => names.some(has);
+
+  for (const name of headers.keys()) if (name.startsWith('anthropic-')) return 'anthropic';
+  if (hasSome('apim-request-id', 'x-ms-region', 'x-ms-retry-after-ms', 'x-rate-limit-reset-tokens')) {
+    return 'azure';
+  }
+  for (const name of headers.keys()) {
+    if (/^x-ratelimit-(limit|remaining|reset)-(requests|tokens|project-tokens)$/.test(name)) return 'openai';
+  }
+  if (hasSome('openai-organization', 'openai-processing-ms')) return 'openai';
+  if (has('x-ratelimit-nearlimit')) return 'bitbucket';
+  if (hasSome('x-github-request-id', 'x-ratelimit-used')) return 'github';
+  // Both name a resource, and only GitHub what remains of it.
+  if (has('x-ratelimit-resource')) return has('x-ratelimit-remaining') ? 'github' : 'bitbucket';
+  if (hasSome('ratelimit-observed', 'ratelimit-resettime', 'x-gitlab-meta')) return 'gitlab';
+  if (hasSome('ratelimit', 'ratelimit-policy')) return 'ietf';
+  if (has('ratelimit-remaining')) return isDelta(headers.get('ratelimit-reset')) ? 'ietf' : 'gitlab';
+  return guessByBody(body);
+}
+
+/** Early drafts had GitLab's names, and seconds from now on. */
+function isDelta(reset: string | undefined): boolean {
+  return reset !== undefined && /^\d{1,9}$/.test(reset);
+}
+
+function guessByBody({ words, message, details, documentation }: Answer['body']): Provider {
+  if (words.has('resource_exhausted') || details.some(isGoogles)) return 'gemini';
+  if (documentation?.startsWith('https://docs.github.com/') || /secondary rate limit/i.test(message)) {
+    return 'github';
+  }
+  if (words.has('rate_limit_error') || words.has('overloaded_error') || words.has('billing_error')) {
+    return 'anthropic';
+  }
+  if (words.has('insufficient_quota') || words.has('rate_limit_exceeded')) return 'openai';
+  return 'generic';
+}

@@ -1,0 +1,105 @@
+import type { Answer } from './answer';
+import { readGoogleDetails } from './gemini';
+import { impliedWait, readRetryAfter, untilWhole } from './retry-after';
+import type { Provider, SignalHit, SignalReading } from './types';
+
+/** GitHub asks for at least so long when it says nothing else. */
+const SECONDARY_MS = 60_000;
+
+/** Nothing left that waiting would bring back soon. */
+const QUOTA_WORDS = [
+  'insufficient_quota',
+  'billing_error',
+  'billing_hard_limit_reached',
+  'billing_not_active',
+  'credit_balance_exhausted',
+  'quotaexceeded',
+  'dailylimitexceeded',
+];
+
+const RATE_WORDS = [
+  'rate_limit_error',
+  'rate_limit_exceeded',
+  'rate_limited',
+  'ratelimitreached',
+  'ratelimitexceeded',
+  'userratelimitexceeded',
+  'resource_exhausted',
+  'toomanyrequests',
+  'too_many_requests',
+  '429',
+];
+
+/** How Anthropic words it where it has no type of its own for it. */
+const UNPAID = /credit balance is too low|\bspend(ing)? limit|\bapi usage limits\b/i;
+
+/** Whether the provider refused for its limits, and why. `readings`: what the same answer says is left. */
+export function readHit(
+  answer: Answer,
+  provider: Provider,
+  readings: readonly SignalReading[],
+  baseMs: number,
+): SignalHit | undefined {
+  const { status, headers, body } = answer;
+  const google = readGoogleDetails(body.details);
+  const retryAfterMs = readRetryAfter(provider, headers, baseMs) ?? google.retryAfterMs;
+  const isRateWorded = RATE_WORDS.some(word => body.words.has(word));
+
+  if (status !== undefined && status < 400) {
+    // GraphQL refuses with a status of success.
+    return provider === 'github' && body.words.has('rate_limited')
+      ? hit('rate', retryAfterMs ?? untilWhole(readings))
+      : undefined;
+  }
+  if (status !== undefined && status >= 500) {
+    const isOverloaded = body.words.has('overloaded_error') || (status === 529 && provider === 'anthropic');
+    const isAsking = (status === 503 || status === 529) && retryAfterMs !== undefined;
+    return isOverloaded || isAsking ? hit('rate', retryAfterMs) : undefined;
+  }
+  if (isUnpaid(answer) || google.isDaily) return hit('quota', retryAfterMs);
+  if (provider === 'github' && isRefusal(status)) return githubHit(answer, readings, retryAfterMs);
+  if (status === 429 || (isRefusal(status) && (isRateWorded || retryAfterMs !== undefined))) {
+    return hit('rate', retryAfterMs ?? impliedWait(provider, headers, readings, baseMs));
+  }
+  return status === undefined && body.words.has('overloaded_error') ? hit('rate', retryAfterMs) : undefined;
+}
+
+/** A status that can mean a limit, or none that is known. */
+function isRefusal(status: number | undefined): boolean {
+  return status === undefined || status === 403 || status === 429;
+}
+
+function isUnpaid({ status, body }: Answer): boolean {
+  if (status === 402 || QUOTA_WORDS.some(word => body.words.has(word))) return true;
+  return (status === 400 || status === 403) && UNPAID.test(body.message);
+}
+
+/**
+ * GitHub refuses with 403 or 429. Nothing remaining: the primary limit, until its reset. Otherwise the
+ * secondary one, if there is any sign of it.
+ */
+function githubHit(
+  { status, headers, body }: Answer,
+  readings: readonly SignalReading[],
+  retryAfterMs: number | undefined,
+): SignalHit | undefined {
+  const resetMs = untilWhole(readings);
+  const isSecondary = /secondary rate|abuse detection/i.test(body.message);
+  const isSpent = headers.get('x-ratelimit-remaining') === '0' || body.words.has('rate_limited');
+  // Headers alone: the last call that is served leaves nothing, too.
+  if (isSpent && !isSecondary && (status !== undefined || body.words.size > 0)) {
+    return hit('rate', atLeast(retryAfterMs, resetMs));
+  }
+  if (isSecondary || retryAfterMs !== undefined)
+    return hit('secondary', retryAfterMs ?? resetMs ?? SECONDARY_MS);
+  if (/rate limit exceeded/i.test(body.message)) return hit('rate', resetMs);
+  return status === 429 ? hit('secondary', SECONDARY_MS) : undefined;
+}
+
+function atLeast(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.max(one, other);
+}
+
+function hit(kind: SignalHit['kind'], retryAfterMs: number | undefined): SignalHit {
+  return retryAfterMs === undefined ? { kind } : { kind, retryAfterMs };
+}

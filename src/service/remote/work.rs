@@ -1,0 +1,60 @@
+//! What can be asked of a store, and about what.
+
+use crate::domain::identifier::OrchestratorId;
+use crate::domain::operation::Operation;
+use crate::domain::usage::Usage;
+use crate::domain::{credentials, rate_limit};
+
+/// What the operations of a queue are about: state of its own, whose operations are applied in order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    Budget(OrchestratorId),
+    Limiter(OrchestratorId),
+    Pool(OrchestratorId),
+}
+
+/// One thing asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    Budget(Operation),
+    Limit(rate_limit::operation::Operation),
+    Credential(credentials::operation::Operation),
+}
+
+/// What an operation takes beside its texts, more or less: names of keys, numbers, its record.
+const OPERATION_BYTES: usize = 512;
+
+impl Work {
+    /// Whether doing it can change the store.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Work::Budget(operation) => operation.writes(),
+            Work::Limit(operation) => operation.writes(),
+            Work::Credential(operation) => operation.writes(),
+        }
+    }
+
+    /// The bytes it is asked with, more or less.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = match self {
+            Work::Budget(
+                Operation::Track(usage)
+                | Operation::Settle { usage: Some(usage), .. }
+                | Operation::SettleUnheld { usage: Some(usage), .. },
+            ) => text_bytes(usage),
+            Work::Budget(Operation::SetOverride(entry)) => entry.document_json.len(),
+            Work::Limit(rate_limit::operation::Operation::Learn(counters)) => {
+                counters.iter().map(|(name, _)| name.len()).sum()
+            }
+            Work::Credential(credentials::operation::Operation::Keep { sealed, .. }) => sealed.len(),
+            _ => 0,
+        };
+        OPERATION_BYTES + texts
+    }
+}
+
+fn text_bytes(usage: &Usage) -> usize {
+    let optional = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    // The model and the request id stand in the operation and in its record.
+    2 * (usage.model.len() + optional(&usage.request_id)) + usage.session_id.len() + optional(&usage.metadata_json)
+}
