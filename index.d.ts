@@ -565,5 +565,514 @@ declare class TokenBudgetTracker extends TypedEmitter {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { TokenBudgetError, TokenBudgetTracker };
-export type { BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CheckOptions, CloseOptions, HistoryOptions, ListReservationsOptions, PeriodWindow, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, ReservationResult, ReservationSettlement, ReserveOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenParts, TokenReservation, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats };
+interface BackoffOptions {
+    /** How often `fn` is called at most. Default 5. */
+    maxRetries?: number;
+    /** Default 2: waits of 1, 2, 4, 8 seconds. */
+    base?: number;
+    /** No wait is longer. Default 60. */
+    capSeconds?: number;
+    /** Whether up to a second is added, so that those who were refused together do not come back together. Default `true`. */
+    jitter?: boolean;
+    signal?: AbortSignal;
+    /** What is worth another try. Default: a `RateLimitError`. */
+    retryIf?: (error: unknown) => boolean;
+    /** Waits. Default: a timer, however long. */
+    sleep?: (durationMs: number, signal?: AbortSignal) => Promise<void>;
+    /** From 0, below 1. Default `Math.random`. */
+    random?: () => number;
+    /** Milliseconds since the epoch, to compare `resetAt` with. Default `Date.now`. */
+    now?: () => number;
+}
+/**
+ * Calls `fn` again while it is limited, after `min(base ** attempt + random, capSeconds)` seconds; the last error
+ * is thrown as it is. When the error tells a later reset (`RateLimitError.resetAt`), the wait lasts until then, but
+ * never longer than the cap: a wrong reset keeps nobody for hours. For waits of any length there is
+ * `waitForReset`.
+ *
+ * @example
+ * ```ts
+ * const repos = await withBackoff(() => client.fetchRepositories('octocat'), { maxRetries: 5 });
+ * ```
+ */
+declare function withBackoff<T>(fn: (attempt: number) => Promise<T> | T, options?: BackoffOptions): Promise<T>;
+
+/** What differs between providers: where they are, how a token is sent, which quotas there are. */
+interface CredentialHeader {
+    /** The name of the header. */
+    name: string;
+    /** What precedes the token in it, such as `Bearer `. Default: nothing. */
+    prefix?: string;
+}
+
+/** Where the state of the tokens lives; the same options as those of `TokenBudgetTracker`. */
+interface StoreOptions {
+    /** State on Redis or Valkey, shared by every process. Default: in memory. */
+    redis?: RedisOptions;
+    /** In memory, shared by name between the managers and worker threads of this process. */
+    memory?: {
+        name?: string;
+    };
+    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+    clock?: () => number;
+    /** Every operation of the store ends within this, in milliseconds. Default 2,000. */
+    commandTimeout?: number;
+    /** Milliseconds. Default 5,000. */
+    connectTimeout?: number;
+}
+
+/** One token as its owner gives it. */
+interface TokenInput {
+    token: string;
+    /** Default: the manager's. */
+    provider?: string;
+    /**
+     * Whose token it is: tokens of one user share one quota, they do not add up. Any name; default: an account of
+     * its own for each token.
+     */
+    account?: string;
+    /** Of tokens that are equally good the heavier one is taken. Default 1. */
+    weight?: number;
+}
+/** How a {@link TokenManager} works. Durations are milliseconds. */
+interface TokenManagerOptions extends StoreOptions {
+    /** Of tokens that name none. Default `github`. */
+    provider?: string;
+    /** Managers of one name on one store share what they know. Default `default`. */
+    name?: string;
+    /** What is never taken of a quota: a number of requests, or a share of the limit. Default `{ share: 0.01 }`. */
+    reserve?: number | {
+        share: number;
+    };
+    /** The first pause after a limit that names no time; each further one doubles it. Default 60,000. */
+    cooldown?: number;
+    /** The longest of these pauses. Default 3,600,000. */
+    maxCooldown?: number;
+    /** A request that is not reported for so long has ended. Default 120,000. */
+    requestTTL?: number;
+    /** Whether calls wait for the earliest reset when every token is limited. Default `false`: they throw. */
+    waitForReset?: boolean;
+    /** Where the providers are, such as `{ github: 'https://github.example.com/api/v3' }`. */
+    baseUrls?: Readonly<Record<string, string>>;
+    /** How a token is sent, such as `{ gitlab: { name: 'authorization', prefix: 'Bearer ' } }`. */
+    headers?: Readonly<Record<string, CredentialHeader>>;
+    /**
+     * Keeps the tokens in the store, encrypted with AES-256-GCM, so that other processes find them. 32 bytes, also
+     * as hex or base64; any other string of at least 12 characters is a passphrase. Default: tokens never get there.
+     */
+    encryptionKey?: string | Uint8Array;
+    /** Sends requests. Default: the global `fetch`. */
+    fetch?: typeof fetch;
+}
+
+/** What a provider answered that is no result. None of them holds a token, nor a cause that could. */
+/**
+ * A provider answered with an error. `status` is that of the response, `undefined` when there was none.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await client.fetchRepositories('octocat');
+ * } catch (error) {
+ *   if (error instanceof ProviderError && error.status === 404) return [];
+ *   throw error;
+ * }
+ * ```
+ */
+declare class ProviderError extends Error {
+    readonly name: string;
+    readonly code: 'PROVIDER_ERROR' | 'RATE_LIMITED' | 'UNAUTHORIZED';
+    readonly provider: string;
+    readonly status: number | undefined;
+    constructor(message: string, provider: string, status?: number);
+}
+/**
+ * Every token is limited. Nothing was sent on a token that was known to be spent.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await manager.withRotation('github', token => callGitHub(token));
+ * } catch (error) {
+ *   if (error instanceof RateLimitError) console.log(`again at ${error.resetAt?.toISOString()}`);
+ *   else throw error;
+ * }
+ * ```
+ */
+declare class RateLimitError extends ProviderError {
+    readonly name = "RateLimitError";
+    readonly code = "RATE_LIMITED";
+    /** When the first token can be used again, by the store's clock; `null` when nobody knows. */
+    readonly resetAt: Date | null;
+    /** The same in milliseconds since the epoch; 0 when nobody knows. */
+    readonly resetAtMs: number;
+    /** `resetAt`: a Date, or milliseconds since the epoch; 0, `null` or nothing when it is not known. */
+    constructor(message: string, provider: string, resetAt?: Date | number | null);
+}
+/** The provider accepts none of the tokens (401). Waiting does not help. */
+declare class AuthError extends ProviderError {
+    readonly name = "AuthError";
+    readonly code = "UNAUTHORIZED";
+    readonly status = 401;
+}
+
+/** What `manager.fetch` takes beside what `fetch` takes. */
+interface TokenFetchInit extends RequestInit {
+    /** Default: the one whose base URL the address belongs to. */
+    provider?: string;
+    /** The quota that is asked for. Default: as the address tells for GitHub, else `core`. */
+    resource?: string;
+    /** Whether to wait for the earliest reset when every token is limited. Default: as the manager does. */
+    waitForReset?: boolean;
+}
+
+/** What is left of one quota; `null` where the provider does not say. */
+interface RateLimitInfo {
+    limit: number | null;
+    remaining: number | null;
+    used: number | null;
+    /** When the quota is whole again. */
+    resetTime: Date | null;
+}
+/** What is left of a token. The fields of its own are those of `core`. */
+interface TokenRateLimit extends RateLimitInfo {
+    provider: string;
+    account: string;
+    fingerprint: string;
+    /** Each quota by its name; GitHub tells all of them. */
+    resources: Record<string, RateLimitInfo>;
+    /** Bitbucket, which does not tell what is left, says at least whether it is little. */
+    nearLimit?: boolean;
+    /** `known`: the provider was not asked. It does not answer such a question, or must not be asked now. */
+    source: 'provider' | 'known';
+    error?: Error;
+}
+/**
+ * Lines as they are printed for people:
+ *
+ * ```text
+ * Token 1: 4999/5000 remaining
+ *          Resets at: 2026-01-14T13:00:00.000Z
+ * Token 2: Error - github does not accept this token
+ * ```
+ */
+declare function formatRateLimits(limits: readonly TokenRateLimit[]): string[];
+
+/**
+ * A token for one request. It does not show its token: that is no own property, so that neither JSON nor
+ * `console.log` nor `structuredClone` finds it.
+ *
+ * Tell how the request went with {@link TokenLease.settle}; otherwise it counts as under way for `requestTTL`.
+ *
+ * @example
+ * ```ts
+ * const lease = await manager.getNextAvailableToken('github', { resource: 'search' });
+ * const response = await fetch(url, { headers: { authorization: `Bearer ${lease.token}` } });
+ * await lease.settle(response);
+ * ```
+ */
+declare class TokenLease {
+    #private;
+    readonly provider: string;
+    readonly account: string;
+    readonly fingerprint: string;
+    readonly resource: string;
+    /** Requests that may follow before the reserve is touched; `null` when nothing is known yet. */
+    readonly remaining: number | null;
+    /** When the quota is whole again; `null` when nothing is known yet. */
+    readonly resetsAt: Date | null;
+    private constructor();
+    /** The token itself. */
+    get token(): string;
+    /**
+     * The request was sent. `answer`: the response, its headers, or the error it failed with; what it says of
+     * limits is learned. Returns whether the provider refused for its limits or did not accept the token. Called
+     * again it counts no second request.
+     */
+    settle(answer?: unknown): Promise<'served' | 'limited' | 'unauthorized'>;
+    /** The request was never sent: gives it back. Does nothing after `settle`. */
+    cancel(): Promise<void>;
+}
+
+interface RotationOptions {
+    /** The quota that is asked for, such as `search`. Default `core`. */
+    resource?: string;
+    signal?: AbortSignal;
+    /** Whether to wait for the earliest reset when every token is limited. Default: as the manager does. */
+    waitForReset?: boolean;
+}
+/** What a function gets beside the token. */
+interface RotationContext {
+    provider: string;
+    resource: string;
+    account: string;
+    fingerprint: string;
+    /** How often the function was called before. */
+    attempt: number;
+    signal: AbortSignal | undefined;
+    /** For a result that is no response: where its headers, or the response, are handed over to learn from. */
+    observe(answer: unknown): void;
+}
+
+/** What a provider said of one quota. */
+interface RateLimitUpdate {
+    /** Default: the lease's, or `core`. */
+    resource?: string;
+    limit?: number;
+    remaining: number;
+    /** When the quota is whole again: a Date, or seconds since the epoch as GitHub and GitLab send it. */
+    reset: Date | number;
+}
+
+/** What is known of one quota of one token. */
+interface TokenResource {
+    resource: string;
+    /** `null`: nobody told. */
+    limit: number | null;
+    /** What may still be asked for before the reset, the reserve included; `null` when nothing is known. */
+    remaining: number | null;
+    resetsAt: Date | null;
+    /** When it is used again after a limit was hit; `null` when it does not rest. */
+    pausedUntil: Date | null;
+    /** Requests that were begun and not reported. */
+    underWay: number;
+}
+/** A token as it can be shown: what it is stays hidden. */
+declare class TokenView {
+    #private;
+    readonly provider: string;
+    readonly account: string;
+    /**
+     * Stands for the token everywhere: the first 16 bytes, as hex, of the SHA-256 of
+     * `token-budget:<provider>:<token>`.
+     */
+    readonly fingerprint: string;
+    readonly weight: number;
+    readonly isValid: boolean;
+    readonly resources: readonly TokenResource[];
+    private constructor();
+    /** The token itself. Nothing else shows it. */
+    reveal(): string;
+}
+/** A token, its fingerprint, or anything that has one. */
+type TokenReference = string | {
+    readonly fingerprint: string;
+};
+
+/** What is asked of one quota. */
+interface ResourceOptions {
+    /** Such as `core`, `search` or `graphql`. Default `core`. */
+    resource?: string;
+    signal?: AbortSignal;
+}
+/**
+ * Many tokens as one: each request gets a token that is not spent, and stays on it until it is. What is known of
+ * them lives in the store, so every process with the same `name` knows it. Tokens themselves never get there,
+ * unless an `encryptionKey` is given.
+ *
+ * @example
+ * ```ts
+ * const manager = new TokenManager([process.env.GITHUB_TOKEN_1!, process.env.GITHUB_TOKEN_2!]);
+ * const response = await manager.fetch('https://api.github.com/users/octocat/repos');
+ * const issues = await manager.withRotation('github', token => listIssues(token));
+ * ```
+ */
+declare class TokenManager {
+    #private;
+    /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
+    constructor(tokens: ReadonlyArray<string | TokenInput>, options?: TokenManagerOptions);
+    /**
+     * A manager with the tokens that others keep in the store. It needs their `encryptionKey`; `providers` default
+     * to `provider`.
+     *
+     * @example
+     * ```ts
+     * const manager = await TokenManager.open({
+     *   redis: { url: process.env.REDIS_URL! },
+     *   encryptionKey: process.env.TOKEN_KEY!,
+     * });
+     * ```
+     */
+    static open(options: TokenManagerOptions & {
+        encryptionKey: string | Uint8Array;
+        providers?: readonly string[];
+    }): Promise<TokenManager>;
+    /**
+     * A token for one request; tell how it went with `lease.settle(response)` or `updateRateLimit(lease, ...)`.
+     * Rejects with a `RateLimitError` when all are limited, with an `AuthError` when none is valid.
+     */
+    getNextAvailableToken(provider?: string, options?: ResourceOptions): Promise<TokenLease>;
+    /**
+     * Runs `fn` with a token and, when the provider refuses for its limits or does not accept the token, with the
+     * next one, until each was tried once. What `fn` returns or throws is looked at: a response, or an error that
+     * tells its status and headers. Any other error passes through.
+     *
+     * Rejects with `RateLimitError('All tokens have exceeded rate limits')` when none is left, and sends nothing
+     * then; with `waitForReset` it waits for the earliest reset instead.
+     *
+     * @example
+     * ```ts
+     * const repos = await manager.withRotation('github', token =>
+     *   new GitHubClient({ token }).fetchRepositories('octocat'),
+     * );
+     * ```
+     */
+    withRotation<T>(fn: (token: string, context: RotationContext) => Promise<T> | T, options?: RotationOptions): Promise<T>;
+    withRotation<T>(provider: string, fn: (token: string, context: RotationContext) => Promise<T> | T, options?: RotationOptions): Promise<T>;
+    /**
+     * Like the global `fetch`, with a token of the provider whose base URL the address belongs to; a path alone is
+     * taken below that of `init.provider`. Other addresses are refused, and a redirect to another host is followed
+     * without the token. Refusals for limits and tokens that are not accepted never come back as a response:
+     * see {@link TokenManager.withRotation}.
+     *
+     * A body that is a stream can be sent once: when another token has to be tried, the call rejects with
+     * `INVALID_ARGUMENT` at `init.body`. It can be handed to an SDK that takes a `fetch`.
+     */
+    readonly fetch: (input: Parameters<typeof fetch>[0], init?: TokenFetchInit) => Promise<Response>;
+    /**
+     * What the provider says is left of a token, in any order: an older answer never raises what is left before
+     * the reset. With a lease it also ends that request.
+     *
+     * @example
+     * ```ts
+     * await manager.updateRateLimit(lease, { limit: 5000, remaining: 4999, reset: 1768395600 });
+     * ```
+     */
+    updateRateLimit(token: TokenReference, update: RateLimitUpdate): Promise<void>;
+    /** The token is not used any more, as after a 401. */
+    markInvalid(token: TokenReference): Promise<void>;
+    /** Undoes {@link TokenManager.markInvalid}. */
+    markValid(token: TokenReference): Promise<void>;
+    /** What is known of each token; of every provider unless one is named. No view shows its token. */
+    getAllTokens(provider?: string): Promise<TokenView[]>;
+    /** How many tokens could be used now. */
+    countAvailableTokens(provider?: string, options?: ResourceOptions): Promise<number>;
+    /**
+     * What is left of each token, as the provider says when it is asked; `formatRateLimits` prints it. A token that
+     * rests is not asked for, and its answer is what is known (`source`). Errors are told per token.
+     */
+    checkRateLimits(provider?: string, options?: {
+        signal?: AbortSignal;
+    }): Promise<TokenRateLimit[]>;
+    /** Adds a token; `false` when it was there. With an `encryptionKey` it is kept for the others, too. */
+    addToken(token: string | TokenInput): Promise<boolean>;
+    /** Forgets a token, in the store as well. What others hold stays theirs. */
+    removeToken(token: TokenReference): Promise<void>;
+    /** Adds the tokens that others keep in the store since; needs an `encryptionKey`. Returns how many were new. */
+    loadTokens(provider?: string): Promise<number>;
+    /** Resolves when the store is connected and, with an `encryptionKey`, keeps the tokens. */
+    ready(options?: {
+        timeout?: number;
+        signal?: AbortSignal;
+    }): Promise<void>;
+    /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
+    close(options?: {
+        timeout?: number;
+    }): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A repository, as far as the three providers tell the same of it. */
+interface Repository {
+    provider: string;
+    owner: string;
+    name: string;
+    /** With its owner, such as `octocat/hello-world`. */
+    fullName: string;
+    description: string | null;
+    /** For people. */
+    url: string | null;
+    /** For git over HTTPS. */
+    cloneUrl: string | null;
+    defaultBranch: string | null;
+    /** `null` where the provider does not tell it in lists (GitLab). */
+    language: string | null;
+    visibility: 'public' | 'private' | 'internal';
+    isFork: boolean;
+    /** `null` where the provider does not count (Bitbucket). */
+    stars: number | null;
+    forks: number | null;
+    createdAt: Date | null;
+    updatedAt: Date | null;
+}
+
+/** One token, or a manager that chooses. */
+type ClientCredential = {
+    token: string;
+} | {
+    manager: TokenManager;
+};
+interface ClientOptions {
+    /** Where the provider is, such as `https://github.example.com/api/v3`. A manager knows it itself. */
+    baseUrl?: string;
+    /** Sends requests. Default: the global `fetch`. A manager has its own. */
+    fetch?: typeof fetch;
+}
+interface CallOptions {
+    signal?: AbortSignal;
+}
+/** What the clients have in common: a manager, perhaps of one token, that sends their requests. */
+declare abstract class ProviderClient {
+    #private;
+    readonly provider: string;
+    /** Throws `INVALID_CONFIG`, naming the field; no message quotes the token. */
+    constructor(provider: string, credential: ClientCredential, options: ClientOptions, accept?: Readonly<Record<string, string>>);
+    /**
+     * What is left of the token as the provider says; with a manager: of the first token that is valid (see
+     * `TokenManager.checkRateLimits` for all). A token that rests is not asked for: then it is what is known.
+     */
+    getRateLimit(options?: CallOptions): Promise<TokenRateLimit>;
+}
+
+/**
+ * The read calls of Bitbucket. It tells the limit of an hour and whether little of it is left (`nearLimit`), but
+ * neither what is left nor when it resets: those are `null`. Asking costs one request.
+ *
+ * @example
+ * ```ts
+ * const bitbucket = new BitbucketClient({ token: process.env.BITBUCKET_TOKEN! });
+ * const { limit, nearLimit } = await bitbucket.getRateLimit();
+ * ```
+ */
+declare class BitbucketClient extends ProviderClient {
+    constructor(credential: ClientCredential, options?: ClientOptions);
+    /** The repositories of a workspace, all pages. */
+    fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
+}
+
+/**
+ * The read calls of GitHub.
+ *
+ * @example
+ * ```ts
+ * const github = new GitHubClient({ token: process.env.GITHUB_TOKEN! });
+ * const repositories = await github.fetchRepositories('octocat');
+ * const { remaining, limit, resetTime } = await github.getRateLimit();
+ * ```
+ */
+declare class GitHubClient extends ProviderClient {
+    constructor(credential: ClientCredential, options?: ClientOptions);
+    /** The repositories of a user or an organisation, all pages. */
+    fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
+}
+
+/**
+ * The read calls of GitLab. It has no call that tells limits: `getRateLimit` asks for the user, which costs one
+ * request, and reads the headers, which an instance may leave out.
+ *
+ * @example
+ * ```ts
+ * const gitlab = new GitLabClient({ token }, { baseUrl: 'https://gitlab.example.com/api/v4' });
+ * const projects = await gitlab.fetchRepositories('gitlab-org');
+ * ```
+ */
+declare class GitLabClient extends ProviderClient {
+    #private;
+    constructor(credential: ClientCredential, options?: ClientOptions);
+    /** The projects of a user or, when there is none of that name, of a group; all pages. */
+    fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
+}
+
+export { AuthError, BitbucketClient, GitHubClient, GitLabClient, ProviderError, RateLimitError, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, formatRateLimits, withBackoff };
+export type { BackoffOptions, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, ListReservationsOptions, PeriodWindow, RateLimitInfo, RateLimitUpdate, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, RotationContext, RotationOptions, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats };

@@ -1,2 +1,3 @@
 /** The entry `@wundr.io/token-budget`. */
 export * from './budget';
+export * from './credentials';

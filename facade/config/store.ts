@@ -1,4 +1,5 @@
 import { TokenBudgetError } from '../errors';
+import type { Plain } from '../json';
 import { describe } from '../text';
 import type { StoreOptions } from '../types/config';
 import { uuid } from '../uuid';
@@ -9,7 +10,7 @@ import { readRedis } from './redis';
 export interface StoreSettings {
   store: 'memory' | 'redis';
   /** What the addon is told of it. */
-  native: Record<string, unknown>;
+  native: { [key: string]: Plain };
   /** Unique per object. */
   clientId: string;
   connectTimeoutMs: number;

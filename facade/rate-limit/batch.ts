@@ -16,7 +16,7 @@ export interface BatchOptions {
 /** Sends one item along with others. */
 export interface Batched<T, R> {
   (item: T): Promise<R>;
-  /** Sends at once what waits. Resolves when no batch is under way any more, however each of them ended. */
+  /** Sends at once what waits. Resolves when every batch that is under way then has ended, however it did. */
   flush(): Promise<void>;
   /** Items that wait. */
   readonly size: number;
@@ -73,7 +73,7 @@ export function batch<T, R>(fn: (items: T[]) => Promise<readonly R[]>, options: 
     flush: {
       value: async () => {
         send();
-        while (underWay.size > 0) await Promise.all(underWay);
+        await Promise.all(underWay);
       },
     },
     size: { get: () => waiting.length },

@@ -18,6 +18,10 @@ interface Entry<V> {
   expiresAtMs: number;
 }
 
+interface Call<V> {
+  answer: Promise<V>;
+}
+
 /**
  * Keeps answers for a while, by request. What it gives out is what was put in, not a copy.
  *
@@ -33,7 +37,7 @@ export class ResponseCache<V> {
   readonly #now: () => number;
   /** The one that was not used for longest comes first. */
   readonly #entries = new Map<string, Entry<V>>();
-  readonly #underWay = new Map<string, Promise<V>>();
+  readonly #underWay = new Map<string, Call<V>>();
 
   constructor(options: ResponseCacheOptions) {
     const source = object(options, 'options');
@@ -65,13 +69,26 @@ export class ResponseCache<V> {
    * A failure is everybody's who waits for it, and is not kept.
    */
   wrap(key: string, fn: () => Promise<V>): Promise<V> {
+    if (typeof fn !== 'function') throw invalid('fn', 'a function', fn);
     const entry = this.#live(key);
     if (entry !== undefined) return Promise.resolve(entry.value);
     const asked = this.#underWay.get(key);
-    if (asked !== undefined) return asked;
-    const call = this.#call(key, fn);
+    if (asked !== undefined) return asked.answer;
+    const answer: Promise<V> = Promise.resolve()
+      .then(fn)
+      .then(
+        value => {
+          if (this.#end(key, call)) this.#keep(key, value);
+          return value;
+        },
+        (error: unknown) => {
+          this.#end(key, call);
+          throw error;
+        },
+      );
+    const call = { answer };
     this.#underWay.set(key, call);
-    return call;
+    return answer;
   }
 
   /** Forgets all; what is under way is answered, and not kept. */
@@ -80,17 +97,9 @@ export class ResponseCache<V> {
     this.#underWay.clear();
   }
 
-  async #call(key: string, fn: () => Promise<V>): Promise<V> {
-    // After the call has been noted, even when `fn` asks for the same key.
-    await undefined;
-    const call = this.#underWay.get(key);
-    try {
-      const value = await fn();
-      if (call !== undefined && this.#underWay.get(key) === call) this.#keep(key, value);
-      return value;
-    } finally {
-      if (call !== undefined && this.#underWay.get(key) === call) this.#underWay.delete(key);
-    }
+  /** Whether the call is still the one that is waited for: nothing was set or cleared meanwhile. */
+  #end(key: string, call: Call<V>): boolean {
+    return this.#underWay.get(key) === call && this.#underWay.delete(key);
   }
 
   #live(key: string): Entry<V> | undefined {

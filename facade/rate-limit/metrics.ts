@@ -15,7 +15,7 @@ export interface TokensByDirection {
 }
 
 export interface SecondsHistogram {
-  /** How many took at most `atMost` seconds, smaller ones included; the last, `Infinity`, is `count`. */
+  /** How many took at most `atMost` seconds, shorter ones included. */
   buckets: Array<{ atMost: number; count: number }>;
   sumSeconds: number;
   count: number;
@@ -148,7 +148,7 @@ class Histogram {
 
   snapshot(): SecondsHistogram {
     let count = 0;
-    const buckets = [...SECONDS_BUCKETS, Infinity].map((atMost, index) => {
+    const buckets = SECONDS_BUCKETS.map((atMost, index) => {
       count += this.#counts[index] ?? 0;
       return { atMost, count };
     });

@@ -70,6 +70,7 @@ export class OutputEstimator {
 
   /** The model answered with so many tokens. */
   learn(model: string, outputTokens: number): void {
+    if (typeof model !== 'string') throw invalid('model', 'a string', model);
     const bucket = bucketOf(count(outputTokens, 'outputTokens'));
     const lengths = this.#known(model) ?? this.#add(model);
     add(lengths, bucket, 1);

@@ -1,4 +1,4 @@
-import { invalid, object, own, ownNames } from '../validate';
+import { invalid, object, onlyNames, own, ownNames } from '../validate';
 import type { LimiterMetricsSnapshot, SecondsHistogram } from './metrics';
 
 export const DEFAULT_PREFIX = 'token_budget_rate_limit';
@@ -47,6 +47,7 @@ class Text {
 
   constructor(options: PrometheusOptions) {
     const source = object(options, 'options');
+    onlyNames(source, 'options', new Set(['prefix', 'labels']));
     this.#prefix = readPrefix(own(source, 'prefix', 'options'));
     this.#labels = readLabels(own(source, 'labels', 'options'));
   }
@@ -68,8 +69,9 @@ class Text {
 
   histogram(name: string, help: string, { buckets, sumSeconds, count }: SecondsHistogram): void {
     this.#head(name, 'histogram', help);
-    for (const bucket of buckets)
+    for (const bucket of [...buckets, { atMost: Infinity, count }]) {
       this.#sample(`${name}_bucket`, [['le', number(bucket.atMost)]], bucket.count);
+    }
     this.#sample(`${name}_sum`, [], sumSeconds);
     this.#sample(`${name}_count`, [], count);
   }
@@ -115,6 +117,5 @@ function escaped(text: string): string {
 }
 
 function number(value: number): string {
-  if (value === Infinity) return '+Inf';
-  return value === -Infinity ? '-Inf' : String(value);
+  return value === Infinity ? '+Inf' : String(value);
 }

@@ -9,6 +9,8 @@ mod config;
 mod convert;
 mod direct;
 mod embedded;
+mod embedded_limiter;
+mod embedded_pools;
 mod event_loop;
 mod events;
 mod exports;

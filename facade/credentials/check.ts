@@ -1,0 +1,49 @@
+/**
+ * Readers for what may be a token by mistake: arguments change places, and a message that quotes one
+ * ends up in a log. So these messages name the field and the kind of value, never the value.
+ */
+import { TokenBudgetError } from '../errors';
+import { isArray } from '../text';
+
+export function refused(at: string, expected: string, value: unknown): TokenBudgetError {
+  return new TokenBudgetError('INVALID_ARGUMENT', `${at}: expected ${expected}, got ${kindOf(value)}`, {
+    field: at,
+  });
+}
+
+export function objectAt(value: unknown, at: string): object {
+  if (typeof value !== 'object' || value === null || isArray(value)) throw refused(at, 'an object', value);
+  return value;
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (isArray(value)) return 'an array';
+  if (value === '') return 'an empty string';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** Longer than any token in use: those of GitHub Actions have a few hundred characters. */
+const TOKEN_MAX_LENGTH = 8192;
+
+/** What a header can carry; a line break left by a file or a shell is the most frequent mistake. */
+export function tokenAt(value: unknown, at: string): string {
+  if (typeof value !== 'string') throw refused(at, 'a token as a string', value);
+  if (value.length <= TOKEN_MAX_LENGTH && /^[\x21-\x7e]+$/.test(value)) return value;
+  const expected = `1 to ${TOKEN_MAX_LENGTH} printable ASCII characters without blanks or line breaks`;
+  const got = value === '' ? 'an empty string' : `${value.length} characters`;
+  throw new TokenBudgetError('INVALID_ARGUMENT', `${at}: expected ${expected}, got ${got}`, { field: at });
+}
+
+/** The name of a provider or of a resource: it becomes a part of keys. */
+export function wordAt(value: unknown, at: string): string {
+  if (typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{0,63}$/i.test(value)) return value;
+  throw refused(at, 'a name of 1 to 64 letters, digits, dots, dashes or underscores', value);
+}
+
+/** Errors of a constructor are those of its configuration. */
+export function asConfigError(error: unknown): unknown {
+  if (!(error instanceof TokenBudgetError) || error.code !== 'INVALID_ARGUMENT') return error;
+  const { message, field } = error;
+  return new TokenBudgetError('INVALID_CONFIG', message, field === undefined ? {} : { field });
+}
