@@ -14,9 +14,13 @@ import { EventEmitter } from 'node:events';
  * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker was closed |
+ * | `CLOSED` | the tracker, the limiter or the manager was closed |
+ * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
+ * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
+ * | `LINE_FULL` | `maxWaiting` requests wait already |
+ * | `PERMIT_NOT_FOUND` | the permit has ended before |
  */
-type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED';
+type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND';
 /**
  * Every failure of this package. A denied budget is none: it is a result.
  *
@@ -291,8 +295,27 @@ interface BudgetDeniedEvent {
     timestamp: Date;
     source: 'check' | 'reserve';
 }
+/** What happens between this process and the store. */
+interface StoreEvents {
+    'store:connected': [event: {
+        address: string;
+    }];
+    'store:disconnected': [event: {
+        address: string;
+        reason: string;
+    }];
+    /** Something an operator should know, such as a server that evicts keys. */
+    'store:warning': [event: {
+        message: string;
+    }];
+    /**
+     * A listener threw, or something that was spooled was refused in the end. Only emitted when somebody
+     * listens; without a listener nothing is thrown.
+     */
+    error: [error: unknown];
+}
 /** Every event, with the arguments of its listeners. */
-interface TrackerEvents {
+interface TrackerEvents extends StoreEvents {
     /** `threshold:50` for 0.5, `threshold:12.5` for 0.125. Once per crossing across all processes. */
     [threshold: `threshold:${number}`]: [event: BudgetThresholdEvent];
     /** A threshold of 1 or above, after its `threshold:<percent>`. */
@@ -314,22 +337,6 @@ interface TrackerEvents {
         orchestratorId: string;
         id: string;
     }];
-    'store:connected': [event: {
-        address: string;
-    }];
-    'store:disconnected': [event: {
-        address: string;
-        reason: string;
-    }];
-    /** Something an operator should know, such as a server that evicts keys. */
-    'store:warning': [event: {
-        message: string;
-    }];
-    /**
-     * A listener threw, or a spooled usage was refused in the end. Only emitted when somebody
-     * listens; without a listener nothing is thrown.
-     */
-    error: [error: unknown];
 }
 type TrackerEventName = keyof TrackerEvents;
 type TrackerListener<E extends TrackerEventName> = (...args: TrackerEvents[E]) => void;
@@ -392,9 +399,28 @@ interface RedisOptions {
     /**
      * How long the thread looks for the answer to a call that nothing else waits beside, before it sleeps, in
      * microseconds. A server on the same machine answers sooner than a sleeping thread wakes up; where looking is in
-     * vain it is hardly ever tried. Default 50, at most 1,000; 0 never looks.
+     * vain it is hardly ever tried. Default 100, at most 1,000; 0 never looks.
      */
     busyPollMicros?: number;
+}
+/** Where state lives, and how long to wait for it. Durations are milliseconds. */
+interface StoreOptions {
+    /** State on Redis or Valkey, shared by every process. Default: in memory. */
+    redis?: RedisOptions;
+    /** In memory, shared by name between the objects and worker threads of this process. */
+    memory?: {
+        name?: string;
+    };
+    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+    clock?: () => number;
+    /** Every operation ends within this. Default 2,000. */
+    commandTimeout?: number;
+    /** Default 5,000. */
+    connectTimeout?: number;
+    /** Reports that may wait for an absent or slow store after their promise resolved. Default 100,000. */
+    spoolLimit?: number;
+    /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
+    maxPending?: number;
 }
 /**
  * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
@@ -408,7 +434,7 @@ interface RedisOptions {
  * });
  * ```
  */
-interface BudgetConfig {
+interface BudgetConfig extends StoreOptions {
     /** For every orchestrator without its own. Default: unlimited. */
     defaultBudget?: TokenBudget;
     /** Each replaces the default as a whole. */
@@ -419,14 +445,6 @@ interface BudgetConfig {
     reservationTTL?: number;
     /** Default `true`. */
     enableOverrides?: boolean;
-    /** State on Redis or Valkey, shared by every process. Default: in memory. */
-    redis?: RedisOptions;
-    /** In memory, shared by name between the trackers and worker threads of this process. */
-    memory?: {
-        name?: string;
-    };
-    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
-    clock?: () => number;
     /** IANA name of the zone in which hours, days and months begin. Default `UTC`. */
     timeZone?: string;
     /** How long a `requestId` is remembered. Default 3,600,000 (1 hour). */
@@ -441,14 +459,6 @@ interface BudgetConfig {
     broadcast?: boolean;
     /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
     onStoreError?: 'reject' | 'allow' | 'deny';
-    /** Every operation ends within this. Default 2,000. */
-    commandTimeout?: number;
-    /** Default 5,000. */
-    connectTimeout?: number;
-    /** Reported usages that may wait for an absent or slow store after their promise resolved. Default 100,000. */
-    spoolLimit?: number;
-    /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
-    maxPending?: number;
 }
 
 /** Options of `checkBudget` and `getUsageStats`. */
@@ -603,22 +613,6 @@ interface CredentialHeader {
     name: string;
     /** What precedes the token in it, such as `Bearer `. Default: nothing. */
     prefix?: string;
-}
-
-/** Where the state of the tokens lives; the same options as those of `TokenBudgetTracker`. */
-interface StoreOptions {
-    /** State on Redis or Valkey, shared by every process. Default: in memory. */
-    redis?: RedisOptions;
-    /** In memory, shared by name between the managers and worker threads of this process. */
-    memory?: {
-        name?: string;
-    };
-    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
-    clock?: () => number;
-    /** Every operation of the store ends within this, in milliseconds. Default 2,000. */
-    commandTimeout?: number;
-    /** Milliseconds. Default 5,000. */
-    connectTimeout?: number;
 }
 
 /** One token as its owner gives it. */
@@ -1074,5 +1068,570 @@ declare class GitLabClient extends ProviderClient {
     fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
 }
 
-export { AuthError, BitbucketClient, GitHubClient, GitLabClient, ProviderError, RateLimitError, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, formatRateLimits, withBackoff };
-export type { BackoffOptions, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, ListReservationsOptions, PeriodWindow, RateLimitInfo, RateLimitUpdate, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, RotationContext, RotationOptions, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats };
+/** Whose words the headers and bodies are; `generic` when nobody's in particular. */
+type Provider = 'openai' | 'anthropic' | 'azure' | 'gemini' | 'github' | 'gitlab' | 'bitbucket' | 'ietf' | 'generic';
+/** `tokens`: input and output together. */
+type SignalUnit = 'requests' | 'inputTokens' | 'outputTokens' | 'tokens';
+/** What is left of one limit. All numbers are safe integers from 0 on. */
+interface SignalReading {
+    unit: SignalUnit;
+    /** The whole, where it was told. */
+    limit?: number;
+    remaining: number;
+    /** In how many milliseconds the limit is whole again; never 0. */
+    resetInMs: number;
+}
+/** The provider refused for its limits. */
+interface SignalHit {
+    /**
+     * `rate`: too fast, or overloaded; waiting helps. `quota`: nothing left of the day or of the money.
+     * `secondary`: GitHub's second kind of limit, which rests the whole account.
+     */
+    kind: 'rate' | 'quota' | 'secondary';
+    /** How long the provider asks to wait; absent when it does not say. */
+    retryAfterMs?: number;
+}
+/** What one answer of a provider says about limits. */
+interface ProviderSignals {
+    /** Guessed when it was not told. */
+    provider: Provider;
+    /** At most one for each unit: of several limits on one unit, the one with the least left. */
+    readings: SignalReading[];
+    hit?: SignalHit;
+    /** The part of the interface with a quota of its own (GitHub, Bitbucket), such as `core`. */
+    resource?: string;
+    /** Status 401. */
+    isUnauthorized: boolean;
+    /** Status 2xx or 3xx, or headers alone; and no hit. */
+    isSuccess: boolean;
+    status?: number;
+    /** Bitbucket: little is left. */
+    nearLimit?: boolean;
+    /** A limit that was told without what remains of it (Bitbucket: per hour). */
+    limit?: number;
+}
+
+/**
+ * What a provider says about limits, in a response, its headers, or the error that a client made of it.
+ *
+ * `source`: anything with `status` and `headers`, such as a `Response`; headers as `Headers`, object, `Map`
+ * or pairs, names in any case; an error of OpenAI's, Anthropic's, Gemini's or GitHub's client, of the AI SDK
+ * or of axios; a parsed body. Never throws: what cannot be read says nothing. Of a `Response` the body is
+ * not read, for it can be read once only: give the error, or the parsed body, where it matters.
+ *
+ * Instants become durations by the `Date` of the response, for the clocks of two hosts differ; without one,
+ * by `nowMs` (milliseconds since the epoch; default: this host's clock).
+ *
+ * @example
+ * ```ts
+ * const response = await fetch(url);
+ * const { readings, hit } = readSignals(response, { provider: 'openai' });
+ * // readings: [{ unit: 'requests', limit: 60, remaining: 59, resetInMs: 1000 }]
+ * ```
+ */
+declare function readSignals(source: unknown, options?: {
+    provider?: Provider;
+    nowMs?: number;
+}): ProviderSignals;
+
+interface BatchOptions {
+    /** So many items are sent at once, at the latest: 1 to 10,000. */
+    maxSize: number;
+    /** How long the first item waits for others, in milliseconds. */
+    maxWaitMs: number;
+}
+/** Sends one item along with others. */
+interface Batched<T, R> {
+    (item: T): Promise<R>;
+    /** Sends at once what waits. Resolves when every batch that is under way then has ended, however it did. */
+    flush(): Promise<void>;
+    /** Items that wait. */
+    readonly size: number;
+}
+
+interface ResponseCacheOptions {
+    /** The entry that was not used for longest makes room for a new one. */
+    maxEntries: number;
+    /** How long an entry is good for, in milliseconds; using it does not make that longer. */
+    ttlMs: number;
+    /** Milliseconds of a clock that never goes back. Default: the process's. */
+    now?: () => number;
+}
+/**
+ * Keeps answers for a while, by request. What it gives out is what was put in, not a copy.
+ *
+ * @example
+ * ```ts
+ * const cache = new ResponseCache<Answer>({ maxEntries: 1000, ttlMs: 60_000 });
+ * const answer = await cache.wrap(requestKey(request), () => ask(request));
+ * ```
+ */
+declare class ResponseCache<V> {
+    #private;
+    constructor(options: ResponseCacheOptions);
+    /** Entries that are held; one that has expired counts until it is asked for or makes room. */
+    get size(): number;
+    get(key: string): V | undefined;
+    set(key: string, value: V): void;
+    /**
+     * What is kept, or else the answer of `fn`, which is called once for all who ask while it is under way.
+     * A failure is everybody's who waits for it, and is not kept.
+     */
+    wrap(key: string, fn: () => Promise<V>): Promise<V>;
+    /** Forgets all; what is under way is answered, and not kept. */
+    clear(): void;
+}
+/**
+ * A key for a request: the same for equal data, whatever the order of its members, and another for anything
+ * else. It is a hash, so that a cache does not hold what was asked.
+ *
+ * Plain data: objects, arrays, maps, sets, bytes, dates, numbers of both kinds, and what has `toJSON`. Members
+ * that are `undefined` are as good as absent. Anything else is refused, for its inside could not be told apart.
+ */
+declare function requestKey(request: unknown): string;
+
+/**
+ * What may be used at most within any stretch of time of the given length. Each is optional; what is left out is
+ * unlimited. Integers from 0 to 2^53-1; 0 allows nothing.
+ */
+interface RateLimits {
+    /** Requests per second. */
+    rps?: number;
+    /** Requests per minute. */
+    rpm?: number;
+    /** Requests per hour. */
+    rph?: number;
+    /** Requests per day: any 24 hours. */
+    rpd?: number;
+    /** Input tokens per minute. */
+    itpm?: number;
+    /** Output tokens per minute. */
+    otpm?: number;
+    /** Input and output tokens together, per minute. */
+    tpm?: number;
+    /** Input and output tokens together, per day: any 24 hours. */
+    tpd?: number;
+    /** Requests under way at once. */
+    concurrent?: number;
+}
+/** The name of one of the {@link RateLimits}. */
+type RateLimitName = keyof RateLimits;
+/** What is kept free, and for how long to stop when the provider refuses. */
+interface RateLimitSafety {
+    /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
+    margin?: number;
+    /** Seconds without a request after the provider refused one and named no time; doubled by each further refusal. Default 60. */
+    cooldown?: number;
+    /** Seconds that no pause exceeds, whoever asked for it. Default 3,600. */
+    maxCooldown?: number;
+}
+/**
+ * How a limiter is set up. Without `redis`, state lives in this process. Durations are milliseconds where their
+ * name does not say otherwise.
+ *
+ * @example
+ * ```ts
+ * const limiter = new RateLimitManager({
+ *   limits: { rpm: 50, itpm: 40_000, otpm: 8_000 },
+ *   safety: { margin: 0.15, cooldown: 60 },
+ *   redis: { url: 'redis://localhost:6379/0' },
+ * });
+ * ```
+ */
+interface RateLimitConfig extends StoreOptions {
+    /** Limiters of one name in one store are one limiter. Name it after the key of the provider. Default `default`. */
+    name?: string;
+    /** Default `{ rpm: 50, itpm: 40_000, otpm: 8_000 }`. */
+    limits?: RateLimits;
+    safety?: RateLimitSafety;
+    /**
+     * Whether requests keep a distance of 60 / `rpm` seconds and a tenth: 1.32 s at 50 a minute. Default `true`.
+     * `margin` is that tenth. Without `rpm` there is no distance to keep.
+     */
+    pacing?: boolean | {
+        margin?: number;
+    };
+    /** How long a permit is held that nobody settles. Default 600,000 (10 minutes). */
+    permitTTL?: number;
+    /** A process that says nothing for so long is dead: its permits, places and shares return. Default 30,000. */
+    clientLease?: number;
+    /** Requests that may wait at once, of all processes together. Default 10,000. */
+    maxWaiting?: number;
+    /** What `acquire` does while the store is away: `reject`, or `allow` with a permit that holds nothing. Default `reject`. */
+    onStoreError?: 'reject' | 'allow';
+    /** Whether limits that a provider tells with its responses replace the configured ones of a minute. Default `false`. */
+    adoptLimits?: boolean;
+    /** Share of answers that the learned estimate of output tokens covers, from 0.5 to 1. Default 0.95. */
+    outputQuantile?: number;
+}
+/** `critical` comes first and may use what is held back; `low` waits as if it had come a minute later. */
+type RequestPriority = 'critical' | 'normal' | 'low';
+/** What a request will use, as well as it is known before. */
+interface RequestEstimate {
+    /** Default: a sixtieth of `itpm`. */
+    inputTokens?: number;
+    /** The most it may answer with. Default: what `model` answered so far, else a sixtieth of `otpm`. */
+    maxOutputTokens?: number;
+    /** Learns what it answers with, for requests that name no `maxOutputTokens`. */
+    model?: string;
+    /** Default `normal`. */
+    priority?: RequestPriority;
+    /** Whose share is used, see {@link RateLimitManager.allocate}. */
+    agent?: string;
+}
+interface AcquireOptions extends RequestEstimate {
+    /** Counts usage per session, see {@link RateLimitManager.getSessions}. */
+    sessionId?: string;
+    /** Gives up the place in the line. */
+    signal?: AbortSignal;
+    /** Waits no longer; rejects with `RATE_LIMITED` then. */
+    maxWaitMs?: number;
+}
+/** Why a request has to wait or can never be made. */
+type WaitReason = RateLimitName | 'pacing' | 'provider' | 'cooldown' | 'probe' | 'line' | 'share';
+/** Whether a request could be made. Nothing was consumed. */
+interface RequestVerdict {
+    /** `verdict` is `now`. */
+    allowed: boolean;
+    verdict: 'now' | 'wait' | 'never';
+    /** How long it would wait, as far as is known; `Infinity` for never, 0 when it depends on others. */
+    waitMs: number;
+    reason: WaitReason | null;
+    /** With `never`: the most that could be asked for. */
+    limit: number | null;
+}
+/** What a request really used. */
+interface RequestUsage {
+    inputTokens: number;
+    outputTokens: number;
+    /** Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. */
+    headers?: unknown;
+    response?: unknown;
+    error?: unknown;
+    /** How long the provider took. Default: the time since the permit was granted. */
+    responseTimeMs?: number;
+}
+interface PermitSettlement {
+    /** What the permit was granted for. */
+    estimated: {
+        inputTokens: number;
+        outputTokens: number;
+    };
+    used: {
+        inputTokens: number;
+        outputTokens: number;
+    };
+    /** The permit had expired before. */
+    late: boolean;
+    /** Whether the store knew the permit: it forgets one an hour after its end. */
+    known: boolean;
+}
+/** What happens to a limiter, with the arguments of its listeners. */
+interface RateLimitEvents extends StoreEvents {
+    /** The provider refused a request for its limits; nothing is admitted meanwhile. */
+    'limit:hit': [
+        event: {
+            kind: 'rate' | 'quota' | 'secondary';
+            retryAfterMs: number | null;
+            provider: string;
+        }
+    ];
+    /** A request waits in the line. */
+    'limit:waiting': [event: {
+        waitMs: number;
+        ahead: number;
+    }];
+    /** A limit is used to 80 % or more; once until it falls below. */
+    'limit:approaching': [event: {
+        limit: RateLimitName;
+        used: number;
+        of: number;
+    }];
+    /** The limits in force changed. */
+    'limits:changed': [limits: RateLimits];
+}
+/** How far one limit is used. */
+interface LimitStatus {
+    limit: number;
+    /** What requests may use that are not critical. */
+    ordinary: number;
+    used: number;
+    /** `max(0, ordinary - used)`. */
+    remaining: number;
+    windowMs: number | null;
+}
+/** What the provider told last about one of its quotas. */
+interface ProviderQuota {
+    limit: number | null;
+    remaining: number;
+    resetsAt: Date;
+}
+interface RateLimitStatus {
+    limits: Partial<Record<RateLimitName, LimitStatus>>;
+    provider: Partial<Record<'requests' | 'inputTokens' | 'outputTokens' | 'tokens', ProviderQuota>>;
+    /** Requests with a permit. */
+    underWay: number;
+    waiting: number;
+    /** Nothing is admitted before. */
+    pausedUntil: Date | null;
+    /** Refusals of the provider since it last served a request. */
+    hits: number;
+    agents: Array<{
+        agent: string;
+        share: number;
+        waiting: number;
+        requests: number;
+    }>;
+}
+/** What is to be expected if requests go on as they did. */
+interface RateLimitForecast {
+    limits: Partial<Record<RateLimitName, {
+        perMinute: number;
+        exhaustedInMs: number | null;
+    }>>;
+    /** The limit that is used up first. */
+    scarcest: RateLimitName | null;
+    /** The pause between requests that uses the scarcest limit evenly. */
+    recommendedPauseMs: number;
+}
+interface RateLimitSession {
+    sessionId: string;
+    requests: number;
+    inputTokens: number;
+    outputTokens: number;
+    errors: number;
+    startedAt: Date;
+    lastActiveAt: Date;
+    /** The session waits until then. */
+    coolsDownUntil: Date | null;
+}
+/** What `saveState` gives and `restoreState` takes: plain JSON. */
+interface RateLimitState {
+    version: 1;
+    name: string;
+    savedAt: string;
+    limiter: unknown;
+    sessions: unknown[];
+    learned: Array<[name: string, count: number]>;
+}
+
+type Name = keyof RateLimitEvents;
+type Listener<E extends Name> = (...args: RateLimitEvents[E]) => void;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface LimiterEmitter extends EventEmitter {
+    on<E extends Name>(event: E, listener: Listener<E>): this;
+    once<E extends Name>(event: E, listener: Listener<E>): this;
+    off<E extends Name>(event: E, listener: Listener<E>): this;
+    addListener<E extends Name>(event: E, listener: Listener<E>): this;
+    removeListener<E extends Name>(event: E, listener: Listener<E>): this;
+    prependListener<E extends Name>(event: E, listener: Listener<E>): this;
+    prependOnceListener<E extends Name>(event: E, listener: Listener<E>): this;
+    emit<E extends Name>(event: E, ...args: RateLimitEvents[E]): boolean;
+}
+declare const LimiterEmitter: new () => LimiterEmitter;
+
+interface TokensByDirection {
+    input: number;
+    output: number;
+}
+interface SecondsHistogram {
+    /** How many took at most `atMost` seconds, shorter ones included. */
+    buckets: Array<{
+        atMost: number;
+        count: number;
+    }>;
+    sumSeconds: number;
+    count: number;
+}
+/** What happened at a limiter, in this process, since it was made. */
+interface LimiterMetricsSnapshot {
+    requests: {
+        admitted: number;
+        /** Of those admitted, the ones that were not admitted at once. */
+        waited: number;
+        settled: number;
+        cancelled: number;
+        /** By reason. */
+        refused: Record<string, number>;
+    };
+    /** Admitted in the last minute. */
+    requestsPerMinute: number;
+    tokens: {
+        estimated: TokensByDirection;
+        used: TokensByDirection;
+    };
+    /** Refusals by the provider, by kind. */
+    hits: Record<string, number>;
+    /** By status; `none` when there was no answer. */
+    errors: Record<string, number>;
+    waits: SecondsHistogram;
+    responses: SecondsHistogram;
+}
+
+/** Ends permits; the manager that granted them. */
+interface PermitIssuer {
+    settlePermit(permit: Permit, usage: RequestUsage): Promise<PermitSettlement>;
+    cancelPermit(permit: Permit): Promise<boolean>;
+}
+/**
+ * Leave to make one request. End it with {@link Permit.settle} when the request was made, with
+ * {@link Permit.cancel} when it was not; `await using` cancels what was not settled. A permit that nobody ends
+ * expires after `permitTTL`, or when its process dies: what it took stays counted until it leaves its windows, for
+ * its request may have been made.
+ */
+declare class Permit {
+    #private;
+    /** Unique; another process can end the permit by it. */
+    readonly id: string;
+    /** By the store's clock. */
+    readonly admittedAt: Date;
+    readonly expiresAt: Date;
+    /** How long the request waited in the line. */
+    readonly waitedMs: number;
+    readonly inputTokens: number;
+    /** The output tokens that were set aside. */
+    readonly outputTokens: number;
+    readonly model: string | undefined;
+    readonly sessionId: string | undefined;
+    /** The store was away, and `onStoreError` is `allow`: nothing is held. */
+    readonly isUnheld: boolean;
+    /** By this process's clock. */
+    readonly grantedAtMs: number;
+    /** Permits are made by {@link RateLimitManager.acquire}. */
+    constructor(issuer: PermitIssuer, details: Pick<Permit, 'id' | 'admittedAt' | 'expiresAt' | 'waitedMs' | 'inputTokens' | 'outputTokens' | 'model' | 'sessionId' | 'isUnheld' | 'grantedAtMs'>);
+    /** Whether it was settled or cancelled. */
+    get isEnded(): boolean;
+    /**
+     * The request was made. What it really used takes the place of the estimate; `headers`, `response` or `error`
+     * tell what the provider says about its limits.
+     *
+     * Rejects with `PERMIT_NOT_FOUND` when it was ended before.
+     */
+    settle(usage: RequestUsage): Promise<PermitSettlement>;
+    /** The request was not made: everything it took is given back. `false`: the store did not know the permit. */
+    cancel(): Promise<boolean>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Paces requests to a provider so that none of its limits is exceeded, for every process of a fleet at once.
+ *
+ * In no stretch of 60 seconds (a day, ...) is more admitted than a limit allows. Several limits are taken together
+ * or not at all; a refusal consumes nothing. First come, first served within a priority. Methods never throw: what
+ * is wrong with their arguments rejects with a `TokenBudgetError`.
+ *
+ * @example
+ * ```ts
+ * const limiter = new RateLimitManager({ limits: { rpm: 50, itpm: 40_000, otpm: 8_000 } });
+ * const permit = await limiter.acquire({ inputTokens: 1200, maxOutputTokens: 500 });
+ * const response = await callModel();
+ * await permit.settle({
+ *   inputTokens: response.usage.input_tokens,
+ *   outputTokens: response.usage.output_tokens,
+ *   headers: response.headers,
+ * });
+ * ```
+ */
+declare class RateLimitManager extends LimiterEmitter {
+    #private;
+    /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
+    constructor(config?: RateLimitConfig);
+    /** Whether a request could be made now. Consumes nothing: use `acquire` to be sure. */
+    canMakeRequest(estimate?: RequestEstimate): Promise<RequestVerdict>;
+    /**
+     * Waits for its turn and holds the estimate. Rejects with `NEVER_FITS` when the request is larger than a limit,
+     * with `RATE_LIMITED` after `maxWaitMs`, with `LINE_FULL`, or with the reason of `signal`; nothing is held then.
+     */
+    acquire(options?: AcquireOptions): Promise<Permit>;
+    /** A permit when there is one at once, else the verdict. */
+    tryAcquire(options?: RequestEstimate & {
+        sessionId?: string;
+    }): Promise<{
+        permit: Permit;
+        verdict: null;
+    } | {
+        permit: null;
+        verdict: RequestVerdict;
+    }>;
+    /**
+     * Runs `fn` with a permit: settles it with the usage that `fn` returns, and when `fn` throws, with what the error
+     * says about limits; the estimate stays counted then, for the request may have been made.
+     */
+    run<T>(options: AcquireOptions, fn: (permit: Permit) => Promise<{
+        result: T;
+        usage: RequestUsage;
+    }>): Promise<T>;
+    /** Settles a permit of another process by its id. */
+    settle(permitId: string, usage: RequestUsage): Promise<PermitSettlement>;
+    /** Cancels a permit of another process by its id. `false`: the store does not know it. */
+    cancel(permitId: string): Promise<boolean>;
+    /**
+     * Learns from anything a provider answered with: a `Response`, headers, or the error its SDK threw. `permit`, or
+     * `sentAt`, tells when the request left; without it the answer can only lower what is known to be left.
+     */
+    observe(source: unknown, options?: {
+        provider?: Provider;
+        permit?: Permit;
+        sentAt?: Date;
+    }): Promise<ProviderSignals>;
+    /** The limits in force. */
+    getLimits(): Promise<RateLimits>;
+    /** Replaces the limits for every process at once, as a whole; `null` returns to the configured ones. */
+    setLimits(limits: RateLimits | null): Promise<void>;
+    /**
+     * Gives an agent a share of every limit, from 0 to 1; all shares together are at most 1. What an agent leaves
+     * idle the others may use, in proportion to their shares. The share ends with the process that gave it. `false`:
+     * there is not so much left to give.
+     */
+    allocate(agent: string, share: number): Promise<boolean>;
+    /** Everything one agent has becomes another's: its share, what it used, its places in the line. */
+    handoff(from: string, to: string): Promise<boolean>;
+    /** Admits nothing for so many milliseconds, in every process. Default: the configured cooldown. */
+    pause(forMs?: number): Promise<void>;
+    /** Ends every pause, and the backoff after refusals. */
+    resume(): Promise<void>;
+    /** How far every limit is used, what the provider told, who waits. */
+    getStatus(): Promise<RateLimitStatus>;
+    /** When limits are used up if requests go on as they did, and the pace that avoids it. */
+    forecast(): Promise<RateLimitForecast>;
+    /** What this process expects `model` to answer with: `undefined` until it answered often enough. */
+    estimateOutputTokens(model: string, maxOutputTokens?: number): Promise<number | undefined>;
+    /** Combines small requests: `fn` gets up to `maxSize` items at once, at the latest after `maxWaitMs`. */
+    batch<T, R>(fn: (items: T[]) => Promise<readonly R[]>, options: BatchOptions): Batched<T, R>;
+    /** What each session of this process used. */
+    getSessions(): RateLimitSession[];
+    /** Forgets a session and tells what it used. */
+    endSession(sessionId: string): RateLimitSession | undefined;
+    /** Requests of the session wait for so many milliseconds. Default: the configured cooldown. */
+    coolDownSession(sessionId: string, forMs?: number): void;
+    /** Everything worth keeping, as JSON: for a store in memory that shall outlive its process. */
+    saveState(): Promise<RateLimitState>;
+    /**
+     * Takes up what `saveState` gave: checks it, leaves out what has expired, adds the rest. Counted is what is known
+     * here or there, whichever is more. Rejects with `INVALID_ARGUMENT` when it is no such state; nothing changes then.
+     */
+    restoreState(state: RateLimitState): Promise<void>;
+    /** What happened in this process since it began. */
+    metrics(): LimiterMetricsSnapshot;
+    /** The same as Prometheus text. */
+    prometheus(): string;
+    /** Whether the store answers. Never rejects; `false` after `close`. */
+    healthCheck(): Promise<boolean>;
+    /** Resolves when the store is connected. Nothing needs to wait for it: operations do so themselves. */
+    ready(options?: ReadyOptions): Promise<void>;
+    /** Who waits is sent home with `CLOSED`; reports are delivered. A second call returns the same promise. */
+    close(options?: CloseOptions): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface PrometheusOptions {
+    /** What every name begins with. Default `token_budget_rate_limit`. */
+    prefix?: string;
+    /** Put on every sample, such as `{ key: 'team-a' }`. */
+    labels?: Readonly<Record<string, string>>;
+}
+
+export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, formatRateLimits, readSignals, requestKey, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };

@@ -13,7 +13,6 @@ export { type ResourceOptions, TokenManager } from './credentials/manager';
 export type { TokenInput, TokenManagerOptions } from './credentials/options';
 export type { CredentialHeader } from './credentials/profiles';
 export type { RotationContext, RotationOptions } from './credentials/rotation';
-export type { StoreOptions } from './credentials/store';
 export type { RateLimitUpdate } from './credentials/update';
 export type { TokenReference, TokenResource, TokenView } from './credentials/views';
 export { TokenBudgetError, type TokenBudgetErrorCode } from './errors';

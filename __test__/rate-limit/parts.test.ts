@@ -84,6 +84,18 @@ describe('estimates of outputs', () => {
     );
   });
 
+  test('what the others learned comes on top of what was not shared yet', () => {
+    const estimator = new OutputEstimator();
+    for (let times = 0; times < 3; times += 1) estimator.learn('m', 5);
+    estimator.absorb([['out:m:5', 4]]);
+    expect(estimator.toJSON()).toEqual({ counters: [['out:m:5', 7]] });
+    expect(estimator.drain()).toEqual([['out:m:5', 3]]);
+    // The sum that has them, and one from before.
+    estimator.absorb([['out:m:5', 7]]);
+    estimator.absorb([['out:m:5', 4]]);
+    expect(estimator.toJSON()).toEqual({ counters: [['out:m:5', 7]] });
+  });
+
   test('counters have names that a store can add up', () => {
     const estimator = new OutputEstimator();
     estimator.learn('a:b', 0);

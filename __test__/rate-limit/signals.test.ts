@@ -209,6 +209,19 @@ describe('Anthropic', () => {
     expect(read(400, headers, other).hit).toBeUndefined();
   });
 
+  test.each([404, 413, 429])(
+    'words about money are believed with a status for it only, not with %i',
+    status => {
+      const type = status === 429 ? 'rate_limit_error' : 'not_found_error';
+      const { hit } = read(
+        status,
+        {},
+        { type: 'error', error: { type, message: 'Over the API usage limits' } },
+      );
+      expect(hit).toEqual(status === 429 ? { kind: 'rate' } : undefined);
+    },
+  );
+
   test('529: overloaded, also without any time and in a stream that began with success', () => {
     const overloaded = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } };
     expect(read(529, headers).hit).toEqual({ kind: 'rate' });
@@ -385,6 +398,8 @@ describe('GitHub', () => {
     const alone = readSignals({ ...left(0), date });
     expect(alone).toMatchObject({ isSuccess: true, readings: [requests(5000, 0, 600_000)] });
     expect(alone.hit).toBeUndefined();
+    const asking = readSignals({ ...left(0), date, 'retry-after': '30' });
+    expect(asking.hit).toEqual({ kind: 'rate', retryAfterMs: 600_000 });
   });
 
   test('what is used tells what remains', () => {
@@ -654,6 +669,25 @@ describe('anybody', () => {
   ])('X-RateLimit-Reset %s', (_, text, resetInMs) => {
     const headers = { 'X-RateLimit-Limit': '9', 'X-RateLimit-Remaining': '3', 'X-RateLimit-Reset': text };
     expect(read(200, headers)).toMatchObject({ provider: 'generic', readings: [requests(9, 3, resetInMs)] });
+  });
+
+  test('a header that is there several times is one list', () => {
+    const pairs: Array<[string, string]> = [
+      ['Date', date],
+      ['RateLimit', '"burst";r=9;t=1'],
+      ['ratelimit', '"day";r=7;t=90'],
+      ['x-ratelimit-remaining-requests', '5'],
+      ['X-RateLimit-Remaining-Requests', '5'],
+    ];
+    const expected = [{ unit: 'requests', remaining: 7, resetInMs: 90_000 }];
+    const options = { provider: 'ietf' as const };
+    for (const container of [pairs, new Headers(pairs), pairs.flat()]) {
+      expect(readSignals(container, options).readings).toEqual(expected);
+      // Two numbers are none.
+      expect(readSignals(container, { provider: 'openai' }).readings).toEqual([]);
+    }
+    const node = { date, ratelimit: ['"burst";r=9;t=1', '"day";r=7;t=90'] };
+    expect(readSignals(node).readings).toEqual(expected);
   });
 
   test('without a Date, by the given clock', () => {

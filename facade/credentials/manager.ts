@@ -1,7 +1,6 @@
-import { signalOf } from '../abort';
 import { TokenBudgetError } from '../errors';
 import * as check from '../validate';
-import { objectAt, refused, wordAt } from './check';
+import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
 import { leaseOf, TokenLease, takenOf } from './lease';
@@ -18,6 +17,7 @@ import { type RateLimitUpdate, readUpdate } from './update';
 import { find, type TokenReference, type TokenView, viewsOf } from './views';
 
 const CLOSE_TIMEOUT_MS = 5000;
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** What is asked of one quota. */
 export interface ResourceOptions {
@@ -149,7 +149,7 @@ export class TokenManager {
     const plan = {
       ...this.#read(options),
       waitForReset:
-        waits === undefined ? this.#settings.waitForReset : check.boolean(waits, 'options.waitForReset'),
+        waits === undefined ? this.#settings.waitForReset : booleanAt(waits, 'options.waitForReset'),
     };
     return rotate(await this.#ready(provider), plan, fn as (token: string) => Promise<T>);
   }
@@ -227,7 +227,7 @@ export class TokenManager {
     provider?: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<TokenRateLimit[]> {
-    const signal = signalOf(objectAt(options, 'options'));
+    const signal = signalAt(options);
     const found: TokenRateLimit[] = [];
     for (const pool of await this.#some(provider))
       found.push(...(await checkLimits(pool, this.#sender, signal)));
@@ -263,19 +263,27 @@ export class TokenManager {
   /** Resolves when the store is connected and, with an `encryptionKey`, keeps the tokens. */
   async ready(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<void> {
     this.#assertOpen();
-    const signal = signalOf(objectAt(options, 'options'));
+    const signal = signalAt(options);
     const timeout = check.own(options, 'timeout', 'options');
     const timeoutMs =
       timeout === undefined
         ? this.#settings.connectTimeoutMs
-        : check.integer(timeout, 'options.timeout', 1, 2 ** 31 - 1);
+        : integerAt(timeout, 'options.timeout', 1, TIMER_MAX_MS);
     await this.#backend.ready(timeoutMs, signal);
     await this.#some(undefined);
   }
 
   /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
   close(options: { timeout?: number } = {}): Promise<void> {
-    this.#closing ??= this.#backend.close(options.timeout ?? CLOSE_TIMEOUT_MS);
+    if (this.#closing !== undefined) return this.#closing;
+    try {
+      const timeout = check.own(objectAt(options, 'options'), 'timeout', 'options');
+      const timeoutMs =
+        timeout === undefined ? CLOSE_TIMEOUT_MS : integerAt(timeout, 'options.timeout', 0, TIMER_MAX_MS);
+      this.#closing = this.#backend.close(timeoutMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#closing;
   }
 
@@ -312,7 +320,7 @@ export class TokenManager {
     const resource = check.own(given, 'resource', 'options');
     return {
       resource: resource === undefined ? DEFAULT_RESOURCE : wordAt(resource, 'options.resource'),
-      signal: signalOf(given),
+      signal: signalAt(given),
     };
   }
 }

@@ -1,5 +1,5 @@
 /** What crosses to the addon about limiters, as `src/domain/rate_limit/operation.rs` names it. */
-import type { ProviderSignals, SignalUnit } from '../providers';
+import type { Provider, ProviderSignals, SignalUnit } from '../providers';
 
 export const PRIORITIES = ['critical', 'normal', 'low'] as const;
 
@@ -76,6 +76,15 @@ export type WireSignals = {
   isSuccess: boolean;
 };
 
+/**
+ * Whose limits fill up again evenly, so that a reset says when everything is back, not when the next request may
+ * go: by then it has been possible for long.
+ */
+const REFILLING: ReadonlySet<Provider> = new Set(['openai', 'azure', 'anthropic']);
+
+/** What such a provider says is left is believed for this part of the time until all is back. */
+const BELIEVED_PART = 10;
+
 /** As the age of a request: nobody knows when it left. */
 const UNKNOWN_AGE_MS = Number.MAX_SAFE_INTEGER;
 
@@ -84,11 +93,12 @@ const UNKNOWN_AGE_MS = Number.MAX_SAFE_INTEGER;
  * long ago its request left.
  */
 export function wireSignals(signals: ProviderSignals, ageMs: number = UNKNOWN_AGE_MS): WireSignals {
+  const part = REFILLING.has(signals.provider) ? BELIEVED_PART : 1;
   return {
     sentAtMs: ageMs,
     readings: signals.readings.map(({ unit, limit, remaining, resetInMs }) => [
       unit,
-      { limit: limit ?? null, remaining, resetsAtMs: resetInMs, sentAtMs: ageMs },
+      { limit: limit ?? null, remaining, resetsAtMs: Math.ceil(resetInMs / part), sentAtMs: ageMs },
     ]),
     hit:
       signals.hit === undefined

@@ -1,27 +1,11 @@
-import { join, resolve } from 'node:path';
 import { TokenManager, type TokenManagerOptions } from '@wundr.io/token-budget/credentials';
-import { MemoryPools } from './memory-pools';
 import { type Provider, ProviderServer } from './provider-server';
-
-const dist = resolve(__dirname, '../../../dist');
-const { stores } = require(
-  join(dist, 'credentials/store.js'),
-) as typeof import('../../../facade/credentials/store');
-
-/** The stores that were opened since the last {@link closeAll}. */
-export const opened: MemoryPools[] = [];
-stores.open = options => {
-  const made = new MemoryPools(options);
-  opened.push(made);
-  return made;
-};
 
 const closing: Array<() => Promise<unknown>> = [];
 
 /** Ends everything that was started here. */
 export async function closeAll(): Promise<void> {
   await Promise.all(closing.splice(0).map(close => close()));
-  opened.length = 0;
 }
 
 export async function provider(name: Provider): Promise<ProviderServer> {

@@ -19,9 +19,13 @@ impl Keys {
 
     /// The keys of one orchestrator.
     pub fn of(&self, orchestrator: &OrchestratorId) -> OrchestratorKeys {
+        OrchestratorKeys { base: self.base("budget", orchestrator).into_bytes() }
+    }
+
+    /// What the names of all keys of `kind` that tell of `id` begin with.
+    pub(super) fn base(&self, kind: &str, id: &OrchestratorId) -> String {
         let (open, close) = if self.clustered { ("{", "}") } else { ("", "") };
-        let base = format!("{}:budget:{open}{}{close}:", self.prefix, orchestrator.encoded());
-        OrchestratorKeys { base: base.into_bytes() }
+        format!("{}:{kind}:{open}{}{close}:", self.prefix, id.encoded())
     }
 
     /// Orchestrators by the next expiry of a reservation.
