@@ -16,7 +16,7 @@ use link_harness::Standalone;
 use proptest::prelude::*;
 use rate_limit::desk::START_MS;
 use rate_limit::harness::{Harness, MemoryHarness, on_one_thread};
-use rate_limit::plays::{Play, Step, play};
+use rate_limit::plays::{Play, Step, crowd, play};
 use token_budget::domain::identifier::OrchestratorId;
 use token_budget::domain::rate_limit::operation::{Operation, Outcome, Request, View};
 use token_budget::store::{RateLimitBatch, Ticket};
@@ -71,6 +71,11 @@ proptest! {
 
     #[test]
     fn memory_and_redis_agree(play in play()) {
+        on_one_thread(agree(&play));
+    }
+
+    #[test]
+    fn memory_and_redis_agree_about_shares(play in crowd()) {
         on_one_thread(agree(&play));
     }
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { RateLimitError } from '@wundr.io/token-budget/credentials';
 import { rejection } from '../facade/helpers';
 import { freePort, HOST } from '../support/system';
-import { closeAll, github, manager as make, provider } from './support/setup';
+import { closeAll, github, manager as make, provider, ticking } from './support/setup';
 
 afterEach(closeAll);
 
@@ -201,7 +201,8 @@ test('a stream is sent once: another token cannot be tried with it', async () =>
 
 test('what was never sent is given back', async () => {
   const port = await freePort();
-  const manager = make(['a'], { reserve: 0, baseUrls: { github: `http://${HOST}:${port}` } });
+  const baseUrls = { github: `http://${HOST}:${port}` };
+  const manager = make(['a'], { reserve: 0, baseUrls, clock: ticking() });
   const reset = Math.ceil(Date.now() / 1000) + 60;
   await manager.updateRateLimit('a', { limit: 10, remaining: 10, reset });
   expect(await rejection(manager.fetch('/x'))).toMatchObject({ name: 'TypeError', message: 'fetch failed' });

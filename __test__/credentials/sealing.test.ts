@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { TokenManager } from '@wundr.io/token-budget/credentials';
 import { rejection } from '../facade/helpers';
-import { closeAll, manager as make, opened } from './support/setup';
+import { poolsIn } from './support/pools';
+import { closeAll, manager as make } from './support/setup';
 
 afterEach(closeAll);
 
@@ -52,8 +53,8 @@ test.each<[string, string | Uint8Array]>([
 ])('%s is refused, naming encryptionKey, and overwrites nothing', async (_name, wrong) => {
   const store = memory();
   await make(['one'], { memory: store, encryptionKey: KEY }).ready();
-  const opened = await rejection(TokenManager.open({ memory: store, encryptionKey: wrong }));
-  expect(opened).toMatchObject({ code: 'INVALID_CONFIG', field: 'encryptionKey' });
+  const refused = await rejection(TokenManager.open({ memory: store, encryptionKey: wrong }));
+  expect(refused).toMatchObject({ code: 'INVALID_CONFIG', field: 'encryptionKey' });
   const keeping = make(['one', 'two'], { memory: store, encryptionKey: wrong });
   for (const call of [() => keeping.ready(), () => keeping.getNextAvailableToken()]) {
     expect(await rejection(call())).toMatchObject({ code: 'INVALID_CONFIG', field: 'encryptionKey' });
@@ -77,10 +78,10 @@ test('no entry passes for another, and none was changed', async () => {
     { token: 'two', account: 'hubot' },
   ];
   await make(tokens, { memory: store, encryptionKey: KEY }).ready();
-  const pools = opened[0];
-  const policy = { credentials: [] } as never;
-  const kept = (await pools?.kept('github/default')) ?? [];
-  const [first, second] = kept as [(typeof kept)[0], (typeof kept)[0]];
+  const pools = poolsIn(store);
+  const kept = await pools.kept();
+  const one = (account: string) => kept.find(entry => entry.account === account) as (typeof kept)[0];
+  const [first, second] = [one('octocat'), one('hubot')];
   const damaged = first.sealed.replace(/.$/, end => (end === 'A' ? 'Q' : 'A'));
   for (const [account, sealed] of [
     [first.account, second.sealed],
@@ -89,7 +90,7 @@ test('no entry passes for another, and none was changed', async () => {
     [first.account, 'v2.x'],
     [first.account, ''],
   ] as const) {
-    await pools?.keep('github/default', policy, first.fingerprint, account, sealed);
+    await pools.keep(first.fingerprint, account, sealed);
     const error = await rejection(TokenManager.open({ memory: store, encryptionKey: KEY }));
     expect(error).toMatchObject({ code: 'INVALID_CONFIG', field: 'encryptionKey' });
   }
@@ -112,10 +113,11 @@ test('tokens that come and go', async () => {
 });
 
 test('without a key nothing is kept, and nothing can be loaded', async () => {
-  const manager = make(['one'], { memory: memory() });
+  const store = memory();
+  const manager = make(['one'], { memory: store });
   await manager.ready();
   await manager.addToken('two');
-  expect(await opened[0]?.kept('github/default')).toEqual([]);
+  expect(await poolsIn(store).kept()).toEqual([]);
   expect(await rejection(manager.loadTokens())).toMatchObject({
     code: 'INVALID_CONFIG',
     field: 'encryptionKey',

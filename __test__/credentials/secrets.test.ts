@@ -5,7 +5,7 @@ import { format, inspect } from 'node:util';
 import { GitHubClient, TokenManager } from '@wundr.io/token-budget/credentials';
 import { rejection } from '../facade/helpers';
 import { HOST } from '../support/system';
-import { closeAll, github, manager as make, opened, provider } from './support/setup';
+import { closeAll, github, manager as make } from './support/setup';
 
 afterEach(closeAll);
 
@@ -80,14 +80,6 @@ test('managers, leases, views, clients and limits', async () => {
     await manager.fetch('/x'),
   ];
   for (const thing of things) expectNoToken(seen(thing));
-});
-
-test('the store', async () => {
-  const { manager } = await github({ [A]: 5, [B]: 5 });
-  await manager.fetch('/x');
-  await manager.markInvalid(B);
-  await manager.updateRateLimit(A, { remaining: 3, reset: new Date(Date.now() + 60_000) });
-  expectNoToken(opened[0]?.dump() ?? '');
 });
 
 test('errors of every kind', async () => {
@@ -201,15 +193,4 @@ test('a server that repeats the token in a malformed answer', async () => {
   expectNoToken(seenOf(error));
   server.closeAllConnections();
   server.close();
-});
-
-test('kept tokens are ciphertext', async () => {
-  const server = await provider('github');
-  const options = { encryptionKey: 'a passphrase of some length', baseUrls: { github: server.url } };
-  const manager = make([A, B], options);
-  await manager.ready();
-  const dump = opened[0]?.dump() ?? '';
-  expect(dump).toMatch(/v1\./);
-  expectNoToken(dump, options.encryptionKey);
-  expectNoToken(seen(manager), options.encryptionKey);
 });

@@ -1,6 +1,10 @@
+import { openPools } from '../backend/open-pools';
 import { TokenBudgetError } from '../errors';
+import { Telling } from '../telling';
+import type { StoreEvents } from '../types/events';
 import * as check from '../validate';
 import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
+import { StoreEmitter } from './emitter';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
 import { leaseOf, TokenLease, takenOf } from './lease';
@@ -11,7 +15,6 @@ import { type Pool, Pools } from './pool';
 import type { PoolBackend } from './pool-backend';
 import { DEFAULT_RESOURCE } from './profiles';
 import { type RotationContext, type RotationOptions, rotate } from './rotation';
-import { stores } from './store';
 import { TakenToken } from './taken';
 import { type RateLimitUpdate, readUpdate } from './update';
 import { find, type TokenReference, type TokenView, viewsOf } from './views';
@@ -41,7 +44,7 @@ export let partsOf: (manager: TokenManager, provider: string) => Promise<{ pool:
  * const issues = await manager.withRotation('github', token => listIssues(token));
  * ```
  */
-export class TokenManager {
+export class TokenManager extends StoreEmitter {
   readonly #settings: ManagerSettings;
   readonly #backend: PoolBackend;
   readonly #pools: Pools;
@@ -58,6 +61,7 @@ export class TokenManager {
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
   constructor(tokens: ReadonlyArray<string | TokenInput>, options: TokenManagerOptions = {}) {
+    super();
     this.#settings = readOptions(options);
     const credentials = readTokens(tokens, this.#settings.provider);
     if (credentials.length === 0 && this.#settings.encryptionKey === undefined) {
@@ -65,7 +69,7 @@ export class TokenManager {
         field: 'tokens',
       });
     }
-    this.#backend = stores.open(this.#settings.store);
+    this.#backend = openPools(this.#settings.store, new Telling<StoreEvents>(this));
     this.#pools = new Pools(this.#backend, this.#settings);
     for (const credential of credentials) this.#pools.of(credential.provider).add(credential);
     this.#pools.of(this.#settings.provider);

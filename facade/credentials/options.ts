@@ -1,5 +1,7 @@
 /** From what a manager is given to what it works with: checks and defaults. */
 import { types } from 'node:util';
+import { STORE_OPTIONS } from '../config/store';
+import type { StoreOptions } from '../types/config';
 import * as check from '../validate';
 import {
   asConfigError,
@@ -16,7 +18,6 @@ import {
 import type { PoolPolicy } from './pool-backend';
 import type { CredentialHeader } from './profiles';
 import { fingerprintOf, Secret } from './secret';
-import { STORE_OPTIONS, type StoreOptions } from './store';
 
 /** One token as its owner gives it. */
 export interface TokenInput {

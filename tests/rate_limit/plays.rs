@@ -28,12 +28,31 @@ pub enum Step {
 /// An operation; instants are relative to the clock.
 #[derive(Debug, Clone)]
 pub enum Act {
-    Check { amounts: Amounts, priority: Priority, agent: u8 },
-    Acquire { id: u8, amounts: Amounts, priority: Priority, agent: u8, wait: bool },
-    Settle { id: u8, used: Amounts, said: Said },
-    Observe { sent_ago_ms: u64, said: Said },
+    Check {
+        amounts: Amounts,
+        priority: Priority,
+        agent: u8,
+    },
+    Acquire {
+        id: u8,
+        amounts: Amounts,
+        priority: Priority,
+        agent: u8,
+        wait: bool,
+    },
+    Settle {
+        id: u8,
+        used: Amounts,
+        said: Said,
+    },
+    Observe {
+        sent_ago_ms: u64,
+        said: Said,
+    },
     /// Restores what an earlier view told.
-    Restore { nth: usize },
+    Restore {
+        nth: usize,
+    },
     Plain(Operation),
 }
 
@@ -92,9 +111,46 @@ pub fn play() -> impl Strategy<Value = Play> {
     })
 }
 
+/// Several agents with shares that crowd a few wide limits.
+pub fn crowd() -> impl Strategy<Value = Play> {
+    let rules = (10..40_u64, 100..600_u64).prop_map(|(requests, tokens)| {
+        let rule = |unit, limit| Rule { unit, window_ms: MINUTE_MS, limit, ordinary: limit };
+        vec![rule(Unit::Requests, requests), rule(Unit::Tokens, tokens)]
+    });
+    let policy = rules.prop_map(|rules| Policy {
+        configured: Terms { rules, ..Terms::default() },
+        permit_ttl_ms: 10 * MINUTE_MS,
+        client_lease_ms: 2 * MINUTE_MS,
+        line_max: 20,
+        ..Policy::default()
+    });
+    let few = || (0..20_u64, 0..20_u64).prop_map(|(input, output)| Amounts::call(input, output));
+    let acquire = (any::<u8>(), few(), priority(), 0..5_u8, prop::bool::weighted(0.8))
+        .prop_map(|(id, amounts, priority, agent, wait)| Act::Acquire { id, amounts, priority, agent, wait });
+    let shares = select(vec![0, 50_000, 100_000, 200_000, 300_000, 400_000]);
+    let said = Said { readings: Vec::new(), hit: None, is_success: true };
+    let act = prop_oneof![
+        20 => acquire,
+        3 => (1..5_u8, shares).prop_map(|(agent, share_ppm)| {
+            Act::Plain(Operation::Allocate { agent: format!("agent-{agent}").into(), share_ppm })
+        }),
+        1 => (1..5_u8, 0..6_u8).prop_map(|(from, to)| {
+            let to = if to == 0 { "".into() } else { format!("agent-{to}").into() };
+            Act::Plain(Operation::Handoff { from: format!("agent-{from}").into(), to })
+        }),
+        6 => (any::<u8>(), few()).prop_map(move |(id, used)| Act::Settle { id, used, said: said.clone() }),
+        2 => any::<u8>().prop_map(|id| Act::Plain(Operation::Cancel { id: permit(id) })),
+        3 => Just(Act::Plain(Operation::Poll)),
+    ];
+    let acts = vec((act, Just(None)), 0..10);
+    let batch = (0..3_usize, acts).prop_map(|(client, acts)| Step::Batch { client, acts });
+    let step = prop_oneof![4 => batch, 1 => (1..20 * SECOND_MS).prop_map(|by_ms| Step::Forward { by_ms })];
+    (policy, vec(step, 1..60)).prop_map(|(policy, steps)| Play { policies: vec![policy], steps })
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let deadline = prop_oneof![15 => Just(None), 1 => select(vec![-1, 0, 1]).prop_map(Some)];
-    let batch = (0..3_usize, vec((act(), deadline), 0..5)).prop_map(|(client, acts)| Step::Batch { client, acts });
+    let batch = (0..3_usize, vec((act(), deadline), 0..8)).prop_map(|(client, acts)| Step::Batch { client, acts });
     let back = select(vec![1, SECOND_MS, 2 * HOUR_MS]).prop_map(|by_ms| Step::Back { by_ms });
     prop_oneof![12 => batch, 5 => forward(), 1 => back]
 }
@@ -110,16 +166,17 @@ fn forward() -> impl Strategy<Value = Step> {
 }
 
 fn act() -> impl Strategy<Value = Act> {
-    let id = || 0..14_u8;
+    let id = || 0..30_u8;
     let agent = || 0..4_u8;
-    let named = || (0..4_u8).prop_map(|agent| if agent == 0 { "".into() } else { format!("agent-{agent}").into_boxed_str() });
+    let named =
+        || (0..4_u8).prop_map(|agent| if agent == 0 { "".into() } else { format!("agent-{agent}").into_boxed_str() });
     let acquire = (id(), amounts(), priority(), agent(), any::<bool>())
         .prop_map(|(id, amounts, priority, agent, wait)| Act::Acquire { id, amounts, priority, agent, wait });
     let counters = vec(((0..4_u8).prop_map(|name| format!("out:{name}").into_boxed_str()), tokens()), 0..4);
-    let shares = select(vec![0, 0, 100_000, 300_000, 500_000, 1_000_000, 1_000_001]);
+    let shares = select(vec![0, 1_000, 100_000, 200_000, 300_000, 500_000, 1_000_000, 1_000_001]);
     prop_oneof![
         2 => (amounts(), priority(), agent()).prop_map(|(amounts, priority, agent)| Act::Check { amounts, priority, agent }),
-        14 => acquire,
+        24 => acquire,
         3 => Just(Act::Plain(Operation::Poll)),
         6 => (id(), amounts(), said()).prop_map(|(id, used, said)| Act::Settle { id, used, said }),
         3 => id().prop_map(|id| Act::Plain(Operation::Cancel { id: permit(id) })),
@@ -137,7 +194,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    let resets_in_ms = select(vec![0, 1, 500, 20 * SECOND_MS, HOUR_MS]);
+    let resets_in_ms = select(vec![0, 1, 500, 5 * SECOND_MS, 20 * SECOND_MS]);
     let reading = (unit(), prop::option::of(tokens()), tokens(), resets_in_ms);
     let hit = (any::<bool>(), prop::option::of(select(vec![0, 1, 500, 30 * SECOND_MS, 5 * HOUR_MS])), 0..=1_000_u64)
         .prop_map(|(is_rate, retry_after_ms, jitter)| Hit {
@@ -145,7 +202,7 @@ fn said() -> impl Strategy<Value = Said> {
             retry_after_ms,
             jitter,
         });
-    (prop_oneof![2 => Just(Vec::new()), 1 => vec(reading, 1..3)], prop::option::weighted(0.15, hit), any::<bool>())
+    (prop_oneof![6 => Just(Vec::new()), 1 => vec(reading, 1..3)], prop::option::weighted(0.06, hit), any::<bool>())
         .prop_map(|(readings, hit, is_success)| Said { readings, hit, is_success })
 }
 
@@ -163,7 +220,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 fn terms() -> impl Strategy<Value = Terms> {
-    let concurrency = (0..6_u64, 0..3_u64)
+    let concurrency = (prop_oneof![8 => 1..9_u64, 1 => Just(0)], 0..3_u64)
         .prop_map(|(limit, held_back)| Concurrency { limit, ordinary: limit.saturating_sub(held_back) });
     let pause_us = prop_oneof![3 => Just(0), 1 => select(vec![1, 1_500, 700_000, 1_320_000])];
     (vec(rule(), 0..4), prop::option::weighted(0.3, concurrency), pause_us)
@@ -172,9 +229,9 @@ fn terms() -> impl Strategy<Value = Terms> {
 
 fn rule() -> impl Strategy<Value = Rule> {
     let window_ms = select(vec![50, 1_000, 10_001, MINUTE_MS, MINUTE_MS, HOUR_MS]);
-    let limit = prop_oneof![6 => 1..120_u64, 1 => select(vec![MAX_TOKENS, MAX_TOKENS - 3])];
+    let limit = prop_oneof![8 => 40..400_u64, 2 => 1..60_u64, 1 => select(vec![MAX_TOKENS, MAX_TOKENS - 3])];
     (unit(), window_ms, limit, 0..20_u64).prop_map(|(unit, window_ms, limit, held_back)| {
-        let limit = if unit == Unit::Requests { limit % 7 + 1 } else { limit };
+        let limit = if unit == Unit::Requests { limit % 12 + 1 } else { limit };
         Rule { unit, window_ms, limit, ordinary: limit - limit * held_back / 100 }
     })
 }

@@ -41,8 +41,7 @@ local function load_permits(ids)
   end
 end
 if #A[14] > 0 then load_permits(A[14]) else call('HLEN', PERMITS) end
-local due = call('ZRANGEBYSCORE', ENDS, '-inf', now)
-local line_length = call('ZCARD', LINE)
+local due, ends_known, line_known = call('ZRANGEBYSCORE', ENDS, '-inf', now), call('ZCARD', ENDS), call('ZCARD', LINE)
 if A[16] == 1 then call('HLEN', LEARNED) end
 local G = { { 0, 0, '', WHOLE, '', 0, 0, {} } }
 if S[28] == 1 then
@@ -52,6 +51,6 @@ elseif A[15] == 1 then
   call('STRLEN', AGENTS)
 end
 if is_blank then -- What other keys may still hold belongs to a time that is over.
-  due = {}
+  due, ends_known, line_known = {}, 0, 0
   if writes then call('DEL', PERMITS, ENDS, LINE, AGENTS, LEARNED) end
 end

@@ -1,4 +1,7 @@
 -- Lets time pass: permits expire, clients die, parts leave.
+if ends_known ~= S[21] + S[6] or line_known ~= S[22] then
+  --- @include limit_rebuild
+end
 load_permits(due)
 for k = 1, #due do
   local id = due[k]
