@@ -51,4 +51,27 @@ impl Amounts {
             Unit::Tokens => tokens::add(self.input_tokens, self.output_tokens),
         }
     }
+
+    /// Both together, each number held at [`MAX_TOKENS`](tokens::MAX_TOKENS).
+    pub fn plus(self, other: Self) -> Self {
+        self.by_field(other, tokens::add)
+    }
+
+    /// What is left without `other`, never below 0.
+    pub fn minus(self, other: Self) -> Self {
+        self.by_field(other, u64::saturating_sub)
+    }
+
+    /// The greater number of each kind.
+    pub fn max(self, other: Self) -> Self {
+        self.by_field(other, u64::max)
+    }
+
+    fn by_field(self, other: Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            requests: join(self.requests, other.requests),
+            input_tokens: join(self.input_tokens, other.input_tokens),
+            output_tokens: join(self.output_tokens, other.output_tokens),
+        }
+    }
 }

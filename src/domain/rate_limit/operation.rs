@@ -277,6 +277,9 @@ pub struct Receipt {
     pub granted: Vec<Grant>,
     /// Places the client has in the line.
     pub places: u64,
-    /// In how many milliseconds the client shall poll, for it has places or permits; `None`: it has none.
+    /// In how many milliseconds the client shall poll, for it has places, permits, or gave
+    /// shares; `None`: it has nothing that could be lost.
     pub poll_in_ms: Option<u64>,
+    /// Another client, whose turn has come by this batch: it shall poll. Told once.
+    pub turn_of: Option<Box<str>>,
 }

@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+// Behind the first admission, and before the window that it began is over.
+const QUIET_MS = 900;
+// Over the end of that window and of the one behind it.
+const PRESSURE_MS = 2200;
+/** Calls that wait at once while there is pressure. */
+const WIDTH = 120;
+
+/**
+ * What a limiter of so many a second is asked for: one, then nothing until shortly before a second is over, then
+ * more than it can admit, until two more seconds have begun. Resolves with the instants of all admissions, in milliseconds.
+ */
+export async function admissionsUnderPressure(admit) {
+  const stop = new AbortController();
+  const instants = [];
+  const one = async () => {
+    await admit(stop.signal);
+    if (!stop.signal.aborted) instants.push(performance.now());
+  };
+  await one();
+  await sleep(QUIET_MS);
+  const caller = async () => {
+    while (!stop.signal.aborted) await one();
+  };
+  // Those that wait when it ends are rejected or never answered, as their limiter likes.
+  for (let index = 0; index < WIDTH; index++) caller().catch(onlyAfter(stop.signal));
+  await sleep(PRESSURE_MS);
+  stop.abort();
+  return instants;
+}
+
+/** The most of `instants`, which ascend, that lie in any `windowMs`, of which one end is not part. */
+export function mostWithin(instants, windowMs) {
+  let most = 0;
+  let first = 0;
+  for (let last = 0; last < instants.length; last++) {
+    while (instants[last] - instants[first] >= windowMs) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}
+
+function onlyAfter(signal) {
+  return error => {
+    if (!signal.aborted) throw error;
+  };
+}

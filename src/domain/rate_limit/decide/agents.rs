@@ -1,0 +1,234 @@
+//! Agents with shares, and the common pool of all others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::clients::Holding;
+use super::line::{OrderKey, Place};
+use super::parts::Parts;
+use super::state::{LimiterState, Moment};
+use super::{AGENT_PARTS, AGENTS_MAX, WHOLE_PPM};
+use crate::domain::rate_limit::amounts::Amounts;
+
+/// The common pool first, then each agent that has a share.
+#[derive(Debug, Clone)]
+pub(super) struct Agents {
+    list: Vec<Agent>,
+    /// Numbers that were ever given; 0 is the pool.
+    numbers: u64,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self { list: vec![Agent::default()], numbers: 0 }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Agent {
+    pub number: u64,
+    pub name: Box<str>,
+    /// Of the pool: what no other has.
+    pub share_ppm: u64,
+    giver: Option<Arc<str>>,
+    /// Open ones; of the pool they follow from the others' and are not counted here.
+    pub permits: u64,
+    pub line: BTreeMap<OrderKey, Place>,
+    /// As the windows of the limiter, in their order. Of the pool only while somebody has a share.
+    pub windows: Vec<Parts>,
+}
+
+impl Agents {
+    /// Whether any share is given.
+    pub fn have_shares(&self) -> bool {
+        self.list.len() > 1
+    }
+
+    pub fn all(&self) -> &[Agent] {
+        &self.list
+    }
+
+    /// By its number; what is there no more belongs to the pool.
+    pub fn get(&self, number: u64) -> &Agent {
+        &self.list[self.index(number)]
+    }
+
+    pub fn get_mut(&mut self, number: u64) -> &mut Agent {
+        let index = self.index(number);
+        &mut self.list[index]
+    }
+
+    /// The number of the agent with this name.
+    pub fn number_of(&self, name: &str) -> u64 {
+        if !self.have_shares() || name.is_empty() {
+            return 0;
+        }
+        self.list.iter().find(|agent| &*agent.name == name).map_or(0, |agent| agent.number)
+    }
+
+    pub fn places(&self) -> impl Iterator<Item = (&OrderKey, &Place)> {
+        self.list.iter().flat_map(|agent| &agent.line)
+    }
+
+    pub fn given_by(&self, client: &Arc<str>) -> Vec<u64> {
+        let given = self.list.iter().filter(|agent| agent.giver.as_ref() == Some(client));
+        given.map(|agent| agent.number).collect()
+    }
+
+    pub fn forget(&mut self, now_ms: u64) {
+        self.list.iter_mut().flat_map(|agent| &mut agent.windows).for_each(|parts| parts.forget(now_ms));
+    }
+
+    pub fn add_window(&mut self, window_ms: u64) {
+        if self.have_shares() {
+            self.list.iter_mut().for_each(|agent| agent.windows.push(Parts::new(window_ms, AGENT_PARTS)));
+        }
+    }
+
+    pub fn drop_window(&mut self, index: usize) {
+        if self.have_shares() {
+            self.list.iter_mut().for_each(|agent| drop(agent.windows.remove(index)));
+        }
+    }
+
+    pub fn admitted(&mut self, number: u64, now_ms: u64, amounts: Amounts) {
+        if self.have_shares() {
+            let agent = self.get_mut(number);
+            agent.permits += 1;
+            agent.windows.iter_mut().for_each(|parts| parts.add(now_ms, amounts));
+        }
+    }
+
+    pub fn permit_ended(&mut self, number: u64) {
+        let agent = self.get_mut(number);
+        agent.permits = agent.permits.saturating_sub(1);
+    }
+
+    fn index(&self, number: u64) -> usize {
+        if number == 0 {
+            return 0;
+        }
+        self.list.iter().position(|agent| agent.number == number).unwrap_or(0)
+    }
+
+    fn set_pool_share(&mut self) {
+        let given: u64 = self.list[1..].iter().map(|agent| agent.share_ppm).sum();
+        self.list[0].share_ppm = WHOLE_PPM - given;
+    }
+}
+
+impl LimiterState {
+    /// Which window is the shortest; shares are looked at by it.
+    pub(super) fn shortest_window(&self) -> Option<usize> {
+        (0..self.windows.len()).min_by_key(|index| (self.windows[*index].parts.window_ms, *index))
+    }
+
+    /// Whether an agent uses its share: it has calls that wait or are under way, or had one a moment ago.
+    fn is_active(&self, agent: &Agent, shortest: Option<usize>) -> bool {
+        let permits = match agent.number {
+            0 => {
+                let others: u64 = self.agents.all()[1..].iter().map(|other| other.permits).sum();
+                ((self.permits.len() - self.late) as u64).saturating_sub(others)
+            }
+            _ => agent.permits,
+        };
+        let used = shortest.and_then(|index| agent.windows.get(index)).map_or(0, |parts| parts.sum().requests);
+        permits > 0 || !agent.line.is_empty() || used > 0
+    }
+
+    /// What `agent` gets of any cap: `(share, of)`. What others leave idle is divided in proportion.
+    pub(super) fn portion(&self, agent: &Agent) -> (u64, u64) {
+        let shortest = self.shortest_window();
+        let counts = |other: &&Agent| other.number == agent.number || self.is_active(other, shortest);
+        let (mut shares, mut active) = (0, 0);
+        for other in self.agents.all().iter().filter(counts) {
+            shares += other.share_ppm;
+            active += 1;
+        }
+        if shares == 0 { (1, active) } else { (agent.share_ppm, shares) }
+    }
+
+    /// Gives an agent a share, or takes it back. Whether it was done.
+    pub(super) fn allocate(&mut self, moment: &Moment<'_>, name: &str, share_ppm: u64) -> bool {
+        let number = self.agents.number_of(name);
+        if name.is_empty() || share_ppm > WHOLE_PPM {
+            return false;
+        }
+        if share_ppm == 0 {
+            self.end_share(number);
+            return true;
+        }
+        let others = self.agents.list[1..].iter().filter(|agent| agent.number != number);
+        if others.map(|agent| agent.share_ppm).sum::<u64>() + share_ppm > WHOLE_PPM {
+            return false;
+        }
+        if number == 0 && self.agents.list.len() > AGENTS_MAX {
+            return false;
+        }
+        let lease_until_ms = moment.now_ms + moment.policy.client_lease_ms;
+        let giver = self.clients.hold(moment.client, Holding::Share, lease_until_ms);
+        let number = if number == 0 { self.add_agent(name) } else { number };
+        let agent = self.agents.get_mut(number);
+        agent.share_ppm = share_ppm;
+        let before = agent.giver.replace(giver);
+        before.iter().for_each(|client| self.clients.let_go(client, Holding::Share));
+        self.agents.set_pool_share();
+        true
+    }
+
+    /// The agent belongs to the common pool again, with all it used and waits for.
+    pub(super) fn end_share(&mut self, number: u64) {
+        if number != 0 {
+            self.join_agents(number, 0);
+        }
+    }
+
+    /// Everything `from` has is `to`'s. Whether there was anything.
+    pub(super) fn hand_off(&mut self, from: &str, to: &str) -> bool {
+        let (from, target) = (self.agents.number_of(from), self.agents.number_of(to));
+        if from == 0 {
+            return false;
+        }
+        if from != target {
+            match target == 0 && !to.is_empty() {
+                true => self.agents.get_mut(from).name = to.into(),
+                false => self.join_agents(from, target),
+            }
+        }
+        true
+    }
+
+    fn add_agent(&mut self, name: &str) -> u64 {
+        let windows: Vec<_> =
+            self.windows.iter().map(|window| Parts::new(window.parts.window_ms, AGENT_PARTS)).collect();
+        if !self.agents.have_shares() {
+            self.agents.list[0].windows = windows.clone();
+        }
+        self.agents.numbers += 1;
+        let number = self.agents.numbers;
+        self.agents.list.push(Agent { number, name: name.into(), windows, ..Agent::default() });
+        number
+    }
+
+    /// One agent (`from`) becomes part of another.
+    fn join_agents(&mut self, from: u64, to: u64) {
+        let gone = self.agents.list.remove(self.agents.index(from));
+        gone.giver.iter().for_each(|client| self.clients.let_go(client, Holding::Share));
+        let moved = gone.line.iter().map(|(key, place)| (Arc::clone(&place.id), (to, *key)));
+        self.places.extend(moved);
+        if to != 0 {
+            self.permits.values_mut().filter(|permit| permit.agent == from).for_each(|permit| permit.agent = to);
+        }
+        let target = self.agents.get_mut(to);
+        target.line.extend(gone.line);
+        if to != 0 {
+            target.permits += gone.permits;
+            target.share_ppm += gone.share_ppm;
+        }
+        target.windows.iter_mut().zip(&gone.windows).for_each(|(parts, more)| parts.absorb(more));
+        self.agents.set_pool_share();
+        if !self.agents.have_shares() {
+            self.agents.list[0].windows.clear();
+        }
+    }
+}

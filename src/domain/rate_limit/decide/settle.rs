@@ -1,0 +1,85 @@
+//! The end of a call.
+
+use std::sync::Arc;
+
+use super::direct::Settlement;
+use super::state::{LimiterState, Moment, Permit};
+use crate::domain::rate_limit::amounts::{Amounts, Unit};
+use crate::domain::rate_limit::operation::Signals;
+
+impl LimiterState {
+    /// The call was made: what was estimated becomes what was used.
+    pub(super) fn end_call(
+        &mut self,
+        moment: &Moment<'_>,
+        id: &str,
+        used: Amounts,
+        signals: Option<&Signals>,
+    ) -> Settlement {
+        let Some(permit) = self.take_permit(id) else { return Settlement::default() };
+        let (estimated, used) = (permit.amounts, Amounts { requests: 1, ..used });
+        // A part that has left: the answer was spoken in the meantime.
+        let rest = Amounts { output_tokens: used.output_tokens, requests: 0, ..used.minus(estimated) };
+        for window in &mut self.windows {
+            if !window.parts.correct(permit.admitted_at_ms, estimated, used) {
+                window.parts.add(moment.now_ms, rest);
+            }
+        }
+        for parts in &mut self.agents.get_mut(permit.agent).windows {
+            if !parts.correct(permit.admitted_at_ms, estimated, used) {
+                parts.add(moment.now_ms, rest);
+            }
+        }
+        self.correct_quotas(&permit, used);
+        if let Some(signals) = signals {
+            self.observe(moment, signals, permit.admitted_at_ms);
+        }
+        Settlement { known: true, late: permit.is_late, estimated }
+    }
+
+    /// The call was not made: everything comes back. Ends a place in the line, too. Whether there was one.
+    pub(super) fn call_off(&mut self, id: &str) -> bool {
+        let Some(permit) = self.take_permit(id) else { return self.leave_line(id).is_some() };
+        let none = Amounts::default();
+        for window in &mut self.windows {
+            window.parts.correct(permit.admitted_at_ms, permit.amounts, none);
+        }
+        for parts in &mut self.agents.get_mut(permit.agent).windows {
+            parts.correct(permit.admitted_at_ms, permit.amounts, none);
+        }
+        self.correct_quotas(&permit, none);
+        if let Some((last, before_us)) = &self.last_admission
+            && **last == *id
+        {
+            self.next_admission_us = *before_us;
+            self.last_admission = None;
+        }
+        true
+    }
+
+    /// The permit ends.
+    fn take_permit(&mut self, id: &str) -> Option<Permit> {
+        let id = Arc::clone(self.permits.get_key_value(id)?.0);
+        if self.permits.get(&id)?.is_late {
+            self.late -= 1;
+            let permit = self.permits.remove(&id)?;
+            self.ends.remove(&(permit.expires_at_ms + super::LATE_SETTLE_MS, id));
+            return Some(permit);
+        }
+        self.let_go(&id);
+        let permit = self.permits.remove(&id)?;
+        self.ends.remove(&(permit.expires_at_ms, id));
+        Some(permit)
+    }
+
+    fn correct_quotas(&mut self, permit: &Permit, used: Amounts) {
+        for unit in Unit::ALL {
+            let (was, is) = (permit.amounts.of(unit), used.of(unit));
+            let quota = &mut self.quotas[unit.index()];
+            match is > was {
+                true => quota.take(is - was),
+                false => quota.give_back(was - is, permit.admitted_at_ms),
+            }
+        }
+    }
+}
