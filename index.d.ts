@@ -1649,6 +1649,20 @@ interface PrometheusOptions {
     labels?: Readonly<Record<string, string>>;
 }
 
+/**
+ * A long text in chunks of at most `maxTokens`, by {@link estimateTokens}: cut between paragraphs where that is
+ * enough, else between lines, sentences, words, and only then within a word. Put together again the chunks are the
+ * text.
+ *
+ * Throws `INVALID_ARGUMENT`, naming the field.
+ *
+ * @example
+ * ```ts
+ * for (const chunk of splitByTokens(report, 2000, 'gpt-4o')) await summarise(chunk);
+ * ```
+ */
+declare function splitByTokens(text: string, maxTokens: number, model: string): string[];
+
 /** What `estimateTokens` answers. */
 interface TokenEstimate {
     /** 0 only for an empty text. */
@@ -1682,5 +1696,5 @@ interface TokenEstimate {
  */
 declare function estimateTokens(text: string, model: string): TokenEstimate;
 
-export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, estimateTokens, formatRateLimits, readSignals, requestKey, withBackoff };
+export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, estimateTokens, formatRateLimits, readSignals, requestKey, splitByTokens, withBackoff };
 export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };
