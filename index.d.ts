@@ -14,9 +14,13 @@ import { EventEmitter } from 'node:events';
  * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker was closed |
+ * | `CLOSED` | the tracker, the limiter or the manager was closed |
+ * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
+ * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
+ * | `LINE_FULL` | `maxWaiting` requests wait already |
+ * | `PERMIT_NOT_FOUND` | the permit has ended before |
  */
-type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED';
+type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND';
 /**
  * Every failure of this package. A denied budget is none: it is a result.
  *
@@ -291,8 +295,27 @@ interface BudgetDeniedEvent {
     timestamp: Date;
     source: 'check' | 'reserve';
 }
+/** What happens between this process and the store. */
+interface StoreEvents {
+    'store:connected': [event: {
+        address: string;
+    }];
+    'store:disconnected': [event: {
+        address: string;
+        reason: string;
+    }];
+    /** Something an operator should know, such as a server that evicts keys. */
+    'store:warning': [event: {
+        message: string;
+    }];
+    /**
+     * A listener threw, or something that was spooled was refused in the end. Only emitted when somebody
+     * listens; without a listener nothing is thrown.
+     */
+    error: [error: unknown];
+}
 /** Every event, with the arguments of its listeners. */
-interface TrackerEvents {
+interface TrackerEvents extends StoreEvents {
     /** `threshold:50` for 0.5, `threshold:12.5` for 0.125. Once per crossing across all processes. */
     [threshold: `threshold:${number}`]: [event: BudgetThresholdEvent];
     /** A threshold of 1 or above, after its `threshold:<percent>`. */
@@ -314,22 +337,6 @@ interface TrackerEvents {
         orchestratorId: string;
         id: string;
     }];
-    'store:connected': [event: {
-        address: string;
-    }];
-    'store:disconnected': [event: {
-        address: string;
-        reason: string;
-    }];
-    /** Something an operator should know, such as a server that evicts keys. */
-    'store:warning': [event: {
-        message: string;
-    }];
-    /**
-     * A listener threw, or a spooled usage was refused in the end. Only emitted when somebody
-     * listens; without a listener nothing is thrown.
-     */
-    error: [error: unknown];
 }
 type TrackerEventName = keyof TrackerEvents;
 type TrackerListener<E extends TrackerEventName> = (...args: TrackerEvents[E]) => void;
@@ -392,9 +399,28 @@ interface RedisOptions {
     /**
      * How long the thread looks for the answer to a call that nothing else waits beside, before it sleeps, in
      * microseconds. A server on the same machine answers sooner than a sleeping thread wakes up; where looking is in
-     * vain it is hardly ever tried. Default 50, at most 1,000; 0 never looks.
+     * vain it is hardly ever tried. Default 100, at most 1,000; 0 never looks.
      */
     busyPollMicros?: number;
+}
+/** Where state lives, and how long to wait for it. Durations are milliseconds. */
+interface StoreOptions {
+    /** State on Redis or Valkey, shared by every process. Default: in memory. */
+    redis?: RedisOptions;
+    /** In memory, shared by name between the objects and worker threads of this process. */
+    memory?: {
+        name?: string;
+    };
+    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+    clock?: () => number;
+    /** Every operation ends within this. Default 2,000. */
+    commandTimeout?: number;
+    /** Default 5,000. */
+    connectTimeout?: number;
+    /** Reports that may wait for an absent or slow store after their promise resolved. Default 100,000. */
+    spoolLimit?: number;
+    /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
+    maxPending?: number;
 }
 /**
  * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
@@ -408,7 +434,7 @@ interface RedisOptions {
  * });
  * ```
  */
-interface BudgetConfig {
+interface BudgetConfig extends StoreOptions {
     /** For every orchestrator without its own. Default: unlimited. */
     defaultBudget?: TokenBudget;
     /** Each replaces the default as a whole. */
@@ -419,14 +445,6 @@ interface BudgetConfig {
     reservationTTL?: number;
     /** Default `true`. */
     enableOverrides?: boolean;
-    /** State on Redis or Valkey, shared by every process. Default: in memory. */
-    redis?: RedisOptions;
-    /** In memory, shared by name between the trackers and worker threads of this process. */
-    memory?: {
-        name?: string;
-    };
-    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
-    clock?: () => number;
     /** IANA name of the zone in which hours, days and months begin. Default `UTC`. */
     timeZone?: string;
     /** How long a `requestId` is remembered. Default 3,600,000 (1 hour). */
@@ -441,14 +459,6 @@ interface BudgetConfig {
     broadcast?: boolean;
     /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
     onStoreError?: 'reject' | 'allow' | 'deny';
-    /** Every operation ends within this. Default 2,000. */
-    commandTimeout?: number;
-    /** Default 5,000. */
-    connectTimeout?: number;
-    /** Reported usages that may wait for an absent or slow store after their promise resolved. Default 100,000. */
-    spoolLimit?: number;
-    /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
-    maxPending?: number;
 }
 
 /** Options of `checkBudget` and `getUsageStats`. */
@@ -565,5 +575,1126 @@ declare class TokenBudgetTracker extends TypedEmitter {
     [Symbol.asyncDispose](): Promise<void>;
 }
 
-export { TokenBudgetError, TokenBudgetTracker };
-export type { BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CheckOptions, CloseOptions, HistoryOptions, ListReservationsOptions, PeriodWindow, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, ReservationResult, ReservationSettlement, ReserveOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenParts, TokenReservation, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats };
+interface BackoffOptions {
+    /** How often `fn` is called at most. Default 5. */
+    maxRetries?: number;
+    /** Default 2: waits of 1, 2, 4, 8 seconds. */
+    base?: number;
+    /** No wait is longer. Default 60. */
+    capSeconds?: number;
+    /** Whether up to a second is added, so that those who were refused together do not come back together. Default `true`. */
+    jitter?: boolean;
+    signal?: AbortSignal;
+    /** What is worth another try. Default: a `RateLimitError`. */
+    retryIf?: (error: unknown) => boolean;
+    /** Waits. Default: a timer, however long. */
+    sleep?: (durationMs: number, signal?: AbortSignal) => Promise<void>;
+    /** From 0, below 1. Default `Math.random`. */
+    random?: () => number;
+    /** Milliseconds since the epoch, to compare `resetAt` with. Default `Date.now`. */
+    now?: () => number;
+}
+/**
+ * Calls `fn` again while it is limited, after `min(base ** attempt + random, capSeconds)` seconds; the last error
+ * is thrown as it is. When the error tells a later reset (`RateLimitError.resetAt`), the wait lasts until then, but
+ * never longer than the cap: a wrong reset keeps nobody for hours. For waits of any length there is
+ * `waitForReset`.
+ *
+ * @example
+ * ```ts
+ * const repos = await withBackoff(() => client.fetchRepositories('octocat'), { maxRetries: 5 });
+ * ```
+ */
+declare function withBackoff<T>(fn: (attempt: number) => Promise<T> | T, options?: BackoffOptions): Promise<T>;
+
+/** What differs between providers: where they are, how a token is sent, which quotas there are. */
+interface CredentialHeader {
+    /** The name of the header. */
+    name: string;
+    /** What precedes the token in it, such as `Bearer `. Default: nothing. */
+    prefix?: string;
+}
+
+/** One token as its owner gives it. */
+interface TokenInput {
+    token: string;
+    /** Default: the manager's. */
+    provider?: string;
+    /**
+     * Whose token it is: tokens of one user share one quota, they do not add up. Any name; default: an account of
+     * its own for each token.
+     */
+    account?: string;
+    /** Of tokens that are equally good the heavier one is taken. Default 1. */
+    weight?: number;
+}
+/** How a {@link TokenManager} works. Durations are milliseconds. */
+interface TokenManagerOptions extends StoreOptions {
+    /** Of tokens that name none. Default `github`. */
+    provider?: string;
+    /** Managers of one name on one store share what they know. Default `default`. */
+    name?: string;
+    /** What is never taken of a quota: a number of requests, or a share of the limit. Default `{ share: 0.01 }`. */
+    reserve?: number | {
+        share: number;
+    };
+    /** The first pause after a limit that names no time; each further one doubles it. Default 60,000. */
+    cooldown?: number;
+    /** The longest of these pauses. Default 3,600,000. */
+    maxCooldown?: number;
+    /** A request that is not reported for so long has ended. Default 120,000. */
+    requestTTL?: number;
+    /** Whether calls wait for the earliest reset when every token is limited. Default `false`: they throw. */
+    waitForReset?: boolean;
+    /** Where the providers are, such as `{ github: 'https://github.example.com/api/v3' }`. */
+    baseUrls?: Readonly<Record<string, string>>;
+    /** How a token is sent, such as `{ gitlab: { name: 'authorization', prefix: 'Bearer ' } }`. */
+    headers?: Readonly<Record<string, CredentialHeader>>;
+    /**
+     * Keeps the tokens in the store, encrypted with AES-256-GCM, so that other processes find them. 32 bytes, also
+     * as hex or base64; any other string of at least 12 characters is a passphrase. Default: tokens never get there.
+     */
+    encryptionKey?: string | Uint8Array;
+    /** Sends requests. Default: the global `fetch`. */
+    fetch?: typeof fetch;
+}
+
+/** What a provider answered that is no result. None of them holds a token, nor a cause that could. */
+/**
+ * A provider answered with an error. `status` is that of the response, `undefined` when there was none.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await client.fetchRepositories('octocat');
+ * } catch (error) {
+ *   if (error instanceof ProviderError && error.status === 404) return [];
+ *   throw error;
+ * }
+ * ```
+ */
+declare class ProviderError extends Error {
+    readonly name: string;
+    readonly code: 'PROVIDER_ERROR' | 'RATE_LIMITED' | 'UNAUTHORIZED';
+    readonly provider: string;
+    readonly status: number | undefined;
+    constructor(message: string, provider: string, status?: number);
+}
+/**
+ * Every token is limited. Nothing was sent on a token that was known to be spent.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await manager.withRotation('github', token => callGitHub(token));
+ * } catch (error) {
+ *   if (error instanceof RateLimitError) console.log(`again at ${error.resetAt?.toISOString()}`);
+ *   else throw error;
+ * }
+ * ```
+ */
+declare class RateLimitError extends ProviderError {
+    readonly name = "RateLimitError";
+    readonly code = "RATE_LIMITED";
+    /** When the first token can be used again, by the store's clock; `null` when nobody knows. */
+    readonly resetAt: Date | null;
+    /** The same in milliseconds since the epoch; 0 when nobody knows. */
+    readonly resetAtMs: number;
+    /** `resetAt`: a Date, or milliseconds since the epoch; 0, `null` or nothing when it is not known. */
+    constructor(message: string, provider: string, resetAt?: Date | number | null);
+}
+/** The provider accepts none of the tokens (401). Waiting does not help. */
+declare class AuthError extends ProviderError {
+    readonly name = "AuthError";
+    readonly code = "UNAUTHORIZED";
+    readonly status = 401;
+}
+
+/** What `manager.fetch` takes beside what `fetch` takes. */
+interface TokenFetchInit extends RequestInit {
+    /** Default: the one whose base URL the address belongs to. */
+    provider?: string;
+    /** The quota that is asked for. Default: as the address tells for GitHub, else `core`. */
+    resource?: string;
+    /** Whether to wait for the earliest reset when every token is limited. Default: as the manager does. */
+    waitForReset?: boolean;
+}
+
+/** What is left of one quota; `null` where the provider does not say. */
+interface RateLimitInfo {
+    limit: number | null;
+    remaining: number | null;
+    used: number | null;
+    /** When the quota is whole again. */
+    resetTime: Date | null;
+}
+/** What is left of a token. The fields of its own are those of `core`. */
+interface TokenRateLimit extends RateLimitInfo {
+    provider: string;
+    account: string;
+    fingerprint: string;
+    /** Each quota by its name; GitHub tells all of them. */
+    resources: Record<string, RateLimitInfo>;
+    /** Bitbucket, which does not tell what is left, says at least whether it is little. */
+    nearLimit?: boolean;
+    /** `known`: the provider was not asked. It does not answer such a question, or must not be asked now. */
+    source: 'provider' | 'known';
+    error?: Error;
+}
+/**
+ * Lines as they are printed for people:
+ *
+ * ```text
+ * Token 1: 4999/5000 remaining
+ *          Resets at: 2026-01-14T13:00:00.000Z
+ * Token 2: Error - github does not accept this token
+ * ```
+ */
+declare function formatRateLimits(limits: readonly TokenRateLimit[]): string[];
+
+type Name$1 = keyof StoreEvents;
+type Listener$1<E extends Name$1> = (...args: StoreEvents[E]) => void;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface StoreEmitter extends EventEmitter {
+    on<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    once<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    off<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    addListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    removeListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    prependListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    prependOnceListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    emit<E extends Name$1>(event: E, ...args: StoreEvents[E]): boolean;
+}
+declare const StoreEmitter: new () => StoreEmitter;
+
+/**
+ * A token for one request. It does not show its token: that is no own property, so that neither JSON nor
+ * `console.log` nor `structuredClone` finds it.
+ *
+ * Tell how the request went with {@link TokenLease.settle}; otherwise it counts as under way for `requestTTL`.
+ *
+ * @example
+ * ```ts
+ * const lease = await manager.getNextAvailableToken('github', { resource: 'search' });
+ * const response = await fetch(url, { headers: { authorization: `Bearer ${lease.token}` } });
+ * await lease.settle(response);
+ * ```
+ */
+declare class TokenLease {
+    #private;
+    readonly provider: string;
+    readonly account: string;
+    readonly fingerprint: string;
+    readonly resource: string;
+    /** Requests that may follow before the reserve is touched; `null` when nothing is known yet. */
+    readonly remaining: number | null;
+    /** When the quota is whole again; `null` when nothing is known yet. */
+    readonly resetsAt: Date | null;
+    private constructor();
+    /** The token itself. */
+    get token(): string;
+    /**
+     * The request was sent. `answer`: the response, its headers, or the error it failed with; what it says of
+     * limits is learned. Returns whether the provider refused for its limits or did not accept the token. Called
+     * again it counts no second request.
+     */
+    settle(answer?: unknown): Promise<'served' | 'limited' | 'unauthorized'>;
+    /** The request was never sent: gives it back. Does nothing after `settle`. */
+    cancel(): Promise<void>;
+}
+
+interface RotationOptions {
+    /** The quota that is asked for, such as `search`. Default `core`. */
+    resource?: string;
+    signal?: AbortSignal;
+    /** Whether to wait for the earliest reset when every token is limited. Default: as the manager does. */
+    waitForReset?: boolean;
+}
+/** What a function gets beside the token. */
+interface RotationContext {
+    provider: string;
+    resource: string;
+    account: string;
+    fingerprint: string;
+    /** How often the function was called before. */
+    attempt: number;
+    signal: AbortSignal | undefined;
+    /** For a result that is no response: where its headers, or the response, are handed over to learn from. */
+    observe(answer: unknown): void;
+}
+
+/** What a provider said of one quota. */
+interface RateLimitUpdate {
+    /** Default: the lease's, or `core`. */
+    resource?: string;
+    limit?: number;
+    remaining: number;
+    /** When the quota is whole again: a Date, or seconds since the epoch as GitHub and GitLab send it. */
+    reset: Date | number;
+}
+
+/** What is known of one quota of one token. */
+interface TokenResource {
+    resource: string;
+    /** `null`: nobody told. */
+    limit: number | null;
+    /** What may still be asked for before the reset, the reserve included; `null` when nothing is known. */
+    remaining: number | null;
+    /** When the quota is whole again; `null` when nothing is known. */
+    resetsAt: Date | null;
+    /** When it is used again after a limit was hit; `null` when it does not rest. */
+    pausedUntil: Date | null;
+    /** Requests that were begun and not reported. */
+    underWay: number;
+}
+/** A token as it can be shown: what it is stays hidden. */
+declare class TokenView {
+    #private;
+    readonly provider: string;
+    readonly account: string;
+    /**
+     * Stands for the token everywhere: the first 16 bytes, as hex, of the SHA-256 of
+     * `token-budget:<provider>:<token>`.
+     */
+    readonly fingerprint: string;
+    readonly weight: number;
+    readonly isValid: boolean;
+    readonly resources: readonly TokenResource[];
+    private constructor();
+    /** The token itself. Nothing else shows it. */
+    reveal(): string;
+}
+/** A token, its fingerprint, or anything that has one. */
+type TokenReference = string | {
+    readonly fingerprint: string;
+};
+
+/** What is asked of one quota. */
+interface ResourceOptions {
+    /** Such as `core`, `search` or `graphql`. Default `core`. */
+    resource?: string;
+    signal?: AbortSignal;
+}
+/**
+ * Many tokens as one: each request gets a token that is not spent, and stays on it until it is. What is known of
+ * them lives in the store, so every process with the same `name` knows it. Tokens themselves never get there,
+ * unless an `encryptionKey` is given.
+ *
+ * @example
+ * ```ts
+ * const manager = new TokenManager([process.env.GITHUB_TOKEN_1!, process.env.GITHUB_TOKEN_2!]);
+ * const response = await manager.fetch('https://api.github.com/users/octocat/repos');
+ * const issues = await manager.withRotation('github', token => listIssues(token));
+ * ```
+ */
+declare class TokenManager extends StoreEmitter {
+    #private;
+    /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
+    constructor(tokens: ReadonlyArray<string | TokenInput>, options?: TokenManagerOptions);
+    /**
+     * A manager with the tokens that others keep in the store. It needs their `encryptionKey`; `providers` default
+     * to `provider`.
+     *
+     * @example
+     * ```ts
+     * const manager = await TokenManager.open({
+     *   redis: { url: process.env.REDIS_URL! },
+     *   encryptionKey: process.env.TOKEN_KEY!,
+     * });
+     * ```
+     */
+    static open(options: TokenManagerOptions & {
+        encryptionKey: string | Uint8Array;
+        providers?: readonly string[];
+    }): Promise<TokenManager>;
+    /**
+     * A token for one request; tell how it went with `lease.settle(response)` or `updateRateLimit(lease, ...)`.
+     * Rejects with a `RateLimitError` when all are limited, with an `AuthError` when none is valid.
+     */
+    getNextAvailableToken(provider?: string, options?: ResourceOptions): Promise<TokenLease>;
+    /**
+     * Runs `fn` with a token and, when the provider refuses for its limits or does not accept the token, with the
+     * next one, until each was tried once. What `fn` returns or throws is looked at: a response, or an error that
+     * tells its status and headers. Any other error passes through.
+     *
+     * Rejects with `RateLimitError('All tokens have exceeded rate limits')` when none is left, and sends nothing
+     * then; with `waitForReset` it waits for the earliest reset instead.
+     *
+     * @example
+     * ```ts
+     * const repos = await manager.withRotation('github', token =>
+     *   new GitHubClient({ token }).fetchRepositories('octocat'),
+     * );
+     * ```
+     */
+    withRotation<T>(fn: (token: string, context: RotationContext) => Promise<T> | T, options?: RotationOptions): Promise<T>;
+    withRotation<T>(provider: string, fn: (token: string, context: RotationContext) => Promise<T> | T, options?: RotationOptions): Promise<T>;
+    /**
+     * Like the global `fetch`, with a token of the provider whose base URL the address belongs to; a path alone is
+     * taken below that of `init.provider`. Other addresses are refused, and a redirect to another host is followed
+     * without the token. Refusals for limits and tokens that are not accepted never come back as a response:
+     * see {@link TokenManager.withRotation}.
+     *
+     * A body that is a stream can be sent once: when another token has to be tried, the call rejects with
+     * `INVALID_ARGUMENT` at `init.body`. It can be handed to an SDK that takes a `fetch`.
+     */
+    readonly fetch: (input: Parameters<typeof fetch>[0], init?: TokenFetchInit) => Promise<Response>;
+    /**
+     * What the provider says is left of a token, in any order: an older answer never raises what is left before
+     * the reset. With a lease it also ends that request.
+     *
+     * @example
+     * ```ts
+     * await manager.updateRateLimit(lease, { limit: 5000, remaining: 4999, reset: 1768395600 });
+     * ```
+     */
+    updateRateLimit(token: TokenReference, update: RateLimitUpdate): Promise<void>;
+    /** The token is not used any more, as after a 401. */
+    markInvalid(token: TokenReference): Promise<void>;
+    /** Undoes {@link TokenManager.markInvalid}. */
+    markValid(token: TokenReference): Promise<void>;
+    /** What is known of each token; of every provider unless one is named. No view shows its token. */
+    getAllTokens(provider?: string): Promise<TokenView[]>;
+    /** How many tokens could be used now. */
+    countAvailableTokens(provider?: string, options?: ResourceOptions): Promise<number>;
+    /**
+     * What is left of each token, as the provider says when it is asked; `formatRateLimits` prints it. A token that
+     * rests is not asked for, and its answer is what is known (`source`). Errors are told per token.
+     */
+    checkRateLimits(provider?: string, options?: {
+        signal?: AbortSignal;
+    }): Promise<TokenRateLimit[]>;
+    /** Adds a token; `false` when it was there. With an `encryptionKey` it is kept for the others, too. */
+    addToken(token: string | TokenInput): Promise<boolean>;
+    /** Forgets a token, in the store as well. What others hold stays theirs. */
+    removeToken(token: TokenReference): Promise<void>;
+    /** Adds the tokens that others keep in the store since; needs an `encryptionKey`. Returns how many were new. */
+    loadTokens(provider?: string): Promise<number>;
+    /** Resolves when the store is connected and, with an `encryptionKey`, keeps the tokens. */
+    ready(options?: {
+        timeout?: number;
+        signal?: AbortSignal;
+    }): Promise<void>;
+    /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
+    close(options?: {
+        timeout?: number;
+    }): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A repository, as far as the three providers tell the same of it. */
+interface Repository {
+    provider: string;
+    owner: string;
+    name: string;
+    /** With its owner, such as `octocat/hello-world`. */
+    fullName: string;
+    description: string | null;
+    /** For people. */
+    url: string | null;
+    /** For git over HTTPS. */
+    cloneUrl: string | null;
+    defaultBranch: string | null;
+    /** `null` where the provider does not tell it in lists (GitLab). */
+    language: string | null;
+    visibility: 'public' | 'private' | 'internal';
+    isFork: boolean;
+    /** `null` where the provider does not count (Bitbucket). */
+    stars: number | null;
+    forks: number | null;
+    createdAt: Date | null;
+    updatedAt: Date | null;
+}
+
+/** One token, or a manager that chooses. */
+type ClientCredential = {
+    token: string;
+} | {
+    manager: TokenManager;
+};
+interface ClientOptions {
+    /** Where the provider is, such as `https://github.example.com/api/v3`. A manager knows it itself. */
+    baseUrl?: string;
+    /** Sends requests. Default: the global `fetch`. A manager has its own. */
+    fetch?: typeof fetch;
+}
+interface CallOptions {
+    signal?: AbortSignal;
+}
+/** What the clients have in common: a manager, perhaps of one token, that sends their requests. */
+declare abstract class ProviderClient {
+    #private;
+    readonly provider: string;
+    /** Throws `INVALID_CONFIG`, naming the field; no message quotes the token. */
+    constructor(provider: string, credential: ClientCredential, options: ClientOptions, accept?: Readonly<Record<string, string>>);
+    /**
+     * What is left of the token as the provider says; with a manager: of the first token that is valid (see
+     * `TokenManager.checkRateLimits` for all). A token that rests is not asked for: then it is what is known.
+     */
+    getRateLimit(options?: CallOptions): Promise<TokenRateLimit>;
+}
+
+/**
+ * The read calls of Bitbucket. It tells the limit of an hour and whether little of it is left (`nearLimit`), but
+ * neither what is left nor when it resets: those are `null`. Asking costs one request.
+ *
+ * @example
+ * ```ts
+ * const bitbucket = new BitbucketClient({ token: process.env.BITBUCKET_TOKEN! });
+ * const { limit, nearLimit } = await bitbucket.getRateLimit();
+ * ```
+ */
+declare class BitbucketClient extends ProviderClient {
+    constructor(credential: ClientCredential, options?: ClientOptions);
+    /** The repositories of a workspace, all pages. */
+    fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
+}
+
+/**
+ * The read calls of GitHub.
+ *
+ * @example
+ * ```ts
+ * const github = new GitHubClient({ token: process.env.GITHUB_TOKEN! });
+ * const repositories = await github.fetchRepositories('octocat');
+ * const { remaining, limit, resetTime } = await github.getRateLimit();
+ * ```
+ */
+declare class GitHubClient extends ProviderClient {
+    constructor(credential: ClientCredential, options?: ClientOptions);
+    /** The repositories of a user or an organisation, all pages. */
+    fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
+}
+
+/**
+ * The read calls of GitLab. It has no call that tells limits: `getRateLimit` asks for the user, which costs one
+ * request, and reads the headers, which an instance may leave out.
+ *
+ * @example
+ * ```ts
+ * const gitlab = new GitLabClient({ token }, { baseUrl: 'https://gitlab.example.com/api/v4' });
+ * const projects = await gitlab.fetchRepositories('gitlab-org');
+ * ```
+ */
+declare class GitLabClient extends ProviderClient {
+    #private;
+    constructor(credential: ClientCredential, options?: ClientOptions);
+    /** The projects of a user or, when there is none of that name, of a group; all pages. */
+    fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
+}
+
+/** Whose words the headers and bodies are; `generic` when nobody's in particular. */
+type Provider = 'openai' | 'anthropic' | 'azure' | 'gemini' | 'github' | 'gitlab' | 'bitbucket' | 'ietf' | 'generic';
+/** `tokens`: input and output together. */
+type SignalUnit = 'requests' | 'inputTokens' | 'outputTokens' | 'tokens';
+/** What is left of one limit. All numbers are safe integers from 0 on. */
+interface SignalReading {
+    unit: SignalUnit;
+    /** The whole, where it was told. */
+    limit?: number;
+    remaining: number;
+    /** In how many milliseconds the limit is whole again; never 0. */
+    resetInMs: number;
+}
+/** The provider refused for its limits. */
+interface SignalHit {
+    /**
+     * `rate`: too fast, or overloaded; waiting helps. `quota`: nothing left of the day or of the money.
+     * `secondary`: GitHub's second kind of limit, which rests the whole account.
+     */
+    kind: 'rate' | 'quota' | 'secondary';
+    /** How long the provider asks to wait; absent when it does not say. */
+    retryAfterMs?: number;
+}
+/** What one answer of a provider says about limits. */
+interface ProviderSignals {
+    /** Guessed when it was not told. */
+    provider: Provider;
+    /** At most one for each unit: of several limits on one unit, the one with the least left. */
+    readings: SignalReading[];
+    hit?: SignalHit;
+    /** The part of the interface with a quota of its own (GitHub, Bitbucket), such as `core`. */
+    resource?: string;
+    /** Status 401. */
+    isUnauthorized: boolean;
+    /** Status 2xx or 3xx, or headers alone; and no hit. */
+    isSuccess: boolean;
+    status?: number;
+    /** Bitbucket: little is left. */
+    nearLimit?: boolean;
+    /** A limit that was told without what remains of it (Bitbucket: per hour). */
+    limit?: number;
+}
+
+/**
+ * What a provider says about limits, in a response, its headers, or the error that a client made of it.
+ *
+ * `source`: anything with `status` and `headers`, such as a `Response`; headers as `Headers`, object, `Map`
+ * or pairs, names in any case; an error of OpenAI's, Anthropic's, Gemini's or GitHub's client, of the AI SDK
+ * or of axios; a parsed body. Never throws: what cannot be read says nothing. Of a `Response` the body is
+ * not read, for it can be read once only: give the error, or the parsed body, where it matters.
+ *
+ * Instants become durations by the `Date` of the response, for the clocks of two hosts differ; without one,
+ * by `nowMs` (milliseconds since the epoch; default: this host's clock).
+ *
+ * @example
+ * ```ts
+ * const response = await fetch(url);
+ * const { readings, hit } = readSignals(response, { provider: 'openai' });
+ * // readings: [{ unit: 'requests', limit: 60, remaining: 59, resetInMs: 1000 }]
+ * ```
+ */
+declare function readSignals(source: unknown, options?: {
+    provider?: Provider;
+    nowMs?: number;
+}): ProviderSignals;
+
+interface BatchOptions {
+    /** So many items are sent at once, at the latest: 1 to 10,000. */
+    maxSize: number;
+    /** How long the first item waits for others, in milliseconds. */
+    maxWaitMs: number;
+}
+/** Sends one item along with others. */
+interface Batched<T, R> {
+    (item: T): Promise<R>;
+    /** Sends at once what waits. Resolves when every batch that is under way then has ended, however it did. */
+    flush(): Promise<void>;
+    /** Items that wait. */
+    readonly size: number;
+}
+
+interface ResponseCacheOptions {
+    /** The entry that was not used for longest makes room for a new one. */
+    maxEntries: number;
+    /** How long an entry is good for, in milliseconds; using it does not make that longer. */
+    ttlMs: number;
+    /** Milliseconds of a clock that never goes back. Default: the process's. */
+    now?: () => number;
+}
+/**
+ * Keeps answers for a while, by request. What it gives out is what was put in, not a copy.
+ *
+ * @example
+ * ```ts
+ * const cache = new ResponseCache<Answer>({ maxEntries: 1000, ttlMs: 60_000 });
+ * const answer = await cache.wrap(requestKey(request), () => ask(request));
+ * ```
+ */
+declare class ResponseCache<V> {
+    #private;
+    constructor(options: ResponseCacheOptions);
+    /** Entries that are held; one that has expired counts until it is asked for or makes room. */
+    get size(): number;
+    get(key: string): V | undefined;
+    set(key: string, value: V): void;
+    /**
+     * What is kept, or else the answer of `fn`, which is called once for all who ask while it is under way.
+     * A failure is everybody's who waits for it, and is not kept.
+     */
+    wrap(key: string, fn: () => Promise<V>): Promise<V>;
+    /** Forgets all; what is under way is answered, and not kept. */
+    clear(): void;
+}
+/**
+ * A key for a request: the same for equal data, whatever the order of its members, and another for anything
+ * else. It is a hash, so that a cache does not hold what was asked.
+ *
+ * Plain data: objects, arrays, maps, sets, bytes, dates, numbers of both kinds, and what has `toJSON`. Members
+ * that are `undefined` are as good as absent. Anything else is refused, for its inside could not be told apart.
+ */
+declare function requestKey(request: unknown): string;
+
+/**
+ * What may be used at most within any stretch of time of the given length. Each is optional; what is left out is
+ * unlimited. Integers from 0 to 2^53-1; 0 allows nothing.
+ */
+interface RateLimits {
+    /** Requests per second. */
+    rps?: number;
+    /** Requests per minute. */
+    rpm?: number;
+    /** Requests per hour. */
+    rph?: number;
+    /** Requests per day: any 24 hours. */
+    rpd?: number;
+    /** Input tokens per minute. */
+    itpm?: number;
+    /** Output tokens per minute. */
+    otpm?: number;
+    /** Input and output tokens together, per minute. */
+    tpm?: number;
+    /** Input and output tokens together, per day: any 24 hours. */
+    tpd?: number;
+    /** Requests under way at once. */
+    concurrent?: number;
+}
+/** The name of one of the {@link RateLimits}. */
+type RateLimitName = keyof RateLimits;
+/** What is kept free, and for how long to stop when the provider refuses. */
+interface RateLimitSafety {
+    /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
+    margin?: number;
+    /** Seconds without a request after the provider refused one and named no time; doubled by each further refusal. Default 60. */
+    cooldown?: number;
+    /** Seconds that no pause exceeds, whoever asked for it. Default 3,600. */
+    maxCooldown?: number;
+}
+/**
+ * How a limiter is set up. Without `redis`, state lives in this process. Durations are milliseconds where their
+ * name does not say otherwise.
+ *
+ * @example
+ * ```ts
+ * const limiter = new RateLimitManager({
+ *   limits: { rpm: 50, itpm: 40_000, otpm: 8_000 },
+ *   safety: { margin: 0.15, cooldown: 60 },
+ *   redis: { url: 'redis://localhost:6379/0' },
+ * });
+ * ```
+ */
+interface RateLimitConfig extends StoreOptions {
+    /** Limiters of one name in one store are one limiter. Name it after the key of the provider. Default `default`. */
+    name?: string;
+    /** Default `{ rpm: 50, itpm: 40_000, otpm: 8_000 }`. */
+    limits?: RateLimits;
+    safety?: RateLimitSafety;
+    /**
+     * Whether requests keep a distance of 60 / `rpm` seconds and a tenth: 1.32 s at 50 a minute. Default `true`.
+     * `margin` is that tenth. Without `rpm` there is no distance to keep.
+     */
+    pacing?: boolean | {
+        margin?: number;
+    };
+    /** How long a permit is held that nobody settles. Default 600,000 (10 minutes). */
+    permitTTL?: number;
+    /** A process that says nothing for so long is dead: its permits, places and shares return. Default 30,000. */
+    clientLease?: number;
+    /** Requests that may wait at once, of all processes together. Default 10,000. */
+    maxWaiting?: number;
+    /** What `acquire` does while the store is away: `reject`, or `allow` with a permit that holds nothing. Default `reject`. */
+    onStoreError?: 'reject' | 'allow';
+    /** Whether limits that a provider tells with its responses replace the configured ones of a minute. Default `false`. */
+    adoptLimits?: boolean;
+    /** Share of answers that the learned estimate of output tokens covers, from 0.5 to 1. Default 0.95. */
+    outputQuantile?: number;
+}
+/** `critical` comes first and may use what is held back; `low` waits as if it had come a minute later. */
+type RequestPriority = 'critical' | 'normal' | 'low';
+/** What a request will use, as well as it is known before. */
+interface RequestEstimate {
+    /** Default: a sixtieth of `itpm`. */
+    inputTokens?: number;
+    /** The most it may answer with. Default: what `model` answered so far, else a sixtieth of `otpm`. */
+    maxOutputTokens?: number;
+    /** Learns what it answers with, for requests that name no `maxOutputTokens`. */
+    model?: string;
+    /** Default `normal`. */
+    priority?: RequestPriority;
+    /** Whose share is used, see {@link RateLimitManager.allocate}. */
+    agent?: string;
+}
+interface AcquireOptions extends RequestEstimate {
+    /** Counts usage per session, see {@link RateLimitManager.getSessions}. */
+    sessionId?: string;
+    /** Gives up the place in the line. */
+    signal?: AbortSignal;
+    /** Waits no longer; rejects with `RATE_LIMITED` then. */
+    maxWaitMs?: number;
+}
+/** Why a request has to wait or can never be made. */
+type WaitReason = RateLimitName | 'pacing' | 'provider' | 'cooldown' | 'probe' | 'line' | 'share';
+/** Whether a request could be made. Nothing was consumed. */
+interface RequestVerdict {
+    /** `verdict` is `now`. */
+    allowed: boolean;
+    verdict: 'now' | 'wait' | 'never';
+    /** How long it would wait, as far as is known; `Infinity` for never, 0 when it depends on others. */
+    waitMs: number;
+    reason: WaitReason | null;
+    /** With `never`: the most that could be asked for. */
+    limit: number | null;
+}
+/** What a request really used. */
+interface RequestUsage {
+    inputTokens: number;
+    outputTokens: number;
+    /** Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. */
+    headers?: unknown;
+    response?: unknown;
+    error?: unknown;
+    /** How long the provider took. Default: the time since the permit was granted. */
+    responseTimeMs?: number;
+}
+interface PermitSettlement {
+    /** What the permit was granted for. */
+    estimated: {
+        inputTokens: number;
+        outputTokens: number;
+    };
+    used: {
+        inputTokens: number;
+        outputTokens: number;
+    };
+    /** The permit had expired before. */
+    late: boolean;
+    /** Whether the store knew the permit: it forgets one an hour after its end. */
+    known: boolean;
+}
+/** What happens to a limiter, with the arguments of its listeners. */
+interface RateLimitEvents extends StoreEvents {
+    /** The provider refused a request for its limits; nothing is admitted meanwhile. */
+    'limit:hit': [
+        event: {
+            kind: 'rate' | 'quota' | 'secondary';
+            retryAfterMs: number | null;
+            provider: string;
+        }
+    ];
+    /** A request waits in the line. */
+    'limit:waiting': [event: {
+        waitMs: number;
+        ahead: number;
+    }];
+    /** A limit is used to 80 % or more; once until it falls below. */
+    'limit:approaching': [event: {
+        limit: RateLimitName;
+        used: number;
+        of: number;
+    }];
+    /** The limits in force changed. */
+    'limits:changed': [limits: RateLimits];
+}
+/** How far one limit is used. */
+interface LimitStatus {
+    limit: number;
+    /** What requests may use that are not critical. */
+    ordinary: number;
+    used: number;
+    /** `max(0, ordinary - used)`. */
+    remaining: number;
+    windowMs: number | null;
+}
+/** What the provider told last about one of its quotas. */
+interface ProviderQuota {
+    limit: number | null;
+    remaining: number;
+    resetsAt: Date;
+}
+interface RateLimitStatus {
+    limits: Partial<Record<RateLimitName, LimitStatus>>;
+    provider: Partial<Record<'requests' | 'inputTokens' | 'outputTokens' | 'tokens', ProviderQuota>>;
+    /** Requests with a permit. */
+    underWay: number;
+    waiting: number;
+    /** Nothing is admitted before. */
+    pausedUntil: Date | null;
+    /** Refusals of the provider since it last served a request. */
+    hits: number;
+    agents: Array<{
+        agent: string;
+        share: number;
+        waiting: number;
+        requests: number;
+    }>;
+}
+/** What is to be expected if requests go on as they did. */
+interface RateLimitForecast {
+    limits: Partial<Record<RateLimitName, {
+        perMinute: number;
+        exhaustedInMs: number | null;
+    }>>;
+    /** The limit that is used up first. */
+    scarcest: RateLimitName | null;
+    /** The pause between requests that uses the scarcest limit evenly. */
+    recommendedPauseMs: number;
+}
+interface RateLimitSession {
+    sessionId: string;
+    requests: number;
+    inputTokens: number;
+    outputTokens: number;
+    errors: number;
+    startedAt: Date;
+    lastActiveAt: Date;
+    /** The session waits until then. */
+    coolsDownUntil: Date | null;
+}
+/** What `saveState` gives and `restoreState` takes: plain JSON. */
+interface RateLimitState {
+    version: 1;
+    name: string;
+    savedAt: string;
+    limiter: unknown;
+    sessions: unknown[];
+    learned: Array<[name: string, count: number]>;
+}
+
+type Name = keyof RateLimitEvents;
+type Listener<E extends Name> = (...args: RateLimitEvents[E]) => void;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface LimiterEmitter extends EventEmitter {
+    on<E extends Name>(event: E, listener: Listener<E>): this;
+    once<E extends Name>(event: E, listener: Listener<E>): this;
+    off<E extends Name>(event: E, listener: Listener<E>): this;
+    addListener<E extends Name>(event: E, listener: Listener<E>): this;
+    removeListener<E extends Name>(event: E, listener: Listener<E>): this;
+    prependListener<E extends Name>(event: E, listener: Listener<E>): this;
+    prependOnceListener<E extends Name>(event: E, listener: Listener<E>): this;
+    emit<E extends Name>(event: E, ...args: RateLimitEvents[E]): boolean;
+}
+declare const LimiterEmitter: new () => LimiterEmitter;
+
+interface TokensByDirection {
+    input: number;
+    output: number;
+}
+interface SecondsHistogram {
+    /** How many took at most `atMost` seconds, shorter ones included. */
+    buckets: Array<{
+        atMost: number;
+        count: number;
+    }>;
+    sumSeconds: number;
+    count: number;
+}
+/** What happened at a limiter, in this process, since it was made. */
+interface LimiterMetricsSnapshot {
+    requests: {
+        admitted: number;
+        /** Of those admitted, the ones that were not admitted at once. */
+        waited: number;
+        settled: number;
+        cancelled: number;
+        /** By reason. */
+        refused: Record<string, number>;
+    };
+    /** Admitted in the last minute. */
+    requestsPerMinute: number;
+    tokens: {
+        estimated: TokensByDirection;
+        used: TokensByDirection;
+    };
+    /** Refusals by the provider, by kind. */
+    hits: Record<string, number>;
+    /** By status; `none` when there was no answer. */
+    errors: Record<string, number>;
+    waits: SecondsHistogram;
+    responses: SecondsHistogram;
+}
+
+/** Ends permits; the manager that granted them. */
+interface PermitIssuer {
+    settlePermit(permit: Permit, usage: RequestUsage): Promise<PermitSettlement>;
+    cancelPermit(permit: Permit): Promise<boolean>;
+}
+/**
+ * Leave to make one request. End it with {@link Permit.settle} when the request was made, with
+ * {@link Permit.cancel} when it was not; `await using` cancels what was not settled. A permit that nobody ends
+ * expires after `permitTTL`, or when its process dies: what it took stays counted until it leaves its windows, for
+ * its request may have been made.
+ */
+declare class Permit {
+    #private;
+    /** Unique; another process can end the permit by it. */
+    readonly id: string;
+    /** By the store's clock. */
+    readonly admittedAt: Date;
+    readonly expiresAt: Date;
+    /** How long the request waited in the line. */
+    readonly waitedMs: number;
+    readonly inputTokens: number;
+    /** The output tokens that were set aside. */
+    readonly outputTokens: number;
+    readonly model: string | undefined;
+    readonly sessionId: string | undefined;
+    /** The store was away, and `onStoreError` is `allow`: nothing is held. */
+    readonly isUnheld: boolean;
+    /** By this process's clock. */
+    readonly grantedAtMs: number;
+    /** Permits are made by {@link RateLimitManager.acquire}. */
+    constructor(issuer: PermitIssuer, details: Pick<Permit, 'id' | 'admittedAt' | 'expiresAt' | 'waitedMs' | 'inputTokens' | 'outputTokens' | 'model' | 'sessionId' | 'isUnheld' | 'grantedAtMs'>);
+    /** Whether it was settled or cancelled. */
+    get isEnded(): boolean;
+    /**
+     * The request was made. What it really used takes the place of the estimate; `headers`, `response` or `error`
+     * tell what the provider says about its limits.
+     *
+     * Rejects with `PERMIT_NOT_FOUND` when it was ended before.
+     */
+    settle(usage: RequestUsage): Promise<PermitSettlement>;
+    /** The request was not made: everything it took is given back. `false`: the store did not know the permit. */
+    cancel(): Promise<boolean>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Paces requests to a provider so that none of its limits is exceeded, for every process of a fleet at once.
+ *
+ * In no stretch of 60 seconds (a day, ...) is more admitted than a limit allows. Several limits are taken together
+ * or not at all; a refusal consumes nothing. First come, first served within a priority. Methods never throw: what
+ * is wrong with their arguments rejects with a `TokenBudgetError`.
+ *
+ * @example
+ * ```ts
+ * const limiter = new RateLimitManager({ limits: { rpm: 50, itpm: 40_000, otpm: 8_000 } });
+ * const permit = await limiter.acquire({ inputTokens: 1200, maxOutputTokens: 500 });
+ * const response = await callModel();
+ * await permit.settle({
+ *   inputTokens: response.usage.input_tokens,
+ *   outputTokens: response.usage.output_tokens,
+ *   headers: response.headers,
+ * });
+ * ```
+ */
+declare class RateLimitManager extends LimiterEmitter {
+    #private;
+    /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
+    constructor(config?: RateLimitConfig);
+    /** Whether a request could be made now. Consumes nothing: use `acquire` to be sure. */
+    canMakeRequest(estimate?: RequestEstimate): Promise<RequestVerdict>;
+    /**
+     * Waits for its turn and holds the estimate. Rejects with `NEVER_FITS` when the request is larger than a limit,
+     * with `RATE_LIMITED` after `maxWaitMs`, with `LINE_FULL`, or with the reason of `signal`; nothing is held then.
+     */
+    acquire(options?: AcquireOptions): Promise<Permit>;
+    /** A permit when there is one at once, else the verdict. */
+    tryAcquire(options?: RequestEstimate & {
+        sessionId?: string;
+    }): Promise<{
+        permit: Permit;
+        verdict: null;
+    } | {
+        permit: null;
+        verdict: RequestVerdict;
+    }>;
+    /**
+     * Runs `fn` with a permit: settles it with the usage that `fn` returns, and when `fn` throws, with what the error
+     * says about limits; the estimate stays counted then, for the request may have been made.
+     */
+    run<T>(options: AcquireOptions, fn: (permit: Permit) => Promise<{
+        result: T;
+        usage: RequestUsage;
+    }>): Promise<T>;
+    /** Settles a permit of another process by its id. */
+    settle(permitId: string, usage: RequestUsage): Promise<PermitSettlement>;
+    /** Cancels a permit of another process by its id. `false`: the store does not know it. */
+    cancel(permitId: string): Promise<boolean>;
+    /**
+     * Learns from anything a provider answered with: a `Response`, headers, or the error its SDK threw. `permit`, or
+     * `sentAt`, tells when the request left; without it the answer can only lower what is known to be left.
+     */
+    observe(source: unknown, options?: {
+        provider?: Provider;
+        permit?: Permit;
+        sentAt?: Date;
+    }): Promise<ProviderSignals>;
+    /** The limits in force. */
+    getLimits(): Promise<RateLimits>;
+    /** Replaces the limits for every process at once, as a whole; `null` returns to the configured ones. */
+    setLimits(limits: RateLimits | null): Promise<void>;
+    /**
+     * Gives an agent a share of every limit, from 0 to 1; all shares together are at most 1. What an agent leaves
+     * idle the others may use, in proportion to their shares. The share ends with the process that gave it. `false`:
+     * there is not so much left to give.
+     */
+    allocate(agent: string, share: number): Promise<boolean>;
+    /** Everything one agent has becomes another's: its share, what it used, its places in the line. */
+    handoff(from: string, to: string): Promise<boolean>;
+    /** Admits nothing for so many milliseconds, in every process. Default: the configured cooldown. */
+    pause(forMs?: number): Promise<void>;
+    /** Ends every pause, and the backoff after refusals. */
+    resume(): Promise<void>;
+    /** How far every limit is used, what the provider told, who waits. */
+    getStatus(): Promise<RateLimitStatus>;
+    /** When limits are used up if requests go on as they did, and the pace that avoids it. */
+    forecast(): Promise<RateLimitForecast>;
+    /** What this process expects `model` to answer with: `undefined` until it answered often enough. */
+    estimateOutputTokens(model: string, maxOutputTokens?: number): Promise<number | undefined>;
+    /** Combines small requests: `fn` gets up to `maxSize` items at once, at the latest after `maxWaitMs`. */
+    batch<T, R>(fn: (items: T[]) => Promise<readonly R[]>, options: BatchOptions): Batched<T, R>;
+    /** What each session of this process used. */
+    getSessions(): RateLimitSession[];
+    /** Forgets a session and tells what it used. */
+    endSession(sessionId: string): RateLimitSession | undefined;
+    /** Requests of the session wait for so many milliseconds. Default: the configured cooldown. */
+    coolDownSession(sessionId: string, forMs?: number): void;
+    /** Everything worth keeping, as JSON: for a store in memory that shall outlive its process. */
+    saveState(): Promise<RateLimitState>;
+    /**
+     * Takes up what `saveState` gave: checks it, leaves out what has expired, adds the rest. Counted is what is known
+     * here or there, whichever is more. Rejects with `INVALID_ARGUMENT` when it is no such state; nothing changes then.
+     */
+    restoreState(state: RateLimitState): Promise<void>;
+    /** What happened in this process since it began. */
+    metrics(): LimiterMetricsSnapshot;
+    /** The same as Prometheus text. */
+    prometheus(): string;
+    /** Whether the store answers. Never rejects; `false` after `close`. */
+    healthCheck(): Promise<boolean>;
+    /** Resolves when the store is connected. Nothing needs to wait for it: operations do so themselves. */
+    ready(options?: ReadyOptions): Promise<void>;
+    /** Who waits is sent home with `CLOSED`; reports are delivered. A second call returns the same promise. */
+    close(options?: CloseOptions): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface PrometheusOptions {
+    /** What every name begins with. Default `token_budget_rate_limit`. */
+    prefix?: string;
+    /** Put on every sample, such as `{ key: 'team-a' }`. */
+    labels?: Readonly<Record<string, string>>;
+}
+
+/**
+ * A long text in chunks of at most `maxTokens`, by {@link estimateTokens}: cut between paragraphs where that is
+ * enough, else between lines, sentences, words, and only then within a word. Put together again the chunks are the
+ * text.
+ *
+ * Throws `INVALID_ARGUMENT`, naming the field.
+ *
+ * @example
+ * ```ts
+ * for (const chunk of splitByTokens(report, 2000, 'gpt-4o')) await summarise(chunk);
+ * ```
+ */
+declare function splitByTokens(text: string, maxTokens: number, model: string): string[];
+
+/** What `estimateTokens` answers. */
+interface TokenEstimate {
+    /** 0 only for an empty text. */
+    tokens: number;
+    /** `'tiktoken'`: cut by a published dictionary. `'approximation'`: by what the text consists of. */
+    method: 'tiktoken' | 'approximation';
+    /**
+     * `false` only where the provider publishes the dictionary that was used and says that it is this model's. Always
+     * `true` for Claude and Gemini.
+     */
+    isEstimate: boolean;
+    /** The dictionary, where one was used. */
+    encoding?: 'o200k_base' | 'cl100k_base';
+}
+/**
+ * How many tokens `text` has for `model`, without asking anybody. Only the text is counted: what providers add for
+ * messages, roles, tools and images comes on top. A lone surrogate counts as the U+FFFD a provider gets for it.
+ *
+ * An addon built with the feature `token-counting` counts OpenAI's models exactly. Everything else is approximated by
+ * the family of the model, on average 6 to 8 % off; `docs/token-counting.md` says how far for which text. An
+ * unknown model is counted as Claude 3, which has more tokens than most.
+ *
+ * Throws a `TokenBudgetError` with `INVALID_ARGUMENT` for a text that is none or has more than 67,108,864 UTF-16 code
+ * units, and for a model that is none or has more than 256 bytes.
+ *
+ * @example
+ * ```ts
+ * const { tokens } = estimateTokens('How many tokens is this?', 'claude-sonnet-4-5');
+ * const permit = await manager.acquire({ inputTokens: tokens, maxOutputTokens: 500 });
+ * ```
+ */
+declare function estimateTokens(text: string, model: string): TokenEstimate;
+
+export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, estimateTokens, formatRateLimits, readSignals, requestKey, splitByTokens, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };

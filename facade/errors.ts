@@ -12,7 +12,11 @@ import { shortened } from './text';
  * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker was closed |
+ * | `CLOSED` | the tracker, the limiter or the manager was closed |
+ * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
+ * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
+ * | `LINE_FULL` | `maxWaiting` requests wait already |
+ * | `PERMIT_NOT_FOUND` | the permit has ended before |
  */
 export type TokenBudgetErrorCode =
   | 'INVALID_CONFIG'
@@ -22,7 +26,11 @@ export type TokenBudgetErrorCode =
   | 'REQUEST_CONFLICT'
   | 'STORE_UNAVAILABLE'
   | 'TIMEOUT'
-  | 'CLOSED';
+  | 'CLOSED'
+  | 'NEVER_FITS'
+  | 'RATE_LIMITED'
+  | 'LINE_FULL'
+  | 'PERMIT_NOT_FOUND';
 
 /**
  * Every failure of this package. A denied budget is none: it is a result.

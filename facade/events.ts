@@ -2,11 +2,7 @@ import type { Amounts } from './arguments';
 import { percentOf, percentUsed } from './percent';
 import { periodName, periodsOf } from './periods';
 import { Telling } from './telling';
-import type {
-  BudgetDeniedEvent,
-  BudgetThresholdEvent,
-  TrackerEvents,
-} from './types/events';
+import type { BudgetDeniedEvent, BudgetThresholdEvent, TrackerEvents } from './types/events';
 import type { ReservationSettlement, TokenReservation } from './types/reservation';
 import type { TokenUsage } from './types/usage';
 

@@ -1,2 +1,4 @@
 /** The entry `@wundr.io/token-budget`. */
 export * from './budget';
+export * from './credentials';
+export * from './rate-limit';

@@ -2,7 +2,7 @@ import { TokenBudgetError } from './errors';
 import { shortened, withoutLoneSurrogates } from './text';
 import { invalid, object } from './validate';
 
-type Plain =
+export type Plain =
   | string
   | number
   | boolean

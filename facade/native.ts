@@ -39,15 +39,52 @@ export interface RemoteTracker {
   end(): void;
 }
 
+/** The frequent operations of a limiter; see "Embedded limiters" in `docs/boundary.md`. */
+export interface EmbeddedLimiterOperations {
+  acquire(id: string, agent: string): void;
+  settle(id: string, signalsJson: string | null): void;
+  cancel(id: string): void;
+}
+
+export interface EmbeddedLimiter {
+  operations(): EmbeddedLimiterOperations;
+  query(operationJson: string, nowMs: number): string;
+  /** The places that became permits, as JSON. */
+  takeGranted(): string;
+  /** Of the last `acquire` that neither was granted nor waits, as JSON. */
+  lastOutcome(): string;
+  close(): void;
+}
+
+export interface EmbeddedPools {
+  /** The frequent operation; see "Embedded pools" in `docs/boundary.md`. */
+  operations(): { pick(pool: string, resource: string): void };
+  configure(pool: string, policyJson: string): void;
+  query(pool: string, operationJson: string, nowMs: number): string;
+  close(): void;
+}
+
 interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
+  /** `[tokens, is estimate (0 or 1), encoding]`. */
+  estimateTokens(text: string, model: string): number[];
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
+  EmbeddedLimiter: new (config: string, numbers: Float64Array) => EmbeddedLimiter;
+  EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
   RemoteTracker: new (config: string) => RemoteTracker;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS
 const addon = require('../native/binding.js') as Addon;
 
-export const { isTimeZone, decodeIdentifier, EmbeddedTracker, RemoteTracker } = addon;
+export const {
+  isTimeZone,
+  decodeIdentifier,
+  estimateTokens,
+  EmbeddedTracker,
+  EmbeddedLimiter,
+  EmbeddedPools,
+  RemoteTracker,
+} = addon;

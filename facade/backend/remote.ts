@@ -50,7 +50,10 @@ export class RemoteBackend implements Backend {
     period: PeriodIndex,
     signal: AbortSignal | undefined,
   ): Promise<BudgetCheck> {
-    const promise = this.#channel.begin(new CheckCall(this.#announcer, orchestratorId, tokens, period), signal);
+    const promise = this.#channel.begin(
+      new CheckCall(this.#announcer, orchestratorId, tokens, period),
+      signal,
+    );
     this.#channel.outbox.check(this.#channel.last, orchestratorId, tokens, period);
     return promise;
   }

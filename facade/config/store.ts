@@ -1,4 +1,5 @@
 import { TokenBudgetError } from '../errors';
+import type { Plain } from '../json';
 import { describe } from '../text';
 import type { StoreOptions } from '../types/config';
 import { uuid } from '../uuid';
@@ -9,7 +10,7 @@ import { readRedis } from './redis';
 export interface StoreSettings {
   store: 'memory' | 'redis';
   /** What the addon is told of it. */
-  native: Record<string, unknown>;
+  native: { [key: string]: Plain };
   /** Unique per object. */
   clientId: string;
   connectTimeoutMs: number;
@@ -34,7 +35,11 @@ const QUEUE_MAX = 10_000_000;
 /** Reads the options of {@link STORE_OPTIONS}. */
 export function readStore(config: object): StoreSettings {
   const field = (key: keyof StoreOptions) => check.own(config, key, '');
-  const optional = <T>(key: keyof StoreOptions, fallback: T, reader: (value: unknown, at: string) => T): T => {
+  const optional = <T>(
+    key: keyof StoreOptions,
+    fallback: T,
+    reader: (value: unknown, at: string) => T,
+  ): T => {
     const value = field(key);
     return value === undefined ? fallback : reader(value, key);
   };

@@ -59,10 +59,14 @@ function tryAnswer(source: unknown): Answer | undefined {
   return { status, headers: headerMap(container), body, isHeadersOnly };
 }
 
-/** Whether it is a body that tells of an error, or something that has one. */
+/** Whether it is a body that tells of an error, or something that has one; GraphQL's has status 200. */
 function holdsError(source: unknown): boolean {
-  const whole = Array.isArray(source) ? items(source, 1)[0] : source;
-  return objectMember(whole, 'error') !== undefined || objectMember(whole, 'errors') !== undefined;
+  const whole = items(source, 1)[0] ?? source;
+  return (
+    objectMember(whole, 'error') !== undefined ||
+    objectMember(whole, 'errors') !== undefined ||
+    objectMember(objectMember(whole, 'data'), 'errors') !== undefined
+  );
 }
 
 function bodyOf(source: unknown): BodyWords {

@@ -53,7 +53,7 @@ export function isStatus(value: unknown): value is number {
 
 /** A body, what is under its `error`, what is under that one's, and each of a list of `errors`. */
 function partsOf(body: unknown): object[] {
-  const first = Array.isArray(body) ? items(body, 1)[0] : body;
+  const first = items(body, 1)[0] ?? body;
   if (typeof first !== 'object' || first === null) return [];
   const parts: object[] = [first];
   const inner = objectMember(first, 'error');

@@ -87,7 +87,8 @@ function githubHit(
   const isSecondary = /secondary rate|abuse detection/i.test(body.message);
   const isSpent = headers.get('x-ratelimit-remaining') === '0' || body.words.has('rate_limited');
   // Headers alone: the last call that is served leaves nothing, too.
-  if (isSpent && !isSecondary && (status !== undefined || body.words.size > 0)) {
+  const isRefused = status !== undefined || body.words.size > 0 || retryAfterMs !== undefined;
+  if (isSpent && !isSecondary && isRefused) {
     return hit('rate', atLeast(retryAfterMs, resetMs));
   }
   if (isSecondary || retryAfterMs !== undefined)

@@ -47,17 +47,14 @@ const NAMES: ReadonlySet<string> = new Set<keyof RateLimitConfig>([
   'outputQuantile',
 ]);
 
-export interface Rule extends Kind {
-  limit: number;
-  ordinary: number;
-}
+export type Rule = { unit: Kind['unit']; windowMs: number; limit: number; ordinary: number };
 
 /** `Terms` of the addon. */
-export interface Terms {
+export type Terms = {
   rules: Rule[];
   concurrency: { limit: number; ordinary: number } | null;
   pauseUs: number;
-}
+};
 
 export interface LimiterSettings extends StoreSettings {
   name: string;
@@ -79,7 +76,11 @@ export function readLimiterConfig(config: unknown): LimiterSettings {
 
 function read(config: object): LimiterSettings {
   check.onlyNames(config, '', NAMES);
-  const optional = <T>(key: keyof RateLimitConfig, fallback: T, reader: (value: unknown, at: string) => T): T => {
+  const optional = <T>(
+    key: keyof RateLimitConfig,
+    fallback: T,
+    reader: (value: unknown, at: string) => T,
+  ): T => {
     const value = check.own(config, key, '');
     return value === undefined ? fallback : reader(value, key);
   };
@@ -111,7 +112,8 @@ function read(config: object): LimiterSettings {
     pacingMargin,
     cooldownMs,
     allowWithoutStore:
-      optional('onStoreError', 'reject', (value, at) => check.oneOf(value, at, ['reject', 'allow'])) === 'allow',
+      optional('onStoreError', 'reject', (value, at) => check.oneOf(value, at, ['reject', 'allow'])) ===
+      'allow',
     adoptLimits: optional('adoptLimits', false, check.boolean),
     outputQuantile: optional('outputQuantile', 0.95, (value, at) => fraction(value, at, 0.5, 1)),
     nativeConfig: toJson({ limiter: { name, policy }, ...store.native }),
@@ -148,10 +150,11 @@ export function termsOf(limits: RateLimits, margin: number, pacingMargin: number
   const { rpm, concurrent } = limits;
   return {
     rules,
-    concurrency:
-      concurrent === undefined ? null : { limit: concurrent, ordinary: ordinaryCount(concurrent) },
+    concurrency: concurrent === undefined ? null : { limit: concurrent, ordinary: ordinaryCount(concurrent) },
     pauseUs:
-      pacingMargin === null || rpm === undefined || rpm === 0 ? 0 : Math.round((MINUTE_MS / rpm) * (1 + pacingMargin) * 1000),
+      pacingMargin === null || rpm === undefined || rpm === 0
+        ? 0
+        : Math.round((MINUTE_MS / rpm) * (1 + pacingMargin) * 1000),
   };
 }
 

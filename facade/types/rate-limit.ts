@@ -104,14 +104,7 @@ export interface AcquireOptions extends RequestEstimate {
 }
 
 /** Why a request has to wait or can never be made. */
-export type WaitReason =
-  | RateLimitName
-  | 'pacing'
-  | 'provider'
-  | 'cooldown'
-  | 'probe'
-  | 'line'
-  | 'share';
+export type WaitReason = RateLimitName | 'pacing' | 'provider' | 'cooldown' | 'probe' | 'line' | 'share';
 
 /** Whether a request could be made. Nothing was consumed. */
 export interface RequestVerdict {
@@ -150,7 +143,9 @@ export interface PermitSettlement {
 /** What happens to a limiter, with the arguments of its listeners. */
 export interface RateLimitEvents extends StoreEvents {
   /** The provider refused a request for its limits; nothing is admitted meanwhile. */
-  'limit:hit': [event: { kind: 'rate' | 'quota' | 'secondary'; retryAfterMs: number | null; provider: string }];
+  'limit:hit': [
+    event: { kind: 'rate' | 'quota' | 'secondary'; retryAfterMs: number | null; provider: string },
+  ];
   /** A request waits in the line. */
   'limit:waiting': [event: { waitMs: number; ahead: number }];
   /** A limit is used to 80 % or more; once until it falls below. */

@@ -57,7 +57,7 @@ fn write_answer(records: &mut Records, answer: Answer) {
             record.units(&orchestrator.decoded_utf16());
         }),
         Answer::Limit { call, outcome } => write_limit(records, call, &outcome),
-        Answer::Credential { call, outcome } => write_credential(records, call, &outcome),
+        Answer::Credential { call, outcome, now_ms } => write_credential(records, call, &outcome, now_ms),
         Answer::Done { call } => records.push(kind::DONE, call, |_| ()),
         Answer::Spooled { call } => records.push(kind::SPOOLED, call, |_| ()),
         Answer::StoreDown { call, allowed } => records.push(kind::STORE_DOWN, call, |record| {
@@ -104,14 +104,16 @@ fn write_limit(records: &mut Records, call: CallId, outcome: &rate_limit::Outcom
     }
 }
 
-fn write_credential(records: &mut Records, call: CallId, outcome: &credentials::Outcome) {
+fn write_credential(records: &mut Records, call: CallId, outcome: &credentials::Outcome, now_ms: u64) {
     match outcome {
         credentials::Outcome::Picked { fingerprint, picked_at_ms, left, resets_at_ms } => {
             records.push(kind::PICKED, call, |record| {
                 record.text(fingerprint).amount(*picked_at_ms).limit(*left).amount(*resets_at_ms);
             });
         }
-        outcome => write_json(records, call, outcome),
+        outcome => records.push(kind::ANSWER, call, |record| {
+            record.text(&serde_json::to_string(outcome).unwrap_or_default()).amount(now_ms);
+        }),
     }
 }
 

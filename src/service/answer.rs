@@ -67,10 +67,11 @@ pub enum Answer {
         call: CallId,
         outcome: rate_limit::operation::Outcome,
     },
-    /// Of a pool of credentials.
+    /// Of a pool of credentials. `now_ms`: the store's clock when it decided.
     Credential {
         call: CallId,
         outcome: credentials::operation::Outcome,
+        now_ms: u64,
     },
     Done {
         call: CallId,

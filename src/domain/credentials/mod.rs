@@ -1,3 +1,4 @@
 //! Credentials: which of several tokens a request should use.
 
+pub mod decide;
 pub mod operation;

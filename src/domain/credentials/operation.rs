@@ -152,9 +152,14 @@ pub enum Outcome {
         limited: u64,
         invalid: u64,
     },
+    /// Whether there was anything to do: a report or a return of a token that the policy does not name changes
+    /// nothing, nor does telling what is known, keeping more than
+    /// [`KEPT_MAX`](crate::domain::credentials::decide::KEPT_MAX), or dropping what is not kept.
     Done(bool),
     Count(u64),
+    /// As configured.
     View(Vec<TokenView>),
+    /// By fingerprint.
     Kept(Vec<(Fingerprint, Account, Box<str>)>),
 }
 
@@ -164,6 +169,7 @@ pub struct TokenView {
     pub fingerprint: Fingerprint,
     pub account: Account,
     pub is_valid: bool,
+    /// By name.
     pub resources: Vec<ResourceView>,
 }
 
@@ -172,7 +178,7 @@ pub struct TokenView {
 pub struct ResourceView {
     pub resource: Resource,
     pub quota: Quota,
-    /// 0: it does not rest.
+    /// 0: neither it nor its account rests.
     pub paused_until_ms: u64,
     pub under_way: u64,
 }

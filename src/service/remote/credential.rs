@@ -32,6 +32,7 @@ impl Tracker {
     ) {
         let mut again = Vec::new();
         let mut unwanted = Vec::new();
+        let now_ms = receipt.now_ms;
         self.answer(|push| {
             for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
                 match outcome {
@@ -44,7 +45,7 @@ impl Tracker {
                     Ok(outcome) if pending.stage() == Stage::Answered => {
                         unwanted.extend(undoing(request.operation, outcome));
                     }
-                    Ok(outcome) => self.deliver_credential_outcome(push, &pending, outcome),
+                    Ok(outcome) => self.deliver_credential_outcome(push, &pending, outcome, now_ms),
                 }
             }
         });
@@ -54,9 +55,15 @@ impl Tracker {
         }
     }
 
-    fn deliver_credential_outcome(&self, push: &mut dyn FnMut(Answer), pending: &Pending, outcome: Outcome) {
+    fn deliver_credential_outcome(
+        &self,
+        push: &mut dyn FnMut(Answer),
+        pending: &Pending,
+        outcome: Outcome,
+        now_ms: u64,
+    ) {
         self.finish(pending);
-        push(Answer::Credential { call: pending.call, outcome });
+        push(Answer::Credential { call: pending.call, outcome, now_ms });
     }
 }
 

@@ -1,0 +1,208 @@
+import { isAborted, reasonOf, stopWaiting, whenAborted } from '../abort';
+import { closedError } from '../errors';
+import { EmbeddedLimiter, type EmbeddedLimiterOperations } from '../native';
+import type { LimiterBackend, LimitRequest, SettledPermit } from '../rate-limit/backend';
+import type { LimiterSettings } from '../rate-limit/config';
+import type { WireGrant, WireOutcome } from '../rate-limit/wire';
+import { numberAt } from './protocol';
+
+/** See "Embedded limiters" in `docs/boundary.md`. */
+const NUMBERS_LENGTH = 16;
+const STATUS = 0;
+const GRANTED = 8;
+const POLL_IN = 9;
+const Status = { granted: 0, waiting: 1 } as const;
+
+const TIMEOUT_MAX_MS = 2 ** 31 - 1;
+const RETRY_MS = 500;
+/** Threads that share a store do not tell each other whose turn it is. */
+const SHARED_POLL_MS = 20;
+
+/** One that waits in the line. */
+interface Place {
+  resolve(outcome: WireGrant): void;
+  reject(error: unknown): void;
+}
+
+/** A limiter in this process: answers at once, but for who has to wait. */
+export class EmbeddedLimiterBackend implements LimiterBackend {
+  readonly #numbers = new Float64Array(NUMBERS_LENGTH);
+  readonly #native: EmbeddedLimiter;
+  readonly #operations: EmbeddedLimiterOperations;
+  readonly #now: () => number;
+  readonly #isShared: boolean;
+  readonly #line = new Map<string, Place>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  constructor(settings: LimiterSettings) {
+    this.#native = new EmbeddedLimiter(settings.nativeConfig, this.#numbers);
+    this.#operations = this.#native.operations();
+    this.#now = settings.now;
+    this.#isShared = settings.native.memoryName !== undefined;
+  }
+
+  acquire(
+    request: LimitRequest,
+    signal: AbortSignal | undefined,
+    onWait: (waitMs: number, ahead: number) => void,
+  ): Promise<WireGrant | WireOutcome> {
+    const outcome = this.#ask(request, true);
+    if (outcome !== undefined) return Promise.resolve(outcome);
+    const promise = this.#wait(request.id, signal);
+    onWait(numberAt(this.#numbers, 1), numberAt(this.#numbers, 2));
+    return promise;
+  }
+
+  tryAcquire(request: LimitRequest): Promise<WireGrant | WireOutcome> {
+    return Promise.resolve(this.#ask(request, false) ?? { is: 'lineFull' });
+  }
+
+  settle(
+    id: string,
+    inputTokens: number,
+    outputTokens: number,
+    signalsJson: string | null,
+  ): Promise<SettledPermit> {
+    const numbers = this.#numbers;
+    numbers[0] = this.#now();
+    numbers[1] = inputTokens;
+    numbers[2] = outputTokens;
+    this.#operations.settle(id, signalsJson);
+    const settled = {
+      known: numbers[1] === 1,
+      late: numbers[2] === 1,
+      inputTokens: numberAt(numbers, 3),
+      outputTokens: numberAt(numbers, 4),
+    };
+    this.#look();
+    return Promise.resolve(settled);
+  }
+
+  cancel(id: string): Promise<boolean> {
+    this.#numbers[0] = this.#now();
+    this.#operations.cancel(id);
+    const known = this.#numbers[1] === 1;
+    this.#look();
+    return Promise.resolve(known);
+  }
+
+  query(operationJson: string): Promise<WireOutcome> {
+    const outcome = JSON.parse(this.#native.query(operationJson, this.#now())) as WireOutcome;
+    this.#look();
+    return Promise.resolve(outcome);
+  }
+
+  ping(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const waiting = [...this.#line];
+    this.#line.clear();
+    for (const [id, place] of waiting) {
+      this.#numbers[0] = this.#now();
+      this.#operations.cancel(id);
+      place.reject(closedError());
+    }
+    this.#native.close();
+    return Promise.resolve();
+  }
+
+  /** `undefined`: it waits. */
+  #ask(request: LimitRequest, wait: boolean): WireGrant | WireOutcome | undefined {
+    const numbers = this.#numbers;
+    numbers[0] = this.#now();
+    numbers[1] = request.inputTokens;
+    numbers[2] = request.outputTokens;
+    numbers[3] = request.priority;
+    numbers[4] = wait ? 1 : 0;
+    this.#operations.acquire(request.id, request.agent);
+    const status = numbers[STATUS];
+    if (status === Status.granted) {
+      const grant = {
+        id: request.id,
+        admittedAtMs: numberAt(numbers, 1),
+        expiresAtMs: numberAt(numbers, 2),
+      };
+      this.#look();
+      return grant;
+    }
+    const outcome =
+      status === Status.waiting ? undefined : (JSON.parse(this.#native.lastOutcome()) as WireOutcome);
+    // Who waits is listed first: a turn of its own may have come already.
+    if (outcome !== undefined) this.#look();
+    return outcome;
+  }
+
+  #wait(id: string, signal: AbortSignal | undefined): Promise<WireGrant> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        if (!this.#line.delete(id)) return;
+        this.#numbers[0] = this.#now();
+        this.#operations.cancel(id);
+        this.#look();
+        reject(reasonOf(signal as AbortSignal));
+      };
+      const done = () => {
+        if (signal !== undefined) stopWaiting(signal, onAbort);
+      };
+      this.#line.set(id, {
+        resolve(grant) {
+          done();
+          resolve(grant);
+        },
+        reject(error) {
+          done();
+          reject(error);
+        },
+      });
+      if (isAborted(signal)) onAbort();
+      else if (signal !== undefined) whenAborted(signal, onAbort);
+      this.#look();
+    });
+  }
+
+  /** After every operation: whose turn has come, and when to look again. */
+  #look(): void {
+    const granted = this.#numbers[GRANTED] ?? 0;
+    const pollInMs = this.#numbers[POLL_IN] ?? -1;
+    if (granted > 0) {
+      for (const grant of JSON.parse(this.#native.takeGranted()) as WireGrant[]) this.#grant(grant);
+    }
+    if (this.#isClosed) return;
+    if (pollInMs >= 0) this.#pollIn(pollInMs);
+  }
+
+  #grant(grant: WireGrant): void {
+    const place = this.#line.get(grant.id);
+    this.#line.delete(grant.id);
+    place?.resolve(grant);
+  }
+
+  #pollIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    const most = this.#isShared && this.#line.size > 0 ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
+    this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
+    // The process waits for who waits, not for permits that somebody holds.
+    if (this.#line.size === 0 && typeof this.#timer === 'object') this.#timer.unref();
+  }
+
+  #poll(): void {
+    if (this.#isClosed) return;
+    try {
+      this.#native.query('{"is":"poll"}', this.#now());
+    } catch {
+      // The caller's clock threw. It may do better soon.
+      this.#pollIn(RETRY_MS);
+      return;
+    }
+    this.#look();
+  }
+}

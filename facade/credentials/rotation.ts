@@ -1,0 +1,133 @@
+import { isAborted, reasonOf } from '../abort';
+import type { Pool } from './pool';
+import type { Exhausted } from './pool-backend';
+import { isResponse, type Judgement, SERVED } from './signals';
+import { TakenToken } from './taken';
+import { wait } from './wait';
+
+export interface RotationOptions {
+  /** The quota that is asked for, such as `search`. Default `core`. */
+  resource?: string;
+  signal?: AbortSignal;
+  /** Whether to wait for the earliest reset when every token is limited. Default: as the manager does. */
+  waitForReset?: boolean;
+}
+
+/** What a function gets beside the token. */
+export interface RotationContext {
+  provider: string;
+  resource: string;
+  account: string;
+  fingerprint: string;
+  /** How often the function was called before. */
+  attempt: number;
+  signal: AbortSignal | undefined;
+  /** For a result that is no response: where its headers, or the response, are handed over to learn from. */
+  observe(answer: unknown): void;
+}
+
+interface Plan {
+  resource: string;
+  signal: AbortSignal | undefined;
+  waitForReset: boolean;
+}
+
+/** What a function came to. */
+interface Attempt<T> {
+  judgement: Judgement;
+  value?: T;
+  error?: unknown;
+  failed: boolean;
+}
+
+/**
+ * Nobody sleeps longer than this without asking the store again: another process may have learned that a
+ * token is usable, and after a suspended machine wakes up a long timer is late by as long as it slept.
+ */
+const LOOK_AGAIN_MS = 30_000;
+
+/** Runs `fn` with one token after the other, until one is not refused. Each is tried once between two resets. */
+export async function rotate<T>(
+  pool: Pool,
+  plan: Plan,
+  fn: (token: string, context: RotationContext) => Promise<T> | T,
+  hooks: { discard?: (value: T) => void; isUnsent?: (error: unknown) => boolean } = {},
+): Promise<T> {
+  const tried: string[] = [];
+  for (let attempt = 0; ; attempt++) {
+    const taken = await next(pool, plan, tried);
+    const outcome = await run(taken, plan, attempt, fn);
+    if (outcome.failed && hooks.isUnsent?.(outcome.error)) {
+      await taken.cancel();
+      throw outcome.error;
+    }
+    // The work is done, whether or not the store hears of it: what it does not hear of ends with `requestTTL`.
+    await taken.conclude(outcome.judgement).catch(() => {});
+    if (outcome.judgement.verdict === 'served') {
+      if (outcome.failed) throw outcome.error;
+      return outcome.value as T;
+    }
+    if (!outcome.failed) hooks.discard?.(outcome.value as T);
+    tried.push(taken.credential.fingerprint);
+  }
+}
+
+/** The next token that was not tried; waits for it if that is wanted, and then all may be tried again. */
+async function next(pool: Pool, plan: Plan, tried: string[]): Promise<TakenToken> {
+  for (;;) {
+    const picked = await pool.pick(plan.resource, tried, plan.signal);
+    if (picked instanceof TakenToken) return picked;
+    const canWait = plan.waitForReset && picked.resetsAtMs > 0;
+    if (!canWait) throw pool.exhaustedError(picked);
+    await untilReset(pool, picked, plan.signal);
+    tried.length = 0;
+  }
+}
+
+/** Also when the reset is over already, a moment passes: nothing turns in circles. */
+async function untilReset(pool: Pool, { resetsAtMs }: Exhausted, signal?: AbortSignal): Promise<void> {
+  const leftMs = resetsAtMs - (await pool.now());
+  await wait(Math.min(Math.max(leftMs, 10), LOOK_AGAIN_MS), signal);
+}
+
+async function run<T>(
+  taken: TakenToken,
+  plan: Plan,
+  attempt: number,
+  fn: (token: string, context: RotationContext) => Promise<T> | T,
+): Promise<Attempt<T>> {
+  if (isAborted(plan.signal)) {
+    await taken.cancel();
+    throw reasonOf(plan.signal);
+  }
+  const { resource, credential } = taken;
+  const { provider, account, fingerprint } = credential;
+  const seen: { answer?: unknown } = {};
+  const context: RotationContext = {
+    ...{ provider, resource, account, fingerprint, attempt, signal: plan.signal },
+    observe(answer) {
+      seen.answer = answer;
+    },
+  };
+  let value: T;
+  try {
+    value = await fn(credential.secret.reveal(), context);
+  } catch (error) {
+    const judgement = await judged(taken, error);
+    // What the function showed before it failed tells more than an error of its own making.
+    const isSilent = judgement.verdict === 'served' && judgement.answered.reading === undefined;
+    const shown = isSilent && seen.answer !== undefined ? await judged(taken, seen.answer) : judgement;
+    return { failed: true, error, judgement: shown };
+  }
+  const answer = seen.answer ?? (isResponse(value) ? value : undefined);
+  return { failed: false, value, judgement: await judged(taken, answer) };
+}
+
+/** A store that does not tell the time keeps nobody from an answer that is there. */
+async function judged(taken: TakenToken, answer: unknown): Promise<Judgement> {
+  try {
+    return await taken.judge(answer);
+  } catch {
+    return SERVED;
+  }
+}

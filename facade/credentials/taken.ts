@@ -1,0 +1,55 @@
+import type { Credential } from './options';
+import type { Pool } from './pool';
+import type { Answered, Picked } from './pool-backend';
+import { type Judgement, judge } from './signals';
+
+/** A token that was picked for one request, until it is known how that went. */
+export class TakenToken {
+  #isOpen = true;
+
+  constructor(
+    readonly pool: Pool,
+    readonly credential: Credential,
+    readonly resource: string,
+    readonly picked: Picked,
+  ) {}
+
+  judge(answer: unknown): Promise<Judgement> {
+    return judge(answer, this.credential.provider, () => this.pool.now());
+  }
+
+  /** Never sent. */
+  async cancel(): Promise<void> {
+    const pickedAtMs = this.#close();
+    if (pickedAtMs > 0) await this.pool.giveBack(this.credential.fingerprint, this.resource, pickedAtMs);
+  }
+
+  async conclude({ answered, resource }: Judgement): Promise<void> {
+    const pickedAtMs = this.#close();
+    const { fingerprint } = this.credential;
+    if (resource === undefined || resource === this.resource) {
+      await this.pool.report(fingerprint, this.resource, pickedAtMs, answered);
+      return;
+    }
+    // The provider counted this request elsewhere.
+    await this.pool.report(fingerprint, resource, 0, answered);
+    if (answered.kind === 'served') {
+      if (pickedAtMs > 0) await this.pool.giveBack(fingerprint, this.resource, pickedAtMs);
+      return;
+    }
+    // The next request of this kind would be refused as well, so the quota it was asked for rests too.
+    await this.pool.report(fingerprint, this.resource, pickedAtMs, withoutReading(answered));
+  }
+
+  /** When it was picked; 0 when that was told already. */
+  #close(): number {
+    const pickedAtMs = this.#isOpen ? this.picked.pickedAtMs : 0;
+    this.#isOpen = false;
+    return pickedAtMs;
+  }
+}
+
+function withoutReading({ kind, reading, retryAfterMs }: Answered): Answered {
+  const waitMs = retryAfterMs ?? reading?.resetInMs;
+  return waitMs === undefined ? { kind } : { kind, retryAfterMs: waitMs };
+}

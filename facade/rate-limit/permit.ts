@@ -1,0 +1,107 @@
+import { TokenBudgetError } from '../errors';
+import { shortened } from '../text';
+import type { PermitSettlement, RequestUsage } from '../types/rate-limit';
+
+/** Ends permits; the manager that granted them. */
+export interface PermitIssuer {
+  settlePermit(permit: Permit, usage: RequestUsage): Promise<PermitSettlement>;
+  cancelPermit(permit: Permit): Promise<boolean>;
+}
+
+/**
+ * Leave to make one request. End it with {@link Permit.settle} when the request was made, with
+ * {@link Permit.cancel} when it was not; `await using` cancels what was not settled. A permit that nobody ends
+ * expires after `permitTTL`, or when its process dies: what it took stays counted until it leaves its windows, for
+ * its request may have been made.
+ */
+export class Permit {
+  /** Unique; another process can end the permit by it. */
+  readonly id: string;
+  /** By the store's clock. */
+  readonly admittedAt: Date;
+  readonly expiresAt: Date;
+  /** How long the request waited in the line. */
+  readonly waitedMs: number;
+  readonly inputTokens: number;
+  /** The output tokens that were set aside. */
+  readonly outputTokens: number;
+  readonly model: string | undefined;
+  readonly sessionId: string | undefined;
+  /** The store was away, and `onStoreError` is `allow`: nothing is held. */
+  readonly isUnheld: boolean;
+  /** By this process's clock. */
+  readonly grantedAtMs: number;
+  readonly #issuer: PermitIssuer;
+  #isEnded = false;
+
+  /** Permits are made by {@link RateLimitManager.acquire}. */
+  constructor(
+    issuer: PermitIssuer,
+    details: Pick<
+      Permit,
+      | 'id'
+      | 'admittedAt'
+      | 'expiresAt'
+      | 'waitedMs'
+      | 'inputTokens'
+      | 'outputTokens'
+      | 'model'
+      | 'sessionId'
+      | 'isUnheld'
+      | 'grantedAtMs'
+    >,
+  ) {
+    this.#issuer = issuer;
+    this.id = details.id;
+    this.admittedAt = details.admittedAt;
+    this.expiresAt = details.expiresAt;
+    this.waitedMs = details.waitedMs;
+    this.inputTokens = details.inputTokens;
+    this.outputTokens = details.outputTokens;
+    this.model = details.model;
+    this.sessionId = details.sessionId;
+    this.isUnheld = details.isUnheld;
+    this.grantedAtMs = details.grantedAtMs;
+  }
+
+  /** Whether it was settled or cancelled. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /**
+   * The request was made. What it really used takes the place of the estimate; `headers`, `response` or `error`
+   * tell what the provider says about its limits.
+   *
+   * Rejects with `PERMIT_NOT_FOUND` when it was ended before.
+   */
+  async settle(usage: RequestUsage): Promise<PermitSettlement> {
+    this.#assertOpen();
+    const settled = this.#issuer.settlePermit(this, usage);
+    this.#isEnded = true;
+    try {
+      return await settled;
+    } catch (error) {
+      // What is wrong with the arguments can be mended.
+      if (error instanceof TokenBudgetError && error.code === 'INVALID_ARGUMENT') this.#isEnded = false;
+      throw error;
+    }
+  }
+
+  /** The request was not made: everything it took is given back. `false`: the store did not know the permit. */
+  async cancel(): Promise<boolean> {
+    this.#assertOpen();
+    this.#isEnded = true;
+    return await this.#issuer.cancelPermit(this);
+  }
+
+  /** For `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isEnded) await this.cancel();
+  }
+
+  #assertOpen(): void {
+    if (!this.#isEnded) return;
+    throw new TokenBudgetError('PERMIT_NOT_FOUND', `The permit has ended already: ${shortened(this.id)}`);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Telling } from '../telling';
+import type { RateLimitEvents, RateLimitName } from '../types/rate-limit';
+import { ruleName, usedOf } from './status';
+import type { WireView } from './wire';
+
+/** A limit that is used so far is told. */
+const APPROACHING = 0.8;
+const LOOK_EVERY_MS = 1000;
+
+/** Looks at the limits now and then while requests are made and somebody listens, and tells which are nearly used up. */
+export class Watch {
+  readonly #telling: Telling<RateLimitEvents>;
+  readonly #view: () => Promise<WireView>;
+  readonly #told = new Set<RateLimitName>();
+  #lookedAtMs = -Infinity;
+
+  constructor(telling: Telling<RateLimitEvents>, view: () => Promise<WireView>) {
+    this.#telling = telling;
+    this.#view = view;
+  }
+
+  /** After an admission. */
+  look(): void {
+    if (!this.#telling.reaches('limit:approaching')) return;
+    const nowMs = performance.now();
+    if (nowMs - this.#lookedAtMs < LOOK_EVERY_MS) return;
+    this.#lookedAtMs = nowMs;
+    this.#view().then(
+      view => this.#tell(view),
+      // The store is away: the next look is soon.
+      () => {},
+    );
+  }
+
+  #tell(view: WireView): void {
+    for (const rule of view.terms.rules) {
+      const limit = ruleName(rule);
+      const used = usedOf(view, rule);
+      if (used < rule.limit * APPROACHING) {
+        this.#told.delete(limit);
+      } else if (!this.#told.has(limit)) {
+        this.#told.add(limit);
+        this.#telling.emit('limit:approaching', { limit, used, of: rule.limit });
+      }
+    }
+  }
+}

@@ -1,0 +1,24 @@
+-- Rests after limits that were hit. In t, an account or a resource: p until ms, p + 1 hits in a row, p + 2 last hit.
+-- What was sent before the last hit was known belongs to its burst.
+local function hit(t, p, picked)
+  local is_same_burst = picked <= t[p + 2]
+  if picked == 0 then is_same_burst = now < t[p] end
+  if t[p + 1] == 0 or not is_same_burst then
+    t[p + 1], t[p + 2] = min(30, t[p + 1] + 1), now
+  end
+end
+
+local function served(t, p, picked)
+  if picked > t[p + 2] then t[p + 1] = 0 end
+end
+
+local function rest_as_told(t, p, instant)
+  t[p] = max(t[p], min(instant, MAX, min(MAX, now + DAY) + A[8]))
+end
+
+local function rest(t, p, jitter, least)
+  local pause = min(A[7] * 2 ^ max(0, t[p + 1] - 1), A[8])
+  jitter = min(1000, jitter)
+  pause = pause - floor(pause / 2000) * jitter - floor(pause % 2000 * jitter / 2000)
+  t[p] = max(t[p], min(MAX, now + min(max(pause, least), A[8])))
+end
