@@ -14,4 +14,4 @@ use link_harness::Standalone;
 
 rate_limit_tests!(LimiterLink<Standalone>);
 // The full number is played to memory, and a model holds the two equal.
-rate_limit_properties!(LimiterLink<Standalone>, 24);
+rate_limit_properties!(LimiterLink<Standalone>, 12);

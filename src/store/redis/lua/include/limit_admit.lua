@@ -26,7 +26,7 @@ local function admit(agent, id, r, n, t)
     for _, w in ipairs(agent[8]) do append(w, floor(now / w[2]), r, n, t) end
     if agent[1] ~= 0 then agent[6] = agent[6] + 1 end
   end
-  S[7], S[8], S[9], S[21] = add(S[7], r), add(S[8], n), add(S[9], t), S[21] + 1
+  S[7], S[8], S[9], S[21], active = add(S[7], r), add(S[8], n), add(S[9], t), S[21] + 1, nil
   local Q = S[25]
   for q = 2, 14, 4 do -- What is 0 stays 0.
     if Q[q] > 0 then Q[q] = less(Q[q], of((q - 2) / 4, r, n, t)) end
@@ -64,7 +64,10 @@ end
 
 local function correct(p, r, n, t, rest)
   correct_windows(S[26], p, r, n, t, rest)
-  if G[2] then correct_windows(agent_at(p[7])[8], p, r, n, t, rest) end
+  if G[2] then
+    correct_windows(agent_at(p[7])[8], p, r, n, t, rest)
+    active = nil
+  end
   local Q = S[25]
   for q = 2, 14, 4 do
     local unit = (q - 2) / 4
