@@ -204,7 +204,7 @@ pub async fn shares_are_kept<H: Harness>(desk: Desk<H>, limit: u64, wanted: Vec<
         if desk.now_ms() >= begin_ms && desk.view().await.waiting > 0 {
             let in_window: Vec<_> = admitted.iter().filter(|(at_ms, _)| at_ms + MINUTE_MS > desk.now_ms()).collect();
             assert!(in_window.len() as u64 <= limit);
-            let all_wait = desk.view().await.agents.iter().all(|agent| agent.waiting > 0 || &*agent.agent == "");
+            let all_wait = desk.view().await.agents.iter().all(|agent| agent.waiting > 0 || agent.agent.is_empty());
             for (agent, share_ppm) in &shares {
                 let used = in_window.iter().filter(|(_, name)| name == agent).count() as u64;
                 assert!(!all_wait || used <= (limit * share_ppm / whole).max(1), "{agent} used {used} of {limit}");

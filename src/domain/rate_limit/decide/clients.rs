@@ -1,26 +1,27 @@
 //! Who holds what, and who is alive.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::quick_hash::QuickMap;
 use super::state::LimiterState;
 
 /// Clients that hold a permit, a place or a share.
 #[derive(Debug, Clone)]
 pub(super) struct Clients {
-    by_name: HashMap<Arc<str>, Client>,
+    by_name: QuickMap<Arc<str>, Client>,
     /// Not later than the first lease ends.
     next_lease_ms: u64,
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { by_name: HashMap::new(), next_lease_ms: u64::MAX }
+        Self { by_name: QuickMap::default(), next_lease_ms: u64::MAX }
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Client {
+    name: Arc<str>,
     lease_until_ms: u64,
     permits: u64,
     places: u64,
@@ -56,14 +57,20 @@ impl Clients {
 
     /// `client` holds one more; answers its name to be kept.
     pub fn hold(&mut self, client: &str, holding: Holding, lease_until_ms: u64) -> Arc<str> {
-        let name = match self.by_name.get_key_value(client) {
-            Some((name, _)) => Arc::clone(name),
-            None => Arc::from(client),
+        let hold = |entry: &mut Client| {
+            entry.lease_until_ms = entry.lease_until_ms.max(lease_until_ms);
+            *entry.count(holding) += 1;
+            (Arc::clone(&entry.name), entry.lease_until_ms)
         };
-        let entry = self.by_name.entry(Arc::clone(&name)).or_default();
-        entry.lease_until_ms = entry.lease_until_ms.max(lease_until_ms);
-        *entry.count(holding) += 1;
-        self.next_lease_ms = self.next_lease_ms.min(entry.lease_until_ms);
+        let (name, lease_until_ms) = match self.by_name.get_mut(client) {
+            Some(entry) => hold(entry),
+            None => {
+                let name: Arc<str> = Arc::from(client);
+                let entry = Client { name: Arc::clone(&name), lease_until_ms, permits: 0, places: 0, shares: 0 };
+                hold(self.by_name.entry(name).or_insert(entry))
+            }
+        };
+        self.next_lease_ms = self.next_lease_ms.min(lease_until_ms);
         name
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::clients::Holding;
-use super::state::LimiterState;
+use super::state::{LimiterState, Permit};
 use super::{LATE_MAX, LATE_SETTLE_MS};
 
 impl LimiterState {
@@ -20,22 +20,21 @@ impl LimiterState {
 
     /// The permit is over. Its call may have been made, so what it took stays counted; what it held is free.
     pub(super) fn expire(&mut self, id: &Arc<str>, now_ms: u64) {
-        self.let_go(id);
-        let Some(permit) = self.permits.get_mut(id) else { return };
+        let Some(permit) = self.permits.get(id).cloned() else { return };
+        self.let_go(id, &permit);
         self.ends.remove(&(permit.expires_at_ms, Arc::clone(id)));
         let forget_at_ms = permit.expires_at_ms + LATE_SETTLE_MS;
         if now_ms >= forget_at_ms || self.late >= LATE_MAX {
             self.permits.remove(id);
             return;
         }
-        permit.is_late = true;
+        self.permits.insert(Arc::clone(id), Permit { is_late: true, ..permit });
         self.late += 1;
         self.ends.insert((forget_at_ms, Arc::clone(id)));
     }
 
     /// What an open permit holds while its call is under way.
-    pub(super) fn let_go(&mut self, id: &Arc<str>) {
-        let Some(permit) = self.permits.get(id) else { return };
+    pub(super) fn let_go(&mut self, id: &Arc<str>, permit: &Permit) {
         self.under_way = self.under_way.minus(permit.amounts);
         self.agents.permit_ended(permit.agent);
         self.clients.let_go(&permit.client, Holding::Permit);

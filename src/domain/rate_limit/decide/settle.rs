@@ -1,7 +1,5 @@
 //! The end of a call.
 
-use std::sync::Arc;
-
 use super::direct::Settlement;
 use super::state::{LimiterState, Moment, Permit};
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
@@ -59,16 +57,14 @@ impl LimiterState {
 
     /// The permit ends.
     fn take_permit(&mut self, id: &str) -> Option<Permit> {
-        let id = Arc::clone(self.permits.get_key_value(id)?.0);
-        if self.permits.get(&id)?.is_late {
+        let (id, permit) = self.permits.remove_entry(id)?;
+        if permit.is_late {
             self.late -= 1;
-            let permit = self.permits.remove(&id)?;
             self.ends.remove(&(permit.expires_at_ms + super::LATE_SETTLE_MS, id));
-            return Some(permit);
+        } else {
+            self.let_go(&id, &permit);
+            self.ends.remove(&(permit.expires_at_ms, id));
         }
-        self.let_go(&id);
-        let permit = self.permits.remove(&id)?;
-        self.ends.remove(&(permit.expires_at_ms, id));
         Some(permit)
     }
 

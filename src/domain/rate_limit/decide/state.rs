@@ -1,12 +1,13 @@
 //! What is known of one limiter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::agents::Agents;
 use super::clients::Clients;
 use super::line::OrderKey;
 use super::parts::Parts;
+use super::quick_hash::QuickMap;
 use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
@@ -45,14 +46,14 @@ pub struct LimiterState {
     pub(super) set_terms: Option<Arc<Terms>>,
     pub(super) windows: Vec<KeptWindow>,
     pub(super) quotas: [Quota; 4],
-    pub(super) permits: HashMap<Arc<str>, Permit>,
+    pub(super) permits: QuickMap<Arc<str>, Permit>,
     /// Permits by the instant at which they expire, expired ones by the instant at which they are forgotten.
     pub(super) ends: BTreeSet<(u64, Arc<str>)>,
     /// Permits that expired and can still be settled.
     pub(super) late: usize,
     pub(super) under_way: Amounts,
     /// Where in the lines each place is: the number of its agent and its key.
-    pub(super) places: HashMap<Arc<str>, (u64, OrderKey)>,
+    pub(super) places: QuickMap<Arc<str>, (u64, OrderKey)>,
     /// Places that were ever given.
     pub(super) arrivals: u64,
     pub(super) agents: Agents,
