@@ -52,8 +52,9 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   ): Promise<WireGrant | WireOutcome> {
     const outcome = this.#ask(request, true);
     if (outcome !== undefined) return Promise.resolve(outcome);
+    const [waitMs, ahead] = [numberAt(this.#numbers, 1), numberAt(this.#numbers, 2)];
     const promise = this.#wait(request, signal);
-    onWait(numberAt(this.#numbers, 1), numberAt(this.#numbers, 2));
+    onWait(waitMs, ahead);
     return promise;
   }
 

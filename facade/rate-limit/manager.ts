@@ -202,7 +202,8 @@ export class RateLimitManager extends LimiterEmitter {
     if (typeof fn !== 'function') throw check.invalid('fn', 'a function', fn);
     const permit = await this.acquire(options);
     try {
-      const { result, usage } = await fn(permit);
+      const answer = check.object(await fn(permit), 'fn()');
+      const { result, usage } = answer as { result: T; usage: RequestUsage };
       if (!permit.isEnded) await permit.settle(usage);
       return result;
     } catch (error) {
@@ -268,8 +269,7 @@ export class RateLimitManager extends LimiterEmitter {
     const { margin, pacingMargin } = this.#settings;
     const terms = given === null ? null : termsOf(given, margin, pacingMargin);
     await this.#ask({ is: 'setTerms', with: terms });
-    this.#limits = given ?? this.#settings.limits;
-    this.#telling.emit('limits:changed', this.#limits);
+    this.#inForce(given ?? this.#settings.limits);
   }
 
   /**
