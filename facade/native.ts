@@ -66,6 +66,8 @@ interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
+  /** `[tokens, is estimate (0 or 1), encoding]`. */
+  estimateTokens(text: string, model: string): number[];
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   EmbeddedLimiter: new (config: string, numbers: Float64Array) => EmbeddedLimiter;
   EmbeddedPools: new (config: string) => EmbeddedPools;
@@ -78,6 +80,7 @@ const addon = require('../native/binding.js') as Addon;
 export const {
   isTimeZone,
   decodeIdentifier,
+  estimateTokens,
   EmbeddedTracker,
   EmbeddedLimiter,
   EmbeddedPools,

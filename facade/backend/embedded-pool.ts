@@ -1,7 +1,7 @@
 import type { StoreSettings } from '../config/store';
 import { toJson } from '../json';
 import { EmbeddedPools } from '../native';
-import { type PoolOutcome, PoolOperations } from './pool';
+import { PoolOperations, type PoolOutcome } from './pool';
 
 /** Pools in this process: answers at once. */
 export class EmbeddedPoolBackend extends PoolOperations {
