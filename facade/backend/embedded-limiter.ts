@@ -42,7 +42,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     this.#native = new EmbeddedLimiter(settings.nativeConfig, this.#numbers);
     this.#operations = this.#native.operations();
     this.#now = settings.now;
-    this.#isShared = settings.native.memoryName !== undefined;
+    this.#isShared = settings.isShared;
   }
 
   acquire(

@@ -631,7 +631,8 @@ export class RateLimitManager extends LimiterEmitter {
 
   /** A verdict names a limit by its number among those in force, which another process may have changed. */
   async #verdict(verdict: WireVerdict): Promise<RequestVerdict> {
-    if (verdict.is !== 'now' && verdict.with.reason.is === 'rule') await this.#view();
+    const isOfRule = verdict.is !== 'now' && verdict.with.reason.is === 'rule';
+    if (isOfRule && this.#settings.isShared) await this.#view();
     return verdictOf(verdict, ruleNames(this.#limits));
   }
 
