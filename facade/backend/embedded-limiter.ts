@@ -35,6 +35,8 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   readonly #isShared: boolean;
   readonly #line = new Map<string, Place>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The timer is set, for a sign of life only. */
+  #isIdle = false;
   #isClosed = false;
   #isLiningUp = false;
 
@@ -218,14 +220,19 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   }
 
   #pollIn(delayMs: number): void {
+    const isIdle = this.#line.size === 0;
+    // A sign of life that comes early does no harm, and setting it anew with each operation would cost.
+    if (isIdle && this.#isIdle) return;
     clearTimeout(this.#timer);
-    const most = this.#isShared && this.#line.size > 0 ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
+    const most = this.#isShared && !isIdle ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
     this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
+    this.#isIdle = isIdle;
     // The process waits for who waits, not for permits that somebody holds.
-    if (this.#line.size === 0 && typeof this.#timer === 'object') this.#timer.unref();
+    if (isIdle && typeof this.#timer === 'object') this.#timer.unref();
   }
 
   #poll(): void {
+    this.#isIdle = false;
     if (this.#isClosed) return;
     try {
       this.#native.query('{"is":"poll"}', this.#now());
