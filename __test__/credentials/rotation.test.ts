@@ -87,6 +87,23 @@ test('the guide: clients of one token each, tried one after the other', async ()
   expect(server.tokens()).toEqual(['a', 'b', 'b', 'b']);
 });
 
+test('a client of one token inside a rotation: what it is told, the rotation knows', async () => {
+  const { manager, server } = await github({ a: 3, b: 3 });
+  const fetchAll = () =>
+    manager.withRotation('github', async (token, { account }) => {
+      const client = new GitHubClient({ token }, { baseUrl: server.url });
+      expect(await client.fetchRepositories('octocat')).toHaveLength(250);
+      return account;
+    });
+  await fetchAll();
+  const [first, second] = await manager.getAllTokens();
+  expect(first?.resources[0]).toMatchObject({ limit: 3, remaining: 0 });
+  expect(await fetchAll()).toBe(second?.account);
+  expect(await rejection(fetchAll())).toBeInstanceOf(RateLimitError);
+  // Three pages each, and not one request to find out that nothing was left.
+  expect(server.tokens()).toEqual(['a', 'a', 'a', 'b', 'b', 'b']);
+});
+
 test('a 401 marks the token invalid and moves on; valid again, it is used again', async () => {
   const { manager, server } = await github({ a: 9, b: 9 });
   server.quotas.delete('a');
