@@ -10,6 +10,7 @@ const CREDENTIALS = 100;
 const HOUR_MS = 3_600_000;
 // More than all turns together take, so that the last one is never spent.
 const PLENTY = 1e9;
+let opened = 0;
 
 export async function run({ rounds, scale, withProduct }) {
   // Shaped as those of GitHub; the last one is the one to find.
@@ -24,35 +25,39 @@ export async function run({ rounds, scale, withProduct }) {
     turn: count => oneAtATime(count, deal),
   };
 
-  const manager = withProduct ? await openManager(tokens, resetAtMs) : null;
-  const ours = manager
+  // Every turn has a manager of its own: requests whose end nobody tells are under way, and would pile up.
+  let manager;
+  const contestant = (name, operation, each) => ({
+    name,
+    operation,
+    count: scale(20_000),
+    prepare: async () => {
+      await manager?.close();
+      manager = await openManager(tokens, resetAtMs);
+    },
+    turn: count => oneAtATime(count, each),
+  });
+  const pick = () => manager.getNextAvailableToken('github', { resource: 'core' });
+  const ours = withProduct
     ? [
-        {
-          name: 'getNextAvailableToken',
-          operation: "getNextAvailableToken('github', { resource: 'core' }), its answer not told",
-          count: scale(50_000),
-          turn: count => oneAtATime(count, () => pick(manager)),
-        },
-        {
-          name: 'getNextAvailableToken + updateRateLimit',
-          operation: 'the same, then updateRateLimit(lease, ...) with what the provider answered',
-          count: scale(50_000),
-          turn: count =>
-            oneAtATime(count, async () => {
-              const lease = await pick(manager);
-              await manager.updateRateLimit(lease, {
-                resource: 'core',
-                limit: PLENTY,
-                remaining: PLENTY,
-                reset: resetAtMs / 1000,
-              });
-            }),
-        },
+        contestant(
+          'getNextAvailableToken',
+          "getNextAvailableToken('github', { resource: 'core' }); how the request went is not told",
+          pick,
+        ),
+        contestant(
+          'getNextAvailableToken + updateRateLimit',
+          'the same, then updateRateLimit(lease, ...) with what the provider answered',
+          async () => {
+            const lease = await pick();
+            await manager.updateRateLimit(lease, plenty(resetAtMs));
+          },
+        ),
       ]
     : [];
 
   const all = [dealer, ...ours];
-  const samples = await measureRounds(all, { rounds });
+  const samples = await measureRounds(all, { rounds, beforeTurn: each => each.prepare?.() });
   await manager?.close();
   return {
     measured: [
@@ -70,24 +75,22 @@ export async function run({ rounds, scale, withProduct }) {
   };
 }
 
-function pick(manager) {
-  return manager.getNextAvailableToken('github', { resource: 'core' });
+function plenty(resetAtMs) {
+  return { resource: 'core', limit: PLENTY, remaining: PLENTY, reset: Math.ceil(resetAtMs / 1000) };
 }
 
 async function openManager(tokens, resetAtMs) {
   const { TokenManager } = loadEntry('credentials');
-  const manager = new TokenManager(
-    tokens.map((token, index) => ({ token, provider: 'github', account: `account-${index}` })),
-  );
-  const reset = Math.ceil(resetAtMs / 1000);
+  const credentials = tokens.map((token, index) => ({
+    token,
+    provider: 'github',
+    account: `account-${index}`,
+  }));
+  // Managers of one name share what they know.
+  const manager = new TokenManager(credentials, { name: `bench-${opened++}` });
   for (const token of tokens.slice(0, -1)) {
-    await manager.updateRateLimit(token, { resource: 'core', limit: 5000, remaining: 0, reset });
+    await manager.updateRateLimit(token, { ...plenty(resetAtMs), limit: 5000, remaining: 0 });
   }
-  await manager.updateRateLimit(tokens.at(-1), {
-    resource: 'core',
-    limit: PLENTY,
-    remaining: PLENTY,
-    reset,
-  });
+  await manager.updateRateLimit(tokens.at(-1), plenty(resetAtMs));
   return manager;
 }

@@ -10,7 +10,11 @@ const LIMIT = 50;
 const WINDOW_MS = 1000;
 // It takes three seconds each, and what it shows does not hang on the machine's mood.
 const ROUNDS_MAX = 5;
+// A turn in which anything took longer to arrive shows little, and is done again.
+const LATE_MAX_MS = 50;
+const TRIES_MAX = 4;
 
+let opened = 0;
 const OURS = [
   ['ours in this process', () => ({})],
   ['ours on Redis', ({ host, port }) => ({ redis: { host, port } })],
@@ -18,7 +22,8 @@ const OURS = [
   name,
   setUp: limit => `new RateLimitManager({ limits: { rps: ${limit} }, margin 0, no pacing })`,
   open: async (limit, server) => {
-    const limiter = openLimiter({ name: 'window', limits: { rps: limit }, ...store(server) });
+    // Limiters of one name share what they know.
+    const limiter = openLimiter({ name: `window-${opened++}`, limits: { rps: limit }, ...store(server) });
     await limiter.ready();
     return {
       admit: async signal => {
@@ -31,17 +36,35 @@ const OURS = [
   },
 }));
 
+async function quietTurn(open, redis) {
+  for (let tries = 1; ; tries++) {
+    await rehearse(open, redis);
+    await redis.flush();
+    const subject = await open(LIMIT, redis);
+    const turn = await admissionsUnderPressure(subject.admit, () => redis.client.ping());
+    await subject.close?.();
+    if (turn.lateMs <= LATE_MAX_MS || tries === TRIES_MAX) return turn;
+  }
+}
+
+/** So that no first call is compiled, and noticed late, while it counts. */
+async function rehearse(open, redis) {
+  const subject = await open(LIMIT, redis);
+  const { signal } = new AbortController();
+  for (let call = 0; call < LIMIT; call++) await subject.admit(signal);
+  await subject.close?.();
+}
+
 export async function run({ redis, rounds, withProduct }) {
   const contestants = [...(withProduct ? OURS : []), ...WINDOW_PEERS];
   const most = new Map(contestants.map(({ name }) => [name, []]));
   const all = new Map(contestants.map(({ name }) => [name, []]));
+  const late = [];
   for (let round = 0; round < Math.min(rounds, ROUNDS_MAX); round++) {
     for (const { name, open } of contestants) {
-      await redis.flush();
-      const subject = await open(LIMIT, redis);
-      const instants = await admissionsUnderPressure(subject.admit);
-      await subject.close?.();
-      most.get(name).push(mostWithin(instants, WINDOW_MS));
+      const { instants, lateMs } = await quietTurn(open, redis);
+      late.push(lateMs);
+      most.get(name).push(mostWithin(instants, WINDOW_MS, lateMs));
       all.get(name).push(instants.length);
     }
   }
@@ -69,7 +92,8 @@ export async function run({ redis, rounds, withProduct }) {
       });
     }),
     notes: [
-      'One call, then none for 0.9 s, then more than can be admitted for 2.2 s; admissions are taken down where they arrive.',
+      'One call, then none for 0.9 s, then more than can be admitted for 2.2 s.',
+      `Admissions are taken down where they arrive, after up to ${Math.max(...late).toFixed(0)} ms (the longest of each turn is taken off its second; turns above ${LATE_MAX_MS} ms were done again).`,
       'Whoever admits as much as the limit allows and no more admits 150 or 151 in the whole turn.',
     ],
   };

@@ -35,7 +35,7 @@ macro_rules! credential_tests {
             ];
             quotas: [
                 every_pick_counts_at_once, answers_that_overtake_each_other_raise_nothing,
-                what_is_under_way_is_taken_off_a_reading, a_reading_of_a_window_that_is_over_says_nothing,
+                what_was_reported_meanwhile_may_have_been_served_later, what_is_under_way_is_taken_off_a_reading, a_reading_of_a_window_that_is_over_says_nothing,
                 after_the_reset_it_is_unknown, what_was_never_sent_is_given_back_once,
                 what_nothing_was_picked_for_can_only_lower, a_request_that_nobody_reports_ends,
                 large_numbers_are_exact,

@@ -40,17 +40,19 @@ local function load_permits(ids)
     end
   end
 end
-if #A[14] > 0 then load_permits(A[14]) else call('HLEN', PERMITS) end
-local due, ends_known, line_known = call('ZRANGEBYSCORE', ENDS, '-inf', now), call('ZCARD', ENDS), call('ZCARD', LINE)
+load_permits(A[14])
+local due = call('ZRANGEBYSCORE', ENDS, '-inf', now)
+local known, ends_known, line_known = call('HLEN', PERMITS), call('ZCARD', ENDS), call('ZCARD', LINE)
 if A[16] == 1 then call('HLEN', LEARNED) end
-local G = { { 0, 0, '', WHOLE, '', 0, 0, {} } }
+local G, is_lost = { { 0, 0, '', WHOLE, '', 0, 0, {} } }, false
 if S[28] == 1 then
   local text = call('GET', AGENTS)
-  if text then G = decode(text) end
+  if text then G = decode(text) else is_lost = true end
 elseif A[15] == 1 then
   call('STRLEN', AGENTS)
 end
+is_lost = is_lost or ends_known ~= S[21] + S[6] or line_known ~= S[22] or known ~= ends_known + line_known
 if is_blank then -- What other keys may still hold belongs to a time that is over.
-  due, ends_known, line_known = {}, 0, 0
+  due, is_lost = {}, false
   if writes then call('DEL', PERMITS, ENDS, LINE, AGENTS, LEARNED) end
 end

@@ -1,5 +1,5 @@
 -- Lets time pass: permits expire, clients die, parts leave.
-if ends_known ~= S[21] + S[6] or line_known ~= S[22] then
+if is_lost then
   --- @include limit_rebuild
 end
 load_permits(due)

@@ -29,7 +29,7 @@ write('HDEL', PERMITS, dels)
 write('ZREM', ENDS, drops)
 write('HSET', PERMITS, sets)
 write('ZADD', ENDS, adds)
-if #sets > 0 then call('PEXPIREAT', PERMITS, until_ms) end
+if #sets > 0 or S[22] > 0 then call('PEXPIREAT', PERMITS, until_ms) end
 if #adds > 0 then call('PEXPIREAT', ENDS, until_ms) end
 if S[22] > 0 then call('PEXPIREAT', LINE, until_ms) end
 if G[2] then
