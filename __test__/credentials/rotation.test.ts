@@ -78,6 +78,21 @@ test('our own RateLimitError rests the token until its reset', async () => {
   expect(Math.abs(pausedMs - resetAt.getTime())).toBeLessThan(1000);
 });
 
+test('limits of another provider say nothing of the token', async () => {
+  const { manager } = await github({ a: 5, b: 5 });
+  const others = [
+    new RateLimitError('limited', 'gitlab', Date.now() + 60_000),
+    new AuthError('not accepted', 'gitlab'),
+  ];
+  for (const thrown of others) {
+    const failing = manager.withRotation('github', () => {
+      throw thrown;
+    });
+    expect(await rejection(failing)).toBe(thrown);
+  }
+  expect(await manager.countAvailableTokens()).toBe(2);
+});
+
 test('the guide: clients of one token each, tried one after the other', async () => {
   const { manager, server } = await github({ a: 0, b: 100 });
   const repositories = await manager.withRotation('github', token =>

@@ -85,6 +85,18 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     expect(server.tokens()).toEqual([a, b, b]);
   });
 
+  test('requests of a process that was killed end after requestTTL', async () => {
+    const options = { redis: { ...store.redis, keyPrefix: 'killed' }, requestTTL: 2000 };
+    const mine = make(['a'], options);
+    const underWay = async () => (await mine.getAllTokens())[0]?.resources[0]?.underWay;
+    const one = worker();
+    await one.call('make', { tokens: ['a'], options });
+    await one.call('take', 3);
+    expect(await underWay()).toBe(3);
+    await one.kill();
+    await eventually('the end of its requests', async () => (await underWay()) === 0 || undefined);
+  });
+
   test('servers see no token, not in a command and not in a key; kept ones are ciphertext', async () => {
     const server = await provider('github');
     for (const token of TOKENS) server.allow(token, 2);
