@@ -57,6 +57,8 @@ export interface EmbeddedLimiter {
 }
 
 export interface EmbeddedPools {
+  /** The frequent operation; see "Embedded pools" in `docs/boundary.md`. */
+  operations(): { pick(pool: string, resource: string): void };
   configure(pool: string, policyJson: string): void;
   query(pool: string, operationJson: string, nowMs: number): string;
   close(): void;
@@ -70,7 +72,7 @@ interface Addon {
   estimateTokens(text: string, model: string): number[];
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   EmbeddedLimiter: new (config: string, numbers: Float64Array) => EmbeddedLimiter;
-  EmbeddedPools: new (config: string) => EmbeddedPools;
+  EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
   RemoteTracker: new (config: string) => RemoteTracker;
 }
 

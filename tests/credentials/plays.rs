@@ -158,10 +158,9 @@ pub struct Stage<H> {
 
 impl<H: Harness> Stage<H> {
     pub async fn open() -> Self {
-        let stage =
-            Self { harness: H::open().await, now_ms: START_MS, policies: policies(), picks: Vec::new(), sequence: 0 };
-        stage.harness.set_now_ms(START_MS);
-        stage
+        let (harness, now_ms) = (H::open().await, H::START_MS);
+        harness.set_now_ms(now_ms);
+        Self { harness, now_ms, policies: policies(), picks: Vec::new(), sequence: 0 }
     }
 
     pub fn set_now(&mut self, now_ms: u64) {

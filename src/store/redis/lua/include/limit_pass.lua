@@ -2,7 +2,10 @@
 if is_lost then
   --- @include limit_rebuild
 end
-load_permits(due)
+if #due > 0 then
+  local following = call('ZRANGEBYSCORE', ENDS, format('(%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  S[29] = tonumber(following[2] or MAX)
+end
 for k = 1, #due do
   local id = due[k]
   local p = P[id]

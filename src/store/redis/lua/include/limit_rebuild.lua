@@ -53,6 +53,7 @@ for _, id in ipairs(ids) do
     else
       S[6] = S[6] + 1
     end
+    S[29] = min(S[29], ends[id])
     if ends[id] <= now then due[#due + 1] = id end
   end
 end
