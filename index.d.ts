@@ -915,7 +915,8 @@ declare class TokenManager extends StoreEmitter {
     /**
      * Runs `fn` with a token and, when the provider refuses for its limits or does not accept the token, with the
      * next one, until each was tried once. What `fn` returns or throws is looked at: a response, or an error that
-     * tells its status and headers. Any other error passes through.
+     * tells its status and headers; answers to a client that is made with the token are seen as well. Any other
+     * error passes through.
      *
      * Rejects with `RateLimitError('All tokens have exceeded rate limits')` when none is left, and sends nothing
      * then; with `waitForReset` it waits for the earliest reset instead.
@@ -1277,7 +1278,7 @@ interface RateLimitConfig extends StoreOptions {
     onStoreError?: 'reject' | 'allow';
     /** Whether limits that a provider tells with its responses replace the configured ones of a minute. Default `false`. */
     adoptLimits?: boolean;
-    /** Share of answers that the learned estimate of output tokens covers, from 0.5 to 1. Default 0.95. */
+    /** Share of answers that the learned estimate of output tokens covers, from 0.5 to below 1. Default 0.95. */
     outputQuantile?: number;
 }
 /** `critical` comes first and may use what is held back; `low` waits as if it had come a minute later. */

@@ -27,12 +27,34 @@ const EXPECTED: Record<string, RegExp> = {
       'used 12000 of 15000 \\(10000 without the override\\)\n$',
     ].join('\n'),
   ),
+  'credentials.mjs': new RegExp(
+    [
+      '^1 repository for octocat, asked by ann',
+      '1 repository for torvalds, asked by ann',
+      '1 repository for gvanrossum, asked by bob',
+      'Token 1: 0/2 remaining',
+      'Token 2: 1/2 remaining',
+      'Token 3: Error - github does not accept this token',
+      'All tokens have exceeded rate limits; that ends at a known time: true',
+      'octocat/hello-world; refused by the provider: 0\n$',
+    ].join('\n'),
+  ),
+  'rate-limit.mjs': new RegExp(
+    [
+      "^\\[ 'Echo: one', 'Echo: two' \\]",
+      'the provider refuses \\(rate\\): nothing is sent for 1000 ms',
+      'Echo: three',
+      'a million tokens at once: never, 340000 are the most \\(itpm\\)',
+      '4 requests, 1 of them refused by the provider',
+      'used 3700 of 400000 input tokens a minute\n$',
+    ].join('\n'),
+  ),
   'several-processes.mjs': /^granted 100 of 400; used 5000, 5000 left\n$/,
 };
 
 test('no example is forgotten', () => {
   const files = readdirSync(join(root, 'examples')).filter(file => file.endsWith('.mjs'));
-  expect(files.sort()).toEqual([...Object.keys(EXPECTED), 'fake-daemon.mjs'].sort());
+  expect(files.sort()).toEqual([...Object.keys(EXPECTED), 'fake-daemon.mjs', 'fake-github.mjs'].sort());
 });
 
 test.each(Object.entries(EXPECTED))('%s', async (file, expected) => {

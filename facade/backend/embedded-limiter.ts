@@ -11,6 +11,7 @@ const NUMBERS_LENGTH = 16;
 const STATUS = 0;
 const GRANTED = 8;
 const POLL_IN = 9;
+const PLACES = 10;
 const Status = { granted: 0, waiting: 1 } as const;
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
@@ -20,7 +21,8 @@ const SHARED_POLL_MS = 20;
 
 /** One that waits in the line. */
 interface Place {
-  resolve(outcome: WireGrant): void;
+  request: LimitRequest;
+  resolve(outcome: WireGrant | WireOutcome): void;
   reject(error: unknown): void;
 }
 
@@ -33,13 +35,16 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   readonly #isShared: boolean;
   readonly #line = new Map<string, Place>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The timer is set, for a sign of life only. */
+  #isIdle = false;
   #isClosed = false;
+  #isLiningUp = false;
 
   constructor(settings: LimiterSettings) {
     this.#native = new EmbeddedLimiter(settings.nativeConfig, this.#numbers);
     this.#operations = this.#native.operations();
     this.#now = settings.now;
-    this.#isShared = settings.native.memoryName !== undefined;
+    this.#isShared = settings.isShared;
   }
 
   acquire(
@@ -49,8 +54,9 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   ): Promise<WireGrant | WireOutcome> {
     const outcome = this.#ask(request, true);
     if (outcome !== undefined) return Promise.resolve(outcome);
-    const promise = this.#wait(request.id, signal);
-    onWait(numberAt(this.#numbers, 1), numberAt(this.#numbers, 2));
+    const [waitMs, ahead] = [numberAt(this.#numbers, 1), numberAt(this.#numbers, 2)];
+    const promise = this.#wait(request, signal);
+    onWait(waitMs, ahead);
     return promise;
   }
 
@@ -141,7 +147,8 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     return outcome;
   }
 
-  #wait(id: string, signal: AbortSignal | undefined): Promise<WireGrant> {
+  #wait(request: LimitRequest, signal: AbortSignal | undefined): Promise<WireGrant | WireOutcome> {
+    const { id } = request;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         if (!this.#line.delete(id)) return;
@@ -154,9 +161,10 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
         if (signal !== undefined) stopWaiting(signal, onAbort);
       };
       this.#line.set(id, {
-        resolve(grant) {
+        request,
+        resolve(outcome) {
           done();
-          resolve(grant);
+          resolve(outcome);
         },
         reject(error) {
           done();
@@ -173,11 +181,36 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   #look(): void {
     const granted = this.#numbers[GRANTED] ?? 0;
     const pollInMs = this.#numbers[POLL_IN] ?? -1;
+    const places = this.#numbers[PLACES] ?? 0;
     if (granted > 0) {
       for (const grant of JSON.parse(this.#native.takeGranted()) as WireGrant[]) this.#grant(grant);
     }
     if (this.#isClosed) return;
     if (pollInMs >= 0) this.#pollIn(pollInMs);
+    if (places < this.#line.size) this.#lineUpAgain();
+  }
+
+  /**
+   * The store does not know all who wait here any more: by new limits some can never be made, or it took this
+   * client for dead. They ask anew, in their order, and hear why.
+   */
+  #lineUpAgain(): void {
+    if (this.#isLiningUp) return;
+    this.#isLiningUp = true;
+    try {
+      for (const { request, resolve } of [...this.#line.values()]) {
+        // Its turn may have come with the place of another.
+        if (!this.#line.has(request.id)) continue;
+        const outcome = this.#ask(request, true);
+        if (outcome === undefined) {
+          this.#look();
+        } else if (this.#line.delete(request.id)) {
+          resolve(outcome);
+        }
+      }
+    } finally {
+      this.#isLiningUp = false;
+    }
   }
 
   #grant(grant: WireGrant): void {
@@ -187,14 +220,19 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   }
 
   #pollIn(delayMs: number): void {
+    const isIdle = this.#line.size === 0;
+    // A sign of life that comes early does no harm, and setting it anew with each operation would cost.
+    if (isIdle && this.#isIdle) return;
     clearTimeout(this.#timer);
-    const most = this.#isShared && this.#line.size > 0 ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
+    const most = this.#isShared && !isIdle ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
     this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
+    this.#isIdle = isIdle;
     // The process waits for who waits, not for permits that somebody holds.
-    if (this.#line.size === 0 && typeof this.#timer === 'object') this.#timer.unref();
+    if (isIdle && typeof this.#timer === 'object') this.#timer.unref();
   }
 
   #poll(): void {
+    this.#isIdle = false;
     if (this.#isClosed) return;
     try {
       this.#native.query('{"is":"poll"}', this.#now());

@@ -63,6 +63,8 @@ export interface LimiterSettings extends StoreSettings {
   /** Of the distance between requests; `null`: none is kept. */
   pacingMargin: number | null;
   cooldownMs: number;
+  /** Whether others may use the limiter too, and change its limits. */
+  isShared: boolean;
   allowWithoutStore: boolean;
   adoptLimits: boolean;
   outputQuantile: number;
@@ -111,11 +113,12 @@ function read(config: object): LimiterSettings {
     margin,
     pacingMargin,
     cooldownMs,
+    isShared: store.store === 'redis' || store.native.memoryName !== undefined,
     allowWithoutStore:
       optional('onStoreError', 'reject', (value, at) => check.oneOf(value, at, ['reject', 'allow'])) ===
       'allow',
     adoptLimits: optional('adoptLimits', false, check.boolean),
-    outputQuantile: optional('outputQuantile', 0.95, (value, at) => fraction(value, at, 0.5, 1)),
+    outputQuantile: optional('outputQuantile', 0.95, readQuantile),
     nativeConfig: toJson({ limiter: { name, policy }, ...store.native }),
   };
 }
@@ -176,6 +179,12 @@ function share(value: unknown, at: string): number {
 function fraction(value: unknown, at: string, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value;
   throw check.invalid(at, `a number from ${min} to ${max}`, value);
+}
+
+/** The longest answer there ever was is no quantile: it would be the estimate for ever. */
+function readQuantile(value: unknown, at: string): number {
+  if (typeof value === 'number' && value >= 0.5 && value < 1) return value;
+  throw check.invalid(at, 'a number from 0.5 to below 1', value);
 }
 
 function seconds(value: unknown, at: string): number {

@@ -28,7 +28,8 @@ mod status {
     pub const REFUSED: f64 = 2.0;
 }
 
-/// Where calls put how many places became permits, and in how many milliseconds to poll (-1: not at all).
+/// Where calls put how many places became permits, in how many milliseconds to poll (-1: not at all), and how
+/// many places the client has in the line.
 const TURNS_INDEX: usize = 8;
 
 const NUMBERS_LENGTH: usize = 16;
@@ -101,7 +102,7 @@ impl EmbeddedLimiter {
             ticket: Ticket { client: Arc::clone(&limiter.client), sequence: 0, retry: false },
         };
         let mut receipt = limiter.limiters.apply_at(&batch, now_ms);
-        limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms);
+        limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms, receipt.places);
         match receipt.outcomes.pop() {
             Some(Ok(outcome)) => to_json(&outcome),
             Some(Err(error)) => Err(invalid(error.to_string())),
@@ -196,14 +197,14 @@ impl Limiter {
     }
 
     fn finish(&mut self, turns: Turns) -> sys::napi_value {
-        self.note_turns(turns.granted, turns.poll_in_ms);
+        self.note_turns(turns.granted, turns.poll_in_ms, turns.places);
         nothing()
     }
 
-    fn note_turns(&mut self, granted: Vec<Grant>, poll_in_ms: Option<u64>) {
+    fn note_turns(&mut self, granted: Vec<Grant>, poll_in_ms: Option<u64>, places: u64) {
         self.granted.extend(granted);
         let poll_in_ms = poll_in_ms.map_or(-1.0, |poll_in_ms| poll_in_ms as f64);
-        self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms]);
+        self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms, places as f64]);
     }
 
     fn read_id(&mut self, call: &Call) -> Result<()> {
