@@ -10,13 +10,13 @@ use crate::domain::rate_limit::terms::Policy;
 
 impl LimiterState {
     /// Applies the requests in order. Decides as each would be decided alone, but turns what waits into permits
-    /// once, at the end.
-    pub fn apply(&mut self, now_ms: u64, client: &str, policy: &Policy, requests: &[Request]) -> Receipt {
+    /// once, at the end. Deadlines are held against the clock as it is, also when it went back.
+    pub fn apply(&mut self, clock_ms: u64, client: &str, policy: &Policy, requests: &[Request]) -> Receipt {
         let writes = requests.iter().any(|request| request.operation.writes());
-        let now_ms = if writes { self.begin(now_ms, client, policy) } else { self.pass(now_ms) };
+        let now_ms = if writes { self.begin(clock_ms, client, policy) } else { self.pass(clock_ms) };
         let mut receipt = Receipt { now_ms, ..Receipt::default() };
         for request in requests {
-            let outcome = match request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms) {
+            let outcome = match request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= clock_ms) {
                 true => Err(OperationError::DeadlinePassed),
                 false => Ok(self.decide(now_ms, client, policy, &request.operation)),
             };

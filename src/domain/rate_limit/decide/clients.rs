@@ -50,6 +50,7 @@ impl Clients {
     pub fn renew(&mut self, client: &str, until_ms: u64) {
         if let Some(entry) = self.by_name.get_mut(client) {
             entry.lease_until_ms = until_ms;
+            self.next_lease_ms = self.next_lease_ms.min(until_ms);
         }
     }
 

@@ -70,7 +70,7 @@ pub struct LimiterState {
     pub(super) told: Option<(Arc<str>, u64)>,
     pub(super) learned: BTreeMap<Box<str>, u64>,
     pub(super) learned_until_ms: u64,
-    /// When nothing that is known here matters any more.
+    /// When nothing that is known here matters any more, terms set at run time aside.
     pub(super) life_until_ms: u64,
 }
 
@@ -110,8 +110,8 @@ impl LimiterState {
     /// Lets time pass: what is over ends. Answers the instant to decide by.
     pub(super) fn pass(&mut self, now_ms: u64) -> u64 {
         let now_ms = now_ms.max(self.last_now_ms);
-        if now_ms >= self.life_until_ms() {
-            *self = Self::default();
+        if now_ms >= self.life_until_ms {
+            *self = Self { set_terms: self.set_terms.take(), ..Self::default() };
         }
         self.expire_until(now_ms);
         self.end_dead_clients(now_ms);

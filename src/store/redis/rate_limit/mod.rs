@@ -1,20 +1,83 @@
-//! placeholder
+//! Limiters on Redis.
+//!
+//! [`keys`] names the keys, [`encode`] and [`decode`] turn batches into calls of `lua/rate_limit_batch.lua` and
+//! replies into receipts.
+
+pub mod decode;
+pub mod encode;
+pub mod keys;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::keys::LimiterKeys;
+use super::estimate::ClockEstimate;
 use super::keys::Keys;
+use super::transport::Transport;
+use crate::clock::{Clock, SystemClock};
 use crate::domain::error::StoreError;
+use crate::domain::identifier::OrchestratorId;
 use crate::domain::rate_limit::operation::Receipt;
 use crate::store::RateLimitBatch;
-use std::time::Instant;
+
+/// Limiters on the server that `transport` leads to. Belongs to one thread.
 pub struct RateLimitStore<T> {
-    _t: T,
+    transport: T,
+    keys: Keys,
+    channel: String,
+    estimate: RefCell<ClockEstimate>,
+    system: SystemClock,
+    /// Takes the place of the server's clock.
+    manual: Option<Arc<dyn Clock>>,
 }
-impl<T> RateLimitStore<T> {
-    pub fn new(t: T, _k: Keys) -> Self {
-        Self { _t: t }
+
+impl<T: Transport> RateLimitStore<T> {
+    pub fn new(transport: T, keys: Keys) -> Self {
+        let channel = keys.turns_channel();
+        Self { transport, keys, channel, estimate: RefCell::default(), system: SystemClock, manual: None }
     }
-    pub async fn apply_until(&self, _b: &RateLimitBatch, _d: Instant) -> Result<Receipt, StoreError> {
-        todo!()
+
+    /// A store whose script goes by `clock` instead of the server's, for tests. Keys still end by the server's
+    /// clock, and live a day longer than they would.
+    pub fn with_manual_clock(transport: T, keys: Keys, clock: Arc<dyn Clock>) -> Self {
+        Self { manual: Some(clock), ..Self::new(transport, keys) }
     }
+
+    /// The keys of one limiter.
+    pub fn keys_of(&self, limiter: &OrchestratorId) -> LimiterKeys {
+        LimiterKeys::of(&self.keys, limiter)
+    }
+
+    /// Applies the batch, or gives up at `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when no answer came, which says whether something may have been applied;
+    /// [`StoreError::Refused`] when the server refused, and nothing was written.
+    pub async fn apply_until(&self, batch: &RateLimitBatch, deadline: Instant) -> Result<Receipt, StoreError> {
+        let clock_ms = self.manual.as_ref().map_or(0, |clock| clock.now_ms());
+        let call = encode::batch_call(&self.keys_of(&batch.limiter), &self.channel, batch, clock_ms);
+        let asked_at = Instant::now();
+        let value = self.transport.call(&call, deadline).await?;
+        let round_trip_ms = asked_at.elapsed().as_millis() as u64;
+        let reply = decode::batch_reply(batch, value)?;
+        // A remembered receipt tells an old time.
+        if !batch.ticket.retry {
+            self.estimate.borrow_mut().learn(reply.clock_ms, self.system.now_ms(), round_trip_ms);
+        }
+        Ok(reply.receipt)
+    }
+
+    /// The server's clock, as well as it is known here.
     pub fn now_ms(&self) -> u64 {
-        0
+        match &self.manual {
+            Some(clock) => clock.now_ms(),
+            None => {
+                let learned_ms = self.estimate.borrow().offset_ms();
+                let offset_ms = learned_ms.unwrap_or_else(|| self.transport.clock_offset_ms());
+                self.system.now_ms().saturating_add_signed(offset_ms)
+            }
+        }
     }
 }

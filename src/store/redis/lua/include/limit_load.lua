@@ -1,0 +1,56 @@
+-- The clock, read once and never going back; the state; what the operations name. Every key is looked at by a
+-- command of its type before anything is written.
+-- shift: from `now` to instants of the server, see clock.lua. P: permits and places by id, false = none.
+-- changed: ids of P to be written. ends: ids with their new place in ENDS, false = none.
+if A[2] == 1 then
+  local last_answer = call('GET', KEYS[7])
+  if last_answer and decode(last_answer)[1] == A[1] then return last_answer end
+end
+local time, shift = call('TIME'), 0
+local now = time[1] * 1000 + floor(time[2] / 1000)
+if A[3] > 0 then
+  now, shift = A[3], now >= A[3] and now - A[3] + 86400000 or 0
+end
+local clock = now -- Deadlines are held against it as it is.
+local stored = call('GET', KEYS[1])
+local S = stored and select(2, pcall(decode, stored))
+if stored and (type(S) ~= 'table' or S[1] ~= 1) then
+  return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
+end
+local is_blank, dirty = not S, false
+if S then
+  if now < S[2] then now = S[2] end
+  is_blank = now >= S[3]
+end
+out[2], out[3] = clock, now
+if is_blank then
+  S = {
+    1, 0, 0, MAX, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, '', 0, '', 0, 0, 0, 0, 0, S and S[24] or false,
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}, {}, 0
+  }
+end
+local P, changed, ends = {}, {}, {}
+local function load_permits(ids)
+  for from = 1, #ids, 1000 do
+    local upto = min(from + 999, #ids)
+    local values = call('HMGET', PERMITS, unpack(ids, from, upto))
+    for k = from, upto do
+      local id, value = ids[k], values[k - from + 1]
+      if P[id] == nil then P[id] = value and not is_blank and { decode(value) } or false end
+    end
+  end
+end
+if #A[14] > 0 then load_permits(A[14]) else call('HLEN', PERMITS) end
+local due, ends_known, line_known = call('ZRANGEBYSCORE', ENDS, '-inf', now), call('ZCARD', ENDS), call('ZCARD', LINE)
+if A[16] == 1 then call('HLEN', LEARNED) end
+local G = { { 0, 0, '', WHOLE, '', 0, 0, {} } }
+if S[28] == 1 then
+  local text = call('GET', AGENTS)
+  if text then G = decode(text) end
+elseif A[15] == 1 then
+  call('STRLEN', AGENTS)
+end
+if is_blank then -- What other keys may still hold belongs to a time that is over.
+  due, ends_known, line_known = {}, 0, 0
+  if writes then call('DEL', PERMITS, ENDS, LINE, AGENTS, LEARNED) end
+end

@@ -1,0 +1,31 @@
+-- One operation, by its kind. Those whose answer is "done" write nothing further.
+if kind <= 2 then
+  --- @include limit_op_ask
+elseif kind == 3 then -- Poll: 3, size, deadline. Turns are taken after the batch.
+elseif kind == 4 then
+  --- @include limit_op_settle
+elseif kind == 5 then
+  --- @include limit_op_cancel
+elseif kind == 6 then -- Observe: 6, size, deadline, signals (see limit_signals).
+  observe(i + 3, A[i + 3])
+elseif kind == 7 then -- SetTerms: 7, size, deadline, T (empty = the configured ones).
+  S[24] = #A[i + 3] > 0 and A[i + 3]
+  use_terms()
+elseif kind == 8 then
+  --- @include limit_op_allocate
+elseif kind == 9 then
+  --- @include limit_op_handoff
+elseif kind == 10 then -- Pause: 10, size, deadline, for ms (0 ends every pause).
+  if A[i + 3] > 0 then
+    S[10] = max(S[10], now + min(A[i + 3], PAUSE_MAX))
+  else
+    S[10] = 0
+    end_pauses()
+  end
+elseif kind == 11 then
+  --- @include limit_op_view
+elseif kind == 12 then
+  --- @include limit_op_restore
+else
+  --- @include limit_op_learn
+end

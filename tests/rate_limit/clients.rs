@@ -1,0 +1,69 @@
+use token_budget::domain::rate_limit::amounts::Unit;
+use token_budget::domain::rate_limit::operation::{Operation, Reason};
+
+use super::desk::*;
+use super::harness::Harness;
+
+const LEASE_MS: u64 = 30 * SECOND_MS;
+
+fn short_lease<H: Harness>(desk: Desk<H>) -> Desk<H> {
+    desk.policy.borrow_mut().client_lease_ms = LEASE_MS;
+    desk
+}
+
+pub async fn permits_of_a_dead_client_return<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 9)]).concurrency(2);
+    for id in ["x", "y"] {
+        desk.by("dead", vec![call(id, 1, 1).operation()]).await;
+    }
+    desk.advance(LEASE_MS - 1);
+    assert_eq!(desk.refused(call("a", 1, 1)).await.0, Reason::Concurrency);
+    desk.advance(1);
+    desk.granted(call("a", 1, 1)).await;
+    let view = desk.view().await;
+    assert_eq!((view.under_way.requests, view.windows[0].used.requests), (1, 3));
+}
+
+pub async fn places_of_a_dead_client_vanish<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 1)]);
+    desk.granted(call("a", 1, 1)).await;
+    desk.by("dead", vec![call("x", 1, 1).waits().operation()]).await;
+    desk.advance(LEASE_MS / 2);
+    desk.ask(call("b", 1, 1).waits()).await;
+    desk.advance(LEASE_MS / 2);
+    assert_eq!(desk.by("a", vec![Operation::Poll]).await.places, 1);
+    assert_eq!(desk.view().await.waiting, 1);
+    desk.advance(LEASE_MS - 1);
+    desk.poll("a").await;
+    desk.at(START_MS + FREE_MS);
+    assert_eq!(desk.poll("a").await.len(), 1);
+}
+
+pub async fn any_call_is_a_sign_of_life<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).concurrency(1);
+    let receipt = desk.by("a", vec![call("a", 1, 1).operation()]).await;
+    assert_eq!((receipt.poll_in_ms, receipt.places), (Some(LEASE_MS / 3), 0));
+    for _ in 0..5 {
+        desk.advance(LEASE_MS / 3);
+        assert_eq!(desk.by("a", vec![Operation::Poll]).await.poll_in_ms, Some(LEASE_MS / 3));
+    }
+    assert_eq!(desk.view().await.under_way.requests, 1);
+    // To ask only is none, and does not put the next one off.
+    desk.advance(1_000);
+    assert_eq!(desk.by("a", vec![Operation::View]).await.poll_in_ms, Some(LEASE_MS / 3 - 1_000));
+    let receipt = desk.by("a", vec![settle("a", 1, 1)]).await;
+    assert_eq!(receipt.poll_in_ms, None);
+}
+
+pub async fn shares_of_a_dead_client_end<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    desk.by("dead", vec![share("x", 400_000), share("y", 100_000)]).await;
+    desk.by("a", vec![share("y", 200_000), call("x1", 1, 1).agent("x").operation()]).await;
+    desk.advance(LEASE_MS / 2);
+    desk.poll("a").await;
+    desk.advance(LEASE_MS / 2);
+    let agents = desk.view().await.agents;
+    let shares: Vec<_> = agents.iter().map(|agent| (&*agent.agent, agent.share_ppm, agent.used.requests)).collect();
+    assert_eq!(shares, [("", 800_000, 1), ("y", 200_000, 0)]);
+}

@@ -1,0 +1,83 @@
+//! What every store of limiters promises, as one suite.
+//!
+//! A store is put to it by a [`harness::Harness`] and one line, `rate_limit_tests!(MyHarness);`, which expands to
+//! one `#[test]` per guarantee. Each starts with an empty store.
+
+// Each test program uses its own part of the suite.
+#![allow(dead_code)]
+
+pub mod agents;
+pub mod batches;
+pub mod clients;
+pub mod desk;
+pub mod harness;
+pub mod limits;
+pub mod line;
+pub mod permits;
+pub mod plays;
+pub mod signals;
+
+/// One `#[test]` for each guarantee, by theme.
+#[macro_export]
+macro_rules! rate_limit_tests {
+    ($harness:ty) => {
+        $crate::rate_limit_cases! { $harness;
+            limits: [
+                no_rolling_minute_holds_more_than_the_limit, all_limits_are_taken_together_or_none,
+                a_check_tells_and_consumes_nothing, what_is_larger_than_a_limit_can_never_fit,
+                only_critical_calls_use_what_is_held_back, concurrent_calls_are_limited,
+                pacing_carries_fractions_and_never_a_burst, limits_change_while_calls_are_made,
+                windows_named_anew_know_what_others_know, time_never_goes_back,
+                windows_shorter_than_their_parts_and_odd_ones_work, a_day_is_a_rolling_window_too,
+            ];
+            permits: [
+                a_settle_corrects_the_estimate, overage_is_counted_and_later_calls_wait,
+                a_long_answer_counts_when_it_ends, a_permit_is_settled_once, a_cancel_gives_everything_back,
+                a_cancel_of_the_last_admission_gives_its_turn_back, an_expired_permit_frees_what_it_held,
+                a_late_settle_counts_once_within_an_hour, asked_twice_it_is_admitted_once,
+            ];
+            line: [
+                first_come_first_served_within_a_priority, a_large_call_is_not_starved_by_small_ones,
+                who_does_not_wait_is_refused_behind_others, the_line_has_an_end, a_place_can_be_left,
+                a_place_is_asked_about_again, only_its_own_client_takes_a_place_up,
+                another_client_is_told_once_that_it_is_its_turn, a_place_that_can_never_be_served_ends,
+            ];
+            clients: [
+                permits_of_a_dead_client_return, places_of_a_dead_client_vanish, any_call_is_a_sign_of_life,
+                shares_of_a_dead_client_end,
+            ];
+            signals: [
+                a_hit_pauses_everyone, hits_double_the_pause_up_to_a_bound, jitter_shortens_a_pause,
+                what_a_provider_asks_for_is_bounded, hits_of_one_burst_count_once,
+                after_a_pause_one_call_at_a_time_tries, a_probe_that_is_cancelled_or_lost_is_free_again,
+                a_pause_by_hand_needs_no_probe, readings_bound_what_is_admitted,
+                readings_out_of_order_never_raise_what_is_left, what_was_not_used_is_given_back_to_the_quota,
+            ];
+            agents: [
+                idle_shares_are_lent_in_proportion_and_come_back, shares_are_at_most_the_whole,
+                who_has_used_its_share_holds_nobody_up, others_share_the_common_pool,
+                a_call_larger_than_its_share_can_go, everything_of_one_agent_is_handed_to_another,
+                there_is_an_end_to_the_number_of_agents,
+            ];
+            batches: [
+                a_batch_is_decided_in_order, after_its_deadline_a_request_does_nothing,
+                a_repeated_batch_is_answered_and_not_applied, what_is_remembered_counts_once,
+                counters_add_up_and_have_an_end, limiters_share_nothing,
+                after_a_long_silence_everything_is_forgotten_but_terms,
+            ];
+        }
+    };
+}
+
+#[macro_export]
+macro_rules! rate_limit_cases {
+    ($harness:ty; $($theme:ident: [$($case:ident),* $(,)?];)*) => {
+        $(mod $theme {
+            use super::*;
+            $(#[test]
+            fn $case() {
+                $crate::rate_limit::harness::run::<$harness, _>($crate::rate_limit::$theme::$case);
+            })*
+        })*
+    };
+}

@@ -1,0 +1,150 @@
+use token_budget::domain::quota::Reading;
+use token_budget::domain::rate_limit::amounts::Unit;
+use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Reason, Signals};
+use token_budget::domain::rate_limit::terms::MINUTE_MS;
+
+use super::desk::*;
+use super::harness::Harness;
+
+fn hit(retry_after_ms: Option<u64>, jitter: u64) -> Signals {
+    let hit = Hit { kind: HitKind::Rate, retry_after_ms, jitter };
+    Signals { hit: Some(hit), ..Signals::default() }
+}
+
+fn sent_at(sent_at_ms: u64, signals: Signals) -> Operation {
+    Operation::Observe(Signals { sent_at_ms, ..signals })
+}
+
+fn left(unit: Unit, remaining: u64, resets_at_ms: u64) -> Signals {
+    let reading = Reading { limit: Some(100), remaining, resets_at_ms, sent_at_ms: 0 };
+    Signals { readings: vec![(unit, reading)], is_success: true, ..Signals::default() }
+}
+
+pub async fn a_hit_pauses_everyone<H: Harness>(desk: Desk<H>) {
+    desk.granted(call("a", 1, 1)).await;
+    desk.one(settle_with("a", 1, 0, hit(None, 0))).await;
+    let receipt = desk.by("b", vec![call("b", 1, 1).waits().operation()]).await;
+    assert_eq!(receipt.poll_in_ms, Some(MINUTE_MS));
+    assert_eq!(desk.refused(call("c", 1, 1)).await.0, Reason::Line);
+    desk.advance(MINUTE_MS);
+    assert_eq!(desk.poll("b").await.len(), 1);
+}
+
+pub async fn hits_double_the_pause_up_to_a_bound<H: Harness>(desk: Desk<H>) {
+    for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+        desk.one(sent_at(desk.now_ms(), hit(None, 0))).await;
+        assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, minutes * MINUTE_MS));
+        desk.advance(minutes * MINUTE_MS);
+    }
+}
+
+pub async fn jitter_shortens_a_pause<H: Harness>(desk: Desk<H>) {
+    desk.one(sent_at(desk.now_ms(), hit(None, 1_000))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS / 2);
+    desk.advance(MINUTE_MS / 2);
+    desk.one(sent_at(desk.now_ms(), hit(Some(5_000), 1_000))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await.1, 5_000);
+}
+
+pub async fn what_a_provider_asks_for_is_bounded<H: Harness>(desk: Desk<H>) {
+    desk.one(sent_at(desk.now_ms(), hit(Some(33 * HOUR_MS), 0))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, HOUR_MS));
+}
+
+pub async fn hits_of_one_burst_count_once<H: Harness>(desk: Desk<H>) {
+    desk.one(sent_at(desk.now_ms(), hit(None, 0))).await;
+    desk.advance(SECOND_MS);
+    for _ in 0..3 {
+        desk.one(sent_at(START_MS, hit(None, 0))).await;
+    }
+    let view = desk.view().await;
+    assert_eq!((view.hits, view.paused_until_ms), (1, START_MS + MINUTE_MS));
+    desk.one(sent_at(START_MS, hit(Some(90 * SECOND_MS), 0))).await;
+    let view = desk.view().await;
+    assert_eq!((view.hits, view.paused_until_ms), (1, START_MS + 91 * SECOND_MS));
+}
+
+pub async fn after_a_pause_one_call_at_a_time_tries<H: Harness>(desk: Desk<H>) {
+    desk.granted(call("old", 1, 1)).await;
+    desk.one(sent_at(desk.now_ms(), hit(None, 0))).await;
+    desk.advance(MINUTE_MS);
+    desk.granted(call("probe", 1, 1)).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Probe, 0));
+    // What was sent before the hit proves nothing.
+    desk.one(settle("old", 1, 1)).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Probe, 0));
+    desk.one(settle_with("probe", 1, 1, hit(None, 0))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, 2 * MINUTE_MS));
+    desk.advance(2 * MINUTE_MS);
+    desk.granted(call("probe-2", 1, 1)).await;
+    desk.one(settle_with("probe-2", 1, 1, Signals::default())).await;
+    desk.granted(call("probe-3", 1, 1)).await;
+    desk.one(settle("probe-3", 1, 1)).await;
+    desk.granted(call("a", 1, 1)).await;
+    desk.granted(call("b", 1, 1)).await;
+    assert_eq!(desk.view().await.hits, 0);
+}
+
+pub async fn a_probe_that_is_cancelled_or_lost_is_free_again<H: Harness>(desk: Desk<H>) {
+    desk.policy.borrow_mut().permit_ttl_ms = 20 * SECOND_MS;
+    desk.one(sent_at(desk.now_ms(), hit(None, 0))).await;
+    desk.advance(MINUTE_MS);
+    desk.granted(call("a", 1, 1)).await;
+    desk.one(Operation::Cancel { id: "a".into() }).await;
+    desk.granted(call("b", 1, 1)).await;
+    assert_eq!(desk.refused(call("c", 1, 1)).await.0, Reason::Probe);
+    desk.advance(20 * SECOND_MS);
+    desk.granted(call("c", 1, 1)).await;
+}
+
+pub async fn a_pause_by_hand_needs_no_probe<H: Harness>(desk: Desk<H>) {
+    desk.one(Operation::Pause { for_ms: 5_000 }).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, 5_000));
+    desk.advance(5_000);
+    desk.granted(call("a", 1, 1)).await;
+    desk.granted(call("b", 1, 1)).await;
+    desk.one(sent_at(desk.now_ms(), hit(None, 0))).await;
+    desk.one(Operation::Pause { for_ms: 0 }).await;
+    desk.granted(call("c", 1, 1)).await;
+    desk.granted(call("d", 1, 1)).await;
+}
+
+pub async fn readings_bound_what_is_admitted<H: Harness>(desk: Desk<H>) {
+    desk.one(sent_at(desk.now_ms(), left(Unit::InputTokens, 50, START_MS + 10_000))).await;
+    desk.granted(call("a", 30, 0)).await;
+    assert_eq!(desk.refused(call("b", 21, 0)).await, (Reason::Remaining(Unit::InputTokens), 10_000));
+    desk.granted(call("b", 20, 0)).await;
+    desk.advance(10_000);
+    desk.granted(call("c", 1_000, 0)).await;
+}
+
+pub async fn readings_out_of_order_never_raise_what_is_left<H: Harness>(desk: Desk<H>) {
+    let resets_at_ms = START_MS + MINUTE_MS;
+    desk.granted(call("first", 0, 0)).await;
+    desk.granted(call("second", 0, 0)).await;
+    desk.advance(100);
+    desk.one(settle_with("second", 0, 0, left(Unit::Requests, 8, resets_at_ms))).await;
+    desk.advance(100);
+    desk.one(settle_with("first", 0, 0, left(Unit::Requests, 9, resets_at_ms))).await;
+    // The first one was still under way when the second answer came.
+    assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 7);
+    desk.granted(call("third", 0, 0)).await;
+    desk.advance(100);
+    desk.one(settle_with("third", 0, 0, left(Unit::Requests, 7, resets_at_ms))).await;
+    assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 7);
+}
+
+pub async fn what_was_not_used_is_given_back_to_the_quota<H: Harness>(desk: Desk<H>) {
+    desk.one(sent_at(desk.now_ms(), left(Unit::OutputTokens, 100, START_MS + MINUTE_MS))).await;
+    let left = async || desk.view().await.quotas[Unit::OutputTokens.index()].left;
+    desk.granted(call("a", 0, 60)).await;
+    assert_eq!(left().await, 40);
+    desk.one(settle("a", 0, 10)).await;
+    assert_eq!(left().await, 90);
+    desk.granted(call("b", 0, 60)).await;
+    desk.one(settle("b", 0, 70)).await;
+    assert_eq!(left().await, 20);
+    desk.granted(call("c", 0, 20)).await;
+    desk.one(Operation::Cancel { id: "c".into() }).await;
+    assert_eq!(left().await, 20);
+}

@@ -1,0 +1,15 @@
+//! Limiters on a cluster keep every promise, over the real link.
+
+mod conformance;
+#[path = "support/limiter_link.rs"]
+mod limiter_link;
+#[path = "support/link_harness.rs"]
+mod link_harness;
+mod rate_limit;
+#[path = "support/servers.rs"]
+mod servers;
+
+use limiter_link::LimiterLink;
+use link_harness::Cluster;
+
+rate_limit_tests!(LimiterLink<Cluster>);

@@ -1,0 +1,59 @@
+//! Limiters on Redis as the product reaches them: the real link, to servers of any topology.
+
+// Each test program uses its own part.
+#![allow(dead_code)]
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use token_budget::clock::ManualClock;
+use token_budget::domain::rate_limit::operation::Receipt;
+use token_budget::store::RateLimitBatch;
+use token_budget::store::redis::config::{Credentials, RedisConfig, Topology};
+use token_budget::store::redis::keys::Keys;
+use token_budget::store::redis::link::Link;
+use token_budget::store::redis::rate_limit::RateLimitStore;
+
+use super::link_harness::Place;
+
+pub struct LimiterLink<P> {
+    store: RateLimitStore<Link>,
+    clock: Arc<ManualClock>,
+    place: PhantomData<P>,
+}
+
+impl<P: Place> crate::rate_limit::harness::Harness for LimiterLink<P> {
+    async fn open() -> Self {
+        static CASES: AtomicU64 = AtomicU64::new(0);
+        let prefix = format!("limits-{}", CASES.fetch_add(1, Ordering::Relaxed));
+        let topology = P::topology();
+        let is_cluster = matches!(topology, Topology::Cluster(_));
+        let config = RedisConfig {
+            topology,
+            credentials: Credentials::default(),
+            db: 0,
+            tls: None,
+            key_prefix: prefix.clone(),
+            connect_timeout: Duration::from_secs(5),
+        };
+        let link = Link::open(config, None, Box::new(|_| {}));
+        link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
+        let clock = Arc::new(ManualClock::at(0));
+        let store = RateLimitStore::with_manual_clock(link, Keys::new(prefix, is_cluster), clock.clone());
+        Self { store, clock, place: PhantomData }
+    }
+
+    async fn apply(&self, batch: &RateLimitBatch) -> Receipt {
+        self.store.apply_until(batch, Instant::now() + Duration::from_secs(10)).await.expect("the store answers")
+    }
+
+    fn set_now_ms(&self, now_ms: u64) {
+        self.clock.set(now_ms);
+    }
+
+    fn remembers_replies(&self) -> bool {
+        true
+    }
+}
