@@ -140,7 +140,9 @@ impl LimiterState {
         for unit in Unit::ALL {
             self.quotas[unit.index()].take(amounts.of(unit));
         }
-        self.last_admission = Some((Arc::clone(&id), self.next_admission_us));
+        self.admissions += 1;
+        let number = self.admissions;
+        self.last_admission = Some((number, self.next_admission_us));
         if moment.terms.pause_us > 0 {
             let (now_us, next_us) = (now_ms * 1_000, self.next_admission_us);
             let begins_us = if next_us + 1_000 > now_us && next_us <= now_us { next_us } else { now_us };
@@ -151,8 +153,8 @@ impl LimiterState {
         }
         let expires_at_ms = now_ms + moment.policy.permit_ttl_ms;
         let client = self.clients.hold(moment.client, Holding::Permit, now_ms + moment.policy.client_lease_ms);
-        self.ends.insert((expires_at_ms, Arc::clone(&id)));
-        let permit = Permit { admitted_at_ms: now_ms, expires_at_ms, amounts, agent, client, is_late: false };
+        self.ends.insert((expires_at_ms, number), Arc::clone(&id));
+        let permit = Permit { number, admitted_at_ms: now_ms, expires_at_ms, amounts, agent, client, is_late: false };
         self.permits.insert(id, permit);
         expires_at_ms
     }

@@ -1,7 +1,5 @@
 //! The end of a call.
 
-use std::sync::Arc;
-
 use super::direct::Settlement;
 use super::state::{LimiterState, Moment, Permit};
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
@@ -48,10 +46,10 @@ impl LimiterState {
             parts.correct(permit.admitted_at_ms, permit.amounts, none);
         }
         self.correct_quotas(&permit, none);
-        if let Some((last, before_us)) = &self.last_admission
-            && **last == *id
+        if let Some((last, before_us)) = self.last_admission
+            && last == permit.number
         {
-            self.next_admission_us = *before_us;
+            self.next_admission_us = before_us;
             self.last_admission = None;
         }
         true
@@ -59,16 +57,12 @@ impl LimiterState {
 
     /// The permit ends.
     fn take_permit(&mut self, id: &str) -> Option<Permit> {
-        let id = Arc::clone(self.permits.get_key_value(id)?.0);
-        if self.permits.get(&id)?.is_late {
-            self.late -= 1;
-            let permit = self.permits.remove(&id)?;
-            self.ends.remove(&(permit.expires_at_ms + super::LATE_SETTLE_MS, id));
-            return Some(permit);
+        let permit = self.permits.remove(id)?;
+        self.ends.remove(&permit.end());
+        match permit.is_late {
+            true => self.late -= 1,
+            false => self.let_go(id, &permit),
         }
-        self.let_go(&id);
-        let permit = self.permits.remove(&id)?;
-        self.ends.remove(&(permit.expires_at_ms, id));
         Some(permit)
     }
 

@@ -1,6 +1,6 @@
 //! What is known of one limiter.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::agents::Agents;
@@ -10,6 +10,7 @@ use super::parts::Parts;
 use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
+use crate::domain::rate_limit::fast_map::FastMap;
 use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 
 /// Everything a store knows of one limiter.
@@ -45,14 +46,17 @@ pub struct LimiterState {
     pub(super) set_terms: Option<Arc<Terms>>,
     pub(super) windows: Vec<KeptWindow>,
     pub(super) quotas: [Quota; 4],
-    pub(super) permits: HashMap<Arc<str>, Permit>,
-    /// Permits by the instant at which they expire, expired ones by the instant at which they are forgotten.
-    pub(super) ends: BTreeSet<(u64, Arc<str>)>,
+    pub(super) permits: FastMap<Arc<str>, Permit>,
+    /// Permits that were ever given.
+    pub(super) admissions: u64,
+    /// Permits by the instant at which they expire, expired ones by the instant at which they are forgotten, and by
+    /// their numbers.
+    pub(super) ends: BTreeMap<(u64, u64), Arc<str>>,
     /// Permits that expired and can still be settled.
     pub(super) late: usize,
     pub(super) under_way: Amounts,
     /// Where in the lines each place is: the number of its agent and its key.
-    pub(super) places: HashMap<Arc<str>, (u64, OrderKey)>,
+    pub(super) places: FastMap<Arc<str>, (u64, OrderKey)>,
     /// Places that were ever given.
     pub(super) arrivals: u64,
     pub(super) agents: Agents,
@@ -64,8 +68,8 @@ pub struct LimiterState {
     pub(super) last_hit_ms: u64,
     pub(super) probe: Option<Arc<str>>,
     pub(super) next_admission_us: u64,
-    /// The last admission, and what `next_admission_us` was before.
-    pub(super) last_admission: Option<(Arc<str>, u64)>,
+    /// The number of the last admission, and what `next_admission_us` was before.
+    pub(super) last_admission: Option<(u64, u64)>,
     /// The place whose client was told that it is its turn, and when it would fit by what was told.
     pub(super) told: Option<(Arc<str>, u64)>,
     pub(super) learned: BTreeMap<Box<str>, u64>,
@@ -83,6 +87,8 @@ pub(super) struct KeptWindow {
 
 #[derive(Debug, Clone)]
 pub(super) struct Permit {
+    /// Permits are numbered in the order in which they are given.
+    pub number: u64,
     pub admitted_at_ms: u64,
     pub expires_at_ms: u64,
     pub amounts: Amounts,

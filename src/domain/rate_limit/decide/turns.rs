@@ -37,6 +37,11 @@ impl LimiterState {
     /// The places of the calling client become permits while they fit.
     pub(super) fn take_turns(&mut self, moment: &Moment<'_>) -> Turns {
         let mut turns = Turns::default();
+        if self.places.is_empty() {
+            self.told = None;
+            self.tell_when_to_poll(moment, None, &mut turns);
+            return turns;
+        }
         let own_wait_ms = loop {
             match self.next_step(moment) {
                 Step::Admit { id, agent } => {
