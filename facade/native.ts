@@ -67,7 +67,7 @@ interface Addon {
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
-  EmbeddedLimiter: new (config: string, numbers: Float64Array) => EmbeddedLimiter;
+  EmbeddedLimiter: new (config: string, numbers: Float64Array, idPrefix: string) => EmbeddedLimiter;
   EmbeddedPools: new (config: string) => EmbeddedPools;
   RemoteTracker: new (config: string) => RemoteTracker;
 }

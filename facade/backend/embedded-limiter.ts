@@ -1,8 +1,15 @@
 import { isAborted, reasonOf, stopWaiting, whenAborted } from '../abort';
 import { closedError } from '../errors';
 import { EmbeddedLimiter, type EmbeddedLimiterOperations } from '../native';
-import type { LimiterBackend, LimitRequest, SettledPermit } from '../rate-limit/backend';
+import type {
+  LimiterBackend,
+  LimitRequest,
+  PromptBackend,
+  PromptGrant,
+  SettledPermit,
+} from '../rate-limit/backend';
 import type { LimiterSettings } from '../rate-limit/config';
+import { permitIdPrefix } from '../rate-limit/permit-id';
 import type { WireGrant, WireOutcome } from '../rate-limit/wire';
 import { numberAt } from './protocol';
 
@@ -11,6 +18,7 @@ const NUMBERS_LENGTH = 16;
 const STATUS = 0;
 const GRANTED = 8;
 const POLL_IN = 9;
+const GIVEN = 15;
 const Status = { granted: 0, waiting: 1 } as const;
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
@@ -25,21 +33,77 @@ interface Place {
 }
 
 /** A limiter in this process: answers at once, but for who has to wait. */
-export class EmbeddedLimiterBackend implements LimiterBackend {
+export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
+  readonly prompt = this;
   readonly #numbers = new Float64Array(NUMBERS_LENGTH);
   readonly #native: EmbeddedLimiter;
   readonly #operations: EmbeddedLimiterOperations;
   readonly #now: () => number;
   readonly #isShared: boolean;
   readonly #line = new Map<string, Place>();
+  /** When the last operation was asked for, by the clock. */
+  #calledAtMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires, by the clock. */
+  #pollsAtMs = -Infinity;
+  /** Whether the timer keeps the process alive. */
+  #keepsAlive = false;
   #isClosed = false;
 
   constructor(settings: LimiterSettings) {
-    this.#native = new EmbeddedLimiter(settings.nativeConfig, this.#numbers);
+    this.#native = new EmbeddedLimiter(
+      settings.nativeConfig,
+      this.#numbers,
+      permitIdPrefix(settings.clientId),
+    );
     this.#operations = this.#native.operations();
     this.#now = settings.now;
     this.#isShared = settings.native.memoryName !== undefined;
+  }
+
+  admit(
+    number: number,
+    inputTokens: number,
+    outputTokens: number,
+    priority: number,
+    agent: string,
+    nowMs: number,
+  ): PromptGrant | undefined {
+    const numbers = this.#numbers;
+    this.#calledAtMs = nowMs;
+    numbers[0] = nowMs;
+    numbers[1] = inputTokens;
+    numbers[2] = outputTokens;
+    numbers[3] = number;
+    numbers[4] = priority;
+    numbers[5] = 0;
+    numbers[GIVEN] = agent === '' ? 0 : 1;
+    this.#operations.acquire('', agent);
+    const grant =
+      numbers[STATUS] === Status.granted
+        ? { admittedAtMs: numberAt(numbers, 1), expiresAtMs: numberAt(numbers, 2) }
+        : undefined;
+    this.#look();
+    return grant;
+  }
+
+  settleNumber(
+    number: number,
+    inputTokens: number,
+    outputTokens: number,
+    nowMs: number,
+  ): { known: boolean; late: boolean } {
+    const numbers = this.#numbers;
+    this.#calledAtMs = nowMs;
+    numbers[0] = nowMs;
+    numbers[1] = inputTokens;
+    numbers[2] = outputTokens;
+    numbers[3] = number;
+    numbers[GIVEN] = 0;
+    this.#operations.settle('', null);
+    const settled = { known: numbers[1] === 1, late: numbers[2] === 1 };
+    this.#look();
+    return settled;
   }
 
   acquire(
@@ -65,9 +129,11 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     signalsJson: string | null,
   ): Promise<SettledPermit> {
     const numbers = this.#numbers;
-    numbers[0] = this.#now();
+    numbers[0] = this.#time();
     numbers[1] = inputTokens;
     numbers[2] = outputTokens;
+    numbers[3] = 0;
+    numbers[GIVEN] = signalsJson === null ? 0 : 1;
     this.#operations.settle(id, signalsJson);
     const settled = {
       known: numbers[1] === 1,
@@ -80,7 +146,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   }
 
   cancel(id: string): Promise<boolean> {
-    this.#numbers[0] = this.#now();
+    this.#numbers[0] = this.#time();
     this.#operations.cancel(id);
     const known = this.#numbers[1] === 1;
     this.#look();
@@ -88,7 +154,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   }
 
   query(operationJson: string): Promise<WireOutcome> {
-    const outcome = JSON.parse(this.#native.query(operationJson, this.#now())) as WireOutcome;
+    const outcome = JSON.parse(this.#native.query(operationJson, this.#time())) as WireOutcome;
     this.#look();
     return Promise.resolve(outcome);
   }
@@ -115,14 +181,21 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     return Promise.resolve();
   }
 
+  #time(): number {
+    this.#calledAtMs = this.#now();
+    return this.#calledAtMs;
+  }
+
   /** `undefined`: it waits. */
   #ask(request: LimitRequest, wait: boolean): WireGrant | WireOutcome | undefined {
     const numbers = this.#numbers;
-    numbers[0] = this.#now();
+    numbers[0] = this.#time();
     numbers[1] = request.inputTokens;
     numbers[2] = request.outputTokens;
-    numbers[3] = request.priority;
-    numbers[4] = wait ? 1 : 0;
+    numbers[3] = 0;
+    numbers[4] = request.priority;
+    numbers[5] = wait ? 1 : 0;
+    numbers[GIVEN] = request.agent === '' ? 0 : 1;
     this.#operations.acquire(request.id, request.agent);
     const status = numbers[STATUS];
     if (status === Status.granted) {
@@ -145,7 +218,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         if (!this.#line.delete(id)) return;
-        this.#numbers[0] = this.#now();
+        this.#numbers[0] = this.#time();
         this.#operations.cancel(id);
         this.#look();
         reject(reasonOf(signal as AbortSignal));
@@ -177,7 +250,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
       for (const grant of JSON.parse(this.#native.takeGranted()) as WireGrant[]) this.#grant(grant);
     }
     if (this.#isClosed) return;
-    if (pollInMs >= 0) this.#pollIn(pollInMs);
+    if (pollInMs >= 0) this.#pollIn(pollInMs, this.#calledAtMs);
   }
 
   #grant(grant: WireGrant): void {
@@ -186,21 +259,29 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     place?.resolve(grant);
   }
 
-  #pollIn(delayMs: number): void {
+  /** A timer that fires before it has to stays: most calls could only put it off. */
+  #pollIn(delayMs: number, nowMs: number): void {
+    const someWait = this.#line.size > 0;
+    const mostMs = this.#isShared && someWait ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
+    const inMs = Math.min(Math.max(1, delayMs), mostMs);
+    const isInTime = this.#pollsAtMs > nowMs && this.#pollsAtMs <= nowMs + inMs;
+    if (isInTime && this.#keepsAlive === someWait) return;
     clearTimeout(this.#timer);
-    const most = this.#isShared && this.#line.size > 0 ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
-    this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
+    this.#timer = setTimeout(() => this.#poll(), inMs);
+    this.#pollsAtMs = nowMs + inMs;
     // The process waits for who waits, not for permits that somebody holds.
-    if (this.#line.size === 0 && typeof this.#timer === 'object') this.#timer.unref();
+    this.#keepsAlive = someWait;
+    if (!someWait && typeof this.#timer === 'object') this.#timer.unref();
   }
 
   #poll(): void {
     if (this.#isClosed) return;
+    this.#pollsAtMs = -Infinity;
     try {
-      this.#native.query('{"is":"poll"}', this.#now());
+      this.#native.query('{"is":"poll"}', this.#time());
     } catch {
       // The caller's clock threw. It may do better soon.
-      this.#pollIn(RETRY_MS);
+      this.#pollIn(RETRY_MS, -Infinity);
       return;
     }
     this.#look();

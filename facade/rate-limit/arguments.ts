@@ -1,5 +1,5 @@
 /** What the methods of a limiter are given, checked. */
-import { signalOf } from '../abort';
+import { checkedSignal } from '../abort';
 import type { AcquireOptions, RequestUsage } from '../types/rate-limit';
 import * as check from '../validate';
 import { PRIORITIES } from './wire';
@@ -33,25 +33,59 @@ const REQUEST_NAMES: ReadonlySet<string> = new Set<keyof AcquireOptions>([
 const NORMAL = PRIORITIES.indexOf('normal');
 
 export function readRequest(options: unknown): CheckedRequest {
-  const source = check.object(options, 'options');
-  check.onlyNames(source, 'options', REQUEST_NAMES);
-  const optional = <T>(
-    key: keyof AcquireOptions,
-    reader: (value: unknown, at: string) => T,
-  ): T | undefined => {
-    const value = check.own(source, key, 'options');
-    return value === undefined ? undefined : reader(value, `options.${key}`);
+  const source = check.object(options, 'options') as Record<string, unknown>;
+  const request: CheckedRequest = {
+    inputTokens: undefined,
+    maxOutputTokens: undefined,
+    model: undefined,
+    priority: NORMAL,
+    agent: '',
+    sessionId: undefined,
+    signal: undefined,
+    maxWaitMs: undefined,
   };
-  return {
-    inputTokens: optional('inputTokens', check.count),
-    maxOutputTokens: optional('maxOutputTokens', check.count),
-    model: optional('model', (value, at) => check.text(value, at, MODEL_MAX_BYTES, 'well-formed')),
-    priority: optional('priority', readPriority) ?? NORMAL,
-    agent: optional('agent', readAgent) ?? '',
-    sessionId: optional('sessionId', (value, at) => check.text(value, at, TEXT_MAX_BYTES, 'well-formed')),
-    signal: signalOf(source),
-    maxWaitMs: optional('maxWaitMs', (value, at) => check.integer(value, at, 0, check.MAX_DURATION_MS)),
-  };
+  for (const name of check.ownNames(source, 'options')) {
+    const value = read(source, name, 'options');
+    if (value === undefined && REQUEST_NAMES.has(name)) continue;
+    switch (name as keyof AcquireOptions) {
+      case 'inputTokens':
+        request.inputTokens = check.count(value, 'options.inputTokens');
+        break;
+      case 'maxOutputTokens':
+        request.maxOutputTokens = check.count(value, 'options.maxOutputTokens');
+        break;
+      case 'model':
+        request.model = check.text(value, 'options.model', MODEL_MAX_BYTES, 'well-formed');
+        break;
+      case 'priority':
+        request.priority = readPriority(value, 'options.priority');
+        break;
+      case 'agent':
+        request.agent = readAgent(value, 'options.agent');
+        break;
+      case 'sessionId':
+        request.sessionId = check.text(value, 'options.sessionId', TEXT_MAX_BYTES, 'well-formed');
+        break;
+      case 'signal':
+        request.signal = checkedSignal(value);
+        break;
+      case 'maxWaitMs':
+        request.maxWaitMs = check.integer(value, 'options.maxWaitMs', 0, check.MAX_DURATION_MS);
+        break;
+      default:
+        throw check.unknownName(name, 'options', REQUEST_NAMES);
+    }
+  }
+  return request;
+}
+
+/** The value of an own property, of a name that {@link check.ownNames} gave. */
+function read(source: Record<string, unknown>, name: string, at: string): unknown {
+  try {
+    return source[name];
+  } catch (cause) {
+    throw check.readingThrew(check.join(at, name), cause);
+  }
 }
 
 function readPriority(value: unknown, at: string): number {
@@ -83,16 +117,42 @@ const USAGE_NAMES: ReadonlySet<string> = new Set<keyof RequestUsage>([
 ]);
 
 export function readUsage(usage: unknown): CheckedUsage {
-  const source = check.object(usage, 'usage');
-  check.onlyNames(source, 'usage', USAGE_NAMES);
-  const responseTimeMs = check.own(source, 'responseTimeMs', 'usage');
+  const source = check.object(usage, 'usage') as Record<string, unknown>;
+  let inputTokens: unknown;
+  let outputTokens: unknown;
+  let responseTimeMs: unknown;
+  let error: unknown;
+  let response: unknown;
+  let headers: unknown;
+  for (const name of check.ownNames(source, 'usage')) {
+    const value = read(source, name, 'usage');
+    switch (name as keyof RequestUsage) {
+      case 'inputTokens':
+        inputTokens = value;
+        break;
+      case 'outputTokens':
+        outputTokens = value;
+        break;
+      case 'responseTimeMs':
+        responseTimeMs = value;
+        break;
+      case 'error':
+        error = value;
+        break;
+      case 'response':
+        response = value;
+        break;
+      case 'headers':
+        headers = value;
+        break;
+      default:
+        throw check.unknownName(name, 'usage', USAGE_NAMES);
+    }
+  }
   return {
-    inputTokens: check.countField(source, 'inputTokens', 'usage'),
-    outputTokens: check.countField(source, 'outputTokens', 'usage'),
-    answer:
-      check.own(source, 'error', 'usage') ??
-      check.own(source, 'response', 'usage') ??
-      check.own(source, 'headers', 'usage'),
+    inputTokens: check.count(inputTokens, 'usage.inputTokens'),
+    outputTokens: check.count(outputTokens, 'usage.outputTokens'),
+    answer: error ?? response ?? headers,
     responseTimeMs:
       responseTimeMs === undefined
         ? undefined

@@ -28,8 +28,12 @@ mod status {
     pub const REFUSED: f64 = 2.0;
 }
 
-/// Where calls put how many places became permits, and in how many milliseconds to poll (-1: not at all).
+/// Where calls put how many places became permits, in how many milliseconds to poll (-1: not at all), and how
+/// many places the client has in the line.
 const TURNS_INDEX: usize = 8;
+
+/// Where calls say whether their second text is to be looked at.
+const GIVEN_INDEX: usize = 15;
 
 const NUMBERS_LENGTH: usize = 16;
 
@@ -47,6 +51,8 @@ struct Limiter {
     /// Made by the facade, which keeps it for its own. Numbers of operations come there, results are written
     /// there.
     numbers: Float64Array,
+    /// Of this limiter's own permits, whose ids are made of their numbers: they need not cross.
+    id_prefix: String,
     granted: Vec<Grant>,
     last_outcome: Option<Outcome>,
     /// Texts of the call that runs, and a buffer.
@@ -57,8 +63,8 @@ struct Limiter {
 
 #[napi]
 impl EmbeddedLimiter {
-    #[napi(constructor, ts_args_type = "config: string, numbers: Float64Array")]
-    pub fn new(config: Text, numbers: Float64Array) -> Result<Self> {
+    #[napi(constructor, ts_args_type = "config: string, numbers: Float64Array, idPrefix: string")]
+    pub fn new(config: Text, numbers: Float64Array, id_prefix: Text) -> Result<Self> {
         if numbers.len() < NUMBERS_LENGTH {
             return Err(invalid(format!("numbers: expected {NUMBERS_LENGTH}")));
         }
@@ -71,6 +77,7 @@ impl EmbeddedLimiter {
             policy,
             client: config.client_id.unwrap_or_default().into(),
             numbers,
+            id_prefix: id_prefix.to_text(),
             granted: Vec::new(),
             last_outcome: None,
             id: String::new(),
@@ -101,7 +108,7 @@ impl EmbeddedLimiter {
             ticket: Ticket { client: Arc::clone(&limiter.client), sequence: 0, retry: false },
         };
         let mut receipt = limiter.limiters.apply_at(&batch, now_ms);
-        limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms);
+        limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms, receipt.places);
         match receipt.outcomes.pop() {
             Some(Ok(outcome)) => to_json(&outcome),
             Some(Err(error)) => Err(invalid(error.to_string())),
@@ -142,11 +149,14 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
 
 impl Limiter {
     fn acquire(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, input_tokens, output_tokens, priority, wait] = self.inputs()?;
+        let [now_ms, input_tokens, output_tokens, number, priority, wait] = self.inputs()?;
         let priority = calls::priority(priority).map_err(malformed)?;
-        self.read_id(call)?;
-        call.read_text(1, &mut self.units)?;
-        set_text(&mut self.agent, &self.units);
+        self.read_id(call, number)?;
+        self.agent.clear();
+        if self.is_given() {
+            call.read_text(1, &mut self.units)?;
+            set_text(&mut self.agent, &self.units);
+        }
         let amounts = Amounts::call(input_tokens, output_tokens);
         let ask = Ask { id: &self.id, amounts, priority, agent: &self.agent, wait: wait != 0 };
         let answered = self.limiters.acquire(&self.name, now_ms, &self.client, &self.policy, &ask);
@@ -162,10 +172,10 @@ impl Limiter {
     }
 
     fn settle(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, input_tokens, output_tokens] = self.inputs()?;
-        self.read_id(call)?;
+        let [now_ms, input_tokens, output_tokens, number] = self.inputs()?;
+        self.read_id(call, number)?;
         let mut signals = Signals { is_success: true, ..Signals::default() };
-        if call.is_text(1)? {
+        if self.is_given() {
             call.read_text(1, &mut self.units)?;
             let json = String::from_utf16_lossy(&self.units);
             signals = serde_json::from_str(&json).map_err(|error| invalid(error.to_string()))?;
@@ -184,7 +194,7 @@ impl Limiter {
 
     fn cancel(&mut self, call: &Call) -> Result<sys::napi_value> {
         let [now_ms] = self.inputs()?;
-        self.read_id(call)?;
+        self.read_id(call, 0)?;
         let answered = self.limiters.cancel(&self.name, now_ms, &self.client, &self.policy, &self.id);
         self.write(1, [if answered.answer { 1.0 } else { 0.0 }]);
         Ok(self.finish(answered.turns))
@@ -196,20 +206,31 @@ impl Limiter {
     }
 
     fn finish(&mut self, turns: Turns) -> sys::napi_value {
-        self.note_turns(turns.granted, turns.poll_in_ms);
+        self.note_turns(turns.granted, turns.poll_in_ms, turns.places);
         nothing()
     }
 
-    fn note_turns(&mut self, granted: Vec<Grant>, poll_in_ms: Option<u64>) {
+    fn note_turns(&mut self, granted: Vec<Grant>, poll_in_ms: Option<u64>, places: u64) {
         self.granted.extend(granted);
         let poll_in_ms = poll_in_ms.map_or(-1.0, |poll_in_ms| poll_in_ms as f64);
-        self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms]);
+        self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms, places as f64]);
     }
 
-    fn read_id(&mut self, call: &Call) -> Result<()> {
+    /// The id of the permit with this number; of number 0, the first text of the call.
+    fn read_id(&mut self, call: &Call, number: u64) -> Result<()> {
+        if number != 0 {
+            self.id.clear();
+            self.id.push_str(&self.id_prefix);
+            push_base36(&mut self.id, number);
+            return Ok(());
+        }
         call.read_text(0, &mut self.units)?;
         set_text(&mut self.id, &self.units);
         Ok(())
+    }
+
+    fn is_given(&self) -> bool {
+        self.numbers.get(GIVEN_INDEX).is_some_and(|given| *given != 0.0)
     }
 
     /// The first numbers of the array, each an exact integer.
@@ -228,6 +249,18 @@ impl Limiter {
         if let Some(slots) = out.get_mut(from..from + N) {
             slots.copy_from_slice(&numbers);
         }
+    }
+}
+
+/// As `toString(36)` writes it.
+fn push_base36(text: &mut String, number: u64) {
+    let mut scale = 1;
+    while number / scale >= 36 {
+        scale *= 36;
+    }
+    while scale > 0 {
+        text.extend(char::from_digit((number / scale % 36) as u32, 36));
+        scale /= 36;
     }
 }
 
@@ -274,4 +307,20 @@ unsafe extern "C" fn settle(env: sys::napi_env, info: sys::napi_callback_info) -
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as in `acquire`.
     unsafe { enter(env, info, Limiter::cancel) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_base36;
+
+    #[test]
+    fn numbers_are_written_as_javascript_writes_them() {
+        let written = |number| {
+            let mut text = String::from("a-");
+            push_base36(&mut text, number);
+            text
+        };
+        assert_eq!([1, 35, 36, 1_295, 1_296].map(written), ["a-1", "a-z", "a-10", "a-zz", "a-100"]);
+        assert_eq!(written((1 << 53) - 1), "a-2gosa7pa2gv");
+    }
 }
