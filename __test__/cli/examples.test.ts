@@ -27,6 +27,16 @@ const EXPECTED: Record<string, RegExp> = {
       'used 12000 of 15000 \\(10000 without the override\\)\n$',
     ].join('\n'),
   ),
+  'rate-limit.mjs': new RegExp(
+    [
+      "^\\[ 'Echo: one', 'Echo: two' \\]",
+      'the provider refuses \\(rate\\): nothing is sent for 1000 ms',
+      'Echo: three',
+      'a million tokens at once: never, 340000 are the most \\(itpm\\)',
+      '4 requests, 1 of them refused by the provider',
+      'used 3700 of 400000 input tokens a minute\n$',
+    ].join('\n'),
+  ),
   'several-processes.mjs': /^granted 100 of 400; used 5000, 5000 left\n$/,
 };
 

@@ -18,6 +18,7 @@ const NUMBERS_LENGTH = 16;
 const STATUS = 0;
 const GRANTED = 8;
 const POLL_IN = 9;
+const PLACES = 10;
 const GIVEN = 15;
 const Status = { granted: 0, waiting: 1 } as const;
 
@@ -28,7 +29,8 @@ const SHARED_POLL_MS = 20;
 
 /** One that waits in the line. */
 interface Place {
-  resolve(outcome: WireGrant): void;
+  request: LimitRequest;
+  resolve(outcome: WireGrant | WireOutcome): void;
   reject(error: unknown): void;
 }
 
@@ -49,6 +51,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   /** Whether the timer keeps the process alive. */
   #keepsAlive = false;
   #isClosed = false;
+  #isLiningUp = false;
 
   constructor(settings: LimiterSettings) {
     this.#native = new EmbeddedLimiter(
@@ -113,7 +116,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   ): Promise<WireGrant | WireOutcome> {
     const outcome = this.#ask(request, true);
     if (outcome !== undefined) return Promise.resolve(outcome);
-    const promise = this.#wait(request.id, signal);
+    const promise = this.#wait(request, signal);
     onWait(numberAt(this.#numbers, 1), numberAt(this.#numbers, 2));
     return promise;
   }
@@ -214,7 +217,8 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     return outcome;
   }
 
-  #wait(id: string, signal: AbortSignal | undefined): Promise<WireGrant> {
+  #wait(request: LimitRequest, signal: AbortSignal | undefined): Promise<WireGrant | WireOutcome> {
+    const { id } = request;
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         if (!this.#line.delete(id)) return;
@@ -227,9 +231,10 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
         if (signal !== undefined) stopWaiting(signal, onAbort);
       };
       this.#line.set(id, {
-        resolve(grant) {
+        request,
+        resolve(outcome) {
           done();
-          resolve(grant);
+          resolve(outcome);
         },
         reject(error) {
           done();
@@ -246,11 +251,36 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   #look(): void {
     const granted = this.#numbers[GRANTED] ?? 0;
     const pollInMs = this.#numbers[POLL_IN] ?? -1;
+    const places = this.#numbers[PLACES] ?? 0;
     if (granted > 0) {
       for (const grant of JSON.parse(this.#native.takeGranted()) as WireGrant[]) this.#grant(grant);
     }
     if (this.#isClosed) return;
     if (pollInMs >= 0) this.#pollIn(pollInMs, this.#calledAtMs);
+    if (places < this.#line.size) this.#lineUpAgain();
+  }
+
+  /**
+   * The store does not know all who wait here any more: by new limits some can never be made, or it took this
+   * client for dead. They ask anew, in their order, and hear why.
+   */
+  #lineUpAgain(): void {
+    if (this.#isLiningUp) return;
+    this.#isLiningUp = true;
+    try {
+      for (const { request, resolve } of [...this.#line.values()]) {
+        // Its turn may have come with the place of another.
+        if (!this.#line.has(request.id)) continue;
+        const outcome = this.#ask(request, true);
+        if (outcome === undefined) {
+          this.#look();
+        } else if (this.#line.delete(request.id)) {
+          resolve(outcome);
+        }
+      }
+    } finally {
+      this.#isLiningUp = false;
+    }
   }
 
   #grant(grant: WireGrant): void {

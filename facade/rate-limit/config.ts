@@ -115,7 +115,7 @@ function read(config: object): LimiterSettings {
       optional('onStoreError', 'reject', (value, at) => check.oneOf(value, at, ['reject', 'allow'])) ===
       'allow',
     adoptLimits: optional('adoptLimits', false, check.boolean),
-    outputQuantile: optional('outputQuantile', 0.95, (value, at) => fraction(value, at, 0.5, 1)),
+    outputQuantile: optional('outputQuantile', 0.95, readQuantile),
     nativeConfig: toJson({ limiter: { name, policy }, ...store.native }),
   };
 }
@@ -176,6 +176,12 @@ function share(value: unknown, at: string): number {
 function fraction(value: unknown, at: string, min: number, max: number): number {
   if (typeof value === 'number' && value >= min && value <= max) return value;
   throw check.invalid(at, `a number from ${min} to ${max}`, value);
+}
+
+/** The longest answer there ever was is no quantile: it would be the estimate for ever. */
+function readQuantile(value: unknown, at: string): number {
+  if (typeof value === 'number' && value >= 0.5 && value < 1) return value;
+  throw check.invalid(at, 'a number from 0.5 to below 1', value);
 }
 
 function seconds(value: unknown, at: string): number {

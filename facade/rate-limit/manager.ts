@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { reasonOf as abortReasonOf, isAborted } from '../abort';
 import { readOptions } from '../arguments';
 import { EmbeddedLimiterBackend } from '../backend/embedded-limiter';
@@ -39,10 +40,20 @@ import { readState } from './saved-state';
 import { Sessions } from './sessions';
 import { limitsOf, statusOf, verdictOf } from './status';
 import { Watch } from './watch';
-import { PRIORITIES, type WireGrant, type WireOutcome, type WireView, wireSignals } from './wire';
+import {
+  PRIORITIES,
+  type WireGrant,
+  type WireOutcome,
+  type WireVerdict,
+  type WireView,
+  wireSignals,
+} from './wire';
 
 const CLOSE_TIMEOUT_MS = 5000;
 const PERMIT_ID = /^[A-Za-z0-9_-]{1,64}$/;
+/** Whose limits are of an hour, not of a minute. */
+const HOURLY: ReadonlySet<Provider> = new Set(['github', 'bitbucket']);
+const OBSERVE_NAMES: ReadonlySet<string> = new Set(['provider', 'permit', 'sentAt']);
 const PROVIDERS: readonly Provider[] = [
   'openai',
   'anthropic',
@@ -93,6 +104,8 @@ export class RateLimitManager extends LimiterEmitter {
   readonly #idPrefix: string;
   #lastNumber = 0;
   #limits: RateLimits;
+  /** Aborted by {@link close}: sends home who waits here, not in the line of the store. */
+  readonly #home = new AbortController();
   #closing: Promise<void> | undefined;
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
@@ -134,7 +147,7 @@ export class RateLimitManager extends LimiterEmitter {
     };
     const outcome = await this.#backend.query(toJson(operation));
     if (outcome.is !== 'verdict') throw unexpected(outcome);
-    return verdictOf(outcome.with, ruleNames(this.#limits));
+    return await this.#verdict(outcome.with);
   }
 
   /**
@@ -170,7 +183,7 @@ export class RateLimitManager extends LimiterEmitter {
       return { permit: this.#permit(request, number, amounts, outcome, startedAtMs), verdict: null };
     }
     if (outcome.is !== 'refused') throw unexpected(outcome);
-    const verdict = verdictOf(outcome.with, ruleNames(this.#limits));
+    const verdict = await this.#verdict(outcome.with);
     this.#metrics.refused(verdict.reason ?? 'line');
     return { permit: null, verdict };
   }
@@ -183,6 +196,8 @@ export class RateLimitManager extends LimiterEmitter {
     options: AcquireOptions,
     fn: (permit: Permit) => Promise<{ result: T; usage: RequestUsage }>,
   ): Promise<T> {
+    this.#assertOpen();
+    if (typeof fn !== 'function') throw check.invalid('fn', 'a function', fn);
     const permit = await this.acquire(options);
     try {
       const { result, usage } = await fn(permit);
@@ -191,7 +206,9 @@ export class RateLimitManager extends LimiterEmitter {
     } catch (error) {
       if (!permit.isEnded) {
         const { inputTokens, outputTokens } = permit;
-        await permit.settle({ inputTokens, outputTokens, error });
+        const settled = permit.settle({ inputTokens, outputTokens, error });
+        // What `fn` threw is what its caller has to hear of.
+        await settled.catch(failure => this.#telling.emit('error', failure));
       }
       throw error;
     }
@@ -208,8 +225,9 @@ export class RateLimitManager extends LimiterEmitter {
   /** Cancels a permit of another process by its id. `false`: the store does not know it. */
   async cancel(permitId: string): Promise<boolean> {
     this.#assertOpen();
-    this.#metrics.cancelled();
-    return await this.#backend.cancel(readPermitId(permitId));
+    const isKnown = await this.#backend.cancel(readPermitId(permitId));
+    if (isKnown) this.#metrics.cancelled();
+    return isKnown;
   }
 
   /**
@@ -222,6 +240,7 @@ export class RateLimitManager extends LimiterEmitter {
   ): Promise<ProviderSignals> {
     this.#assertOpen();
     const source_ = check.object(options, 'options');
+    check.onlyNames(source_, 'options', OBSERVE_NAMES);
     const permit = check.own(source_, 'permit', 'options');
     if (permit !== undefined && !(permit instanceof Permit))
       throw check.invalid('options.permit', 'a permit', permit);
@@ -389,7 +408,10 @@ export class RateLimitManager extends LimiterEmitter {
     if (this.#closing === undefined) {
       try {
         const { duration } = readOptions(options, 'timeout', CLOSE_TIMEOUT_MS);
-        this.#closing = this.#expectations.flush().then(() => this.#backend.close(duration));
+        this.#home.abort(closedError());
+        // What was learned last may be lost with the store; who waits is sent home all the same.
+        const flushed = this.#expectations.flush().catch(error => this.#telling.emit('error', error));
+        this.#closing = flushed.then(() => this.#backend.close(duration));
       } catch (error) {
         return Promise.reject(asTokenBudgetError(error));
       }
@@ -404,9 +426,8 @@ export class RateLimitManager extends LimiterEmitter {
 
   /** `undefined`: it has to wait for its turn, or to hear why there is none. */
   #acquireAtOnce(request: CheckedRequest): Permit | undefined {
-    const { priority, agent, sessionId } = request;
-    if (this.#prompt === undefined) return undefined;
-    if (sessionId !== undefined && this.#sessions.coolsDownForMs(sessionId) > 0) return undefined;
+    if (this.#prompt === undefined || this.#coolsDownForMs(request) > 0) return undefined;
+    const { priority, agent } = request;
     const amounts = this.#amounts(request);
     const nowMs = this.#settings.now();
     const number = this.#nextNumber();
@@ -417,52 +438,49 @@ export class RateLimitManager extends LimiterEmitter {
   }
 
   async #acquireInTurn(request: CheckedRequest): Promise<Permit> {
-    const cooling = request.sessionId === undefined ? 0 : this.#sessions.coolsDownForMs(request.sessionId);
-    if (cooling > 0) await this.#coolDown(request, cooling);
-    return await this.#acquire(request, this.#settings.now());
-  }
-
-  async #acquire(request: CheckedRequest, startedAtMs: number): Promise<Permit> {
-    const amounts = this.#amounts(request);
-    const number = this.#nextNumber();
-    const { priority, agent } = request;
+    const startedAtMs = this.#settings.now();
     const patience = new Patience(request.signal, request.maxWaitMs);
-    const onWait = (waitMs: number, ahead: number) => {
-      this.#telling.emit('limit:waiting', { waitMs, ahead });
-    };
-    let outcome: WireGrant | WireOutcome | 'down';
     try {
-      outcome = await this.#unlessDown(
-        this.#backend.acquire(
-          { id: permitId(this.#idPrefix, number), ...amounts, priority, agent },
-          patience.signal,
-          onWait,
-        ),
-      );
+      if (this.#coolsDownForMs(request) > 0) await this.#coolDown(request, patience.signal);
+      return await this.#acquire(request, startedAtMs, patience.signal);
     } catch (error) {
-      if (patience.isOver(error)) {
-        this.#metrics.refused('maxWait');
-        throw new TokenBudgetError(
-          'RATE_LIMITED',
-          `There was no permit within ${request.maxWaitMs} ms (maxWaitMs)`,
-        );
-      }
-      throw error;
+      if (!patience.isOver(error)) throw error;
+      this.#metrics.refused('maxWait');
+      const message = `There was no permit within ${request.maxWaitMs} ms (maxWaitMs)`;
+      throw new TokenBudgetError('RATE_LIMITED', message);
     } finally {
       patience.end();
     }
-    if (outcome === 'down' || isGrant(outcome))
-      return this.#permit(request, number, amounts, outcome, startedAtMs);
-    throw this.#refusal(outcome);
   }
 
-  #refusal(outcome: WireOutcome): TokenBudgetError {
+  async #acquire(
+    request: CheckedRequest,
+    startedAtMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Permit> {
+    this.#assertOpen();
+    const amounts = this.#amounts(request);
+    const number = this.#nextNumber();
+    const { priority, agent } = request;
+    const onWait = (waitMs: number, ahead: number) => {
+      this.#telling.emit('limit:waiting', { waitMs, ahead });
+    };
+    const id = permitId(this.#idPrefix, number);
+    const outcome = await this.#unlessDown(
+      this.#backend.acquire({ id, ...amounts, priority, agent }, signal, onWait),
+    );
+    if (outcome === 'down' || isGrant(outcome))
+      return this.#permit(request, number, amounts, outcome, startedAtMs);
+    throw await this.#refusal(outcome);
+  }
+
+  async #refusal(outcome: WireOutcome): Promise<TokenBudgetError> {
     if (outcome.is === 'lineFull') {
       this.#metrics.refused('lineFull');
       return new TokenBudgetError('LINE_FULL', 'Too many requests wait already (maxWaiting)');
     }
     if (outcome.is !== 'refused') return unexpected(outcome);
-    const { reason, limit, waitMs } = verdictOf(outcome.with, ruleNames(this.#limits));
+    const { reason, limit, waitMs } = await this.#verdict(outcome.with);
     this.#metrics.refused(reason ?? 'line');
     if (limit === null)
       return new TokenBudgetError('RATE_LIMITED', `${reason}: there is a permit in ${waitMs} ms`);
@@ -626,6 +644,7 @@ export class RateLimitManager extends LimiterEmitter {
       outputTokens: 'otpm',
       tokens: 'tpm',
     };
+    if (HOURLY.has(signals.provider)) return;
     const limits = { ...this.#limits };
     let isChanged = false;
     for (const { unit, limit } of signals.readings) {
@@ -651,21 +670,40 @@ export class RateLimitManager extends LimiterEmitter {
     };
   }
 
-  /** Waits until a session has cooled down. */
-  async #coolDown(request: CheckedRequest, forMs: number): Promise<void> {
-    if (request.maxWaitMs !== undefined && request.maxWaitMs < forMs) {
-      this.#metrics.refused('session');
-      const message = `The session cools down for ${forMs} ms, longer than ${request.maxWaitMs} ms (maxWaitMs)`;
-      throw new TokenBudgetError('RATE_LIMITED', message);
+  #coolsDownForMs({ sessionId }: CheckedRequest): number {
+    return sessionId === undefined ? 0 : this.#sessions.coolsDownForMs(sessionId);
+  }
+
+  /** Waits until a session has cooled down, however often that is put off meanwhile. */
+  async #coolDown(request: CheckedRequest, signal: AbortSignal | undefined): Promise<void> {
+    for (let forMs = this.#coolsDownForMs(request); forMs > 0; forMs = this.#coolsDownForMs(request)) {
+      if (request.maxWaitMs !== undefined && request.maxWaitMs < forMs) {
+        this.#metrics.refused('session');
+        const message = `The session cools down for ${forMs} ms, longer than ${request.maxWaitMs} ms (maxWaitMs)`;
+        throw new TokenBudgetError('RATE_LIMITED', message);
+      }
+      await pauseFor(forMs, signal, this.#home.signal);
     }
-    await pauseFor(forMs, request.signal);
   }
 
   async #view(): Promise<WireView> {
     this.#assertOpen();
     const outcome = await this.#backend.query('{"is":"view"}');
     if (outcome.is !== 'view') throw unexpected(outcome);
+    this.#inForce(limitsOf(outcome.with));
     return outcome.with;
+  }
+
+  /** A verdict names a limit by its number among those in force, which another process may have changed. */
+  async #verdict(verdict: WireVerdict): Promise<RequestVerdict> {
+    if (verdict.is !== 'now' && verdict.with.reason.is === 'rule') await this.#view();
+    return verdictOf(verdict, ruleNames(this.#limits));
+  }
+
+  #inForce(limits: RateLimits): void {
+    if (isDeepStrictEqual(limits, this.#limits)) return;
+    this.#limits = limits;
+    this.#telling.emit('limits:changed', limits);
   }
 
   async #done(operation: object): Promise<boolean> {

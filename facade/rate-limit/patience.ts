@@ -15,12 +15,12 @@ export class Patience {
       return;
     }
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(this.#isOver), Math.min(maxWaitMs, TIMEOUT_MAX_MS));
+    const stop = after(maxWaitMs, () => controller.abort(this.#isOver));
     const onAbort = () => controller.abort(reasonOf(signal as AbortSignal));
     if (signal !== undefined) whenAborted(signal, onAbort);
     this.signal = controller.signal;
     this.#end = () => {
-      clearTimeout(timer);
+      stop();
       if (signal !== undefined) stopWaiting(signal, onAbort);
     };
   }
@@ -36,27 +36,39 @@ export class Patience {
   }
 }
 
-/** Waits; rejects with the reason of `signal`. A pending wait keeps the process alive. */
-export function pauseFor(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Waits; rejects with the reason of whichever signal is aborted first. A pending wait keeps the process alive. */
+export function pauseFor(ms: number, ...signals: ReadonlyArray<AbortSignal | undefined>): Promise<void> {
   return new Promise((resolve, reject) => {
-    let leftMs = ms;
-    let timer: ReturnType<typeof setTimeout>;
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(reasonOf(signal as AbortSignal));
+    const actions = new Map<AbortSignal, () => void>();
+    const end = () => {
+      stop();
+      for (const [signal, action] of actions) stopWaiting(signal, action);
     };
-    const next = () => {
-      if (leftMs <= 0) {
-        if (signal !== undefined) stopWaiting(signal, onAbort);
-        resolve();
-        return;
-      }
-      // A timer of node cannot be set for longer than 24.8 days.
-      const part = Math.min(leftMs, TIMEOUT_MAX_MS);
-      leftMs -= part;
-      timer = setTimeout(next, part);
-    };
-    if (signal !== undefined) whenAborted(signal, onAbort);
-    next();
+    const stop = after(ms, () => {
+      end();
+      resolve();
+    });
+    for (const signal of signals) {
+      if (signal === undefined) continue;
+      const action = () => {
+        end();
+        reject(reasonOf(signal));
+      };
+      actions.set(signal, action);
+      whenAborted(signal, action);
+    }
   });
+}
+
+/** Calls back once, however long it is: a timer of node cannot be set for longer than 24.8 days. Answers how to stop it. */
+function after(ms: number, callback: () => void): () => void {
+  let leftMs = ms;
+  let timer: ReturnType<typeof setTimeout>;
+  const next = () => {
+    const part = Math.min(leftMs, TIMEOUT_MAX_MS);
+    leftMs -= part;
+    timer = setTimeout(leftMs > 0 ? next : callback, part);
+  };
+  next();
+  return () => clearTimeout(timer);
 }

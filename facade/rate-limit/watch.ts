@@ -13,6 +13,7 @@ export class Watch {
   readonly #view: () => Promise<WireView>;
   readonly #told = new Set<RateLimitName>();
   #lookedAtMs = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(telling: Telling<RateLimitEvents>, view: () => Promise<WireView>) {
     this.#telling = telling;
@@ -22,9 +23,20 @@ export class Watch {
   /** After an admission. */
   look(): void {
     if (!this.#telling.reaches('limit:approaching')) return;
-    const nowMs = performance.now();
-    if (nowMs - this.#lookedAtMs < LOOK_EVERY_MS) return;
-    this.#lookedAtMs = nowMs;
+    if (this.#timer !== undefined) return;
+    const agoMs = performance.now() - this.#lookedAtMs;
+    if (agoMs >= LOOK_EVERY_MS) {
+      this.#lookNow();
+      return;
+    }
+    // Of a burst the last admission counts, not the first.
+    this.#timer = setTimeout(() => this.#lookNow(), LOOK_EVERY_MS - agoMs);
+    if (typeof this.#timer === 'object') this.#timer.unref();
+  }
+
+  #lookNow(): void {
+    this.#timer = undefined;
+    this.#lookedAtMs = performance.now();
     this.#view().then(
       view => this.#tell(view),
       // The store is away: the next look is soon.

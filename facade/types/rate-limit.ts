@@ -73,7 +73,7 @@ export interface RateLimitConfig extends StoreOptions {
   onStoreError?: 'reject' | 'allow';
   /** Whether limits that a provider tells with its responses replace the configured ones of a minute. Default `false`. */
   adoptLimits?: boolean;
-  /** Share of answers that the learned estimate of output tokens covers, from 0.5 to 1. Default 0.95. */
+  /** Share of answers that the learned estimate of output tokens covers, from 0.5 to below 1. Default 0.95. */
   outputQuantile?: number;
 }
 

@@ -1,0 +1,301 @@
+/** What providers answer: pauses, backoff, and what they say is left. */
+import type { Permit, RateLimitManager } from '@wundr.io/token-budget/rate-limit';
+import {
+  acquireMany,
+  advance,
+  fateOf,
+  heard,
+  limiter,
+  NOTHING,
+  plain,
+  refusal,
+  sinceNoon,
+  useFakeTime,
+} from './helpers';
+
+useFakeTime();
+
+/** The jitter shortens nothing (0) or as much as it may (1). */
+const jitter = (share: number) => jest.spyOn(Math, 'random').mockReturnValue(share === 1 ? 0.999_999 : share);
+
+const pausedMs = async (manager: RateLimitManager) => {
+  const { pausedUntil } = await manager.getStatus();
+  return pausedUntil === null ? 0 : pausedUntil.getTime() - Date.now();
+};
+
+const refuse = (permit: Permit | undefined, headers?: Record<string, string>) =>
+  permit?.settle({ ...NOTHING, error: refusal(headers) });
+
+describe('a hit starts the cooldown', () => {
+  test.each<[string, object]>([
+    ['an error of an SDK', { error: refusal() }],
+    ['a Response', { response: new Response(null, { status: 429 }) }],
+    ['status and headers', { response: { status: 429, headers: { 'x-request-id': '1' } } }],
+    ['Anthropic overloaded', { response: { status: 529, headers: { 'anthropic-organization-id': 'o' } } }],
+  ])('told by %s', async (_name, answer) => {
+    jitter(0);
+    const manager = plain({ rpm: 50 });
+    const hits = heard(manager, 'limit:hit');
+    const permit = await manager.acquire();
+    await permit.settle({ ...NOTHING, ...answer });
+    expect(await pausedMs(manager)).toBe(60_000);
+    expect(await manager.canMakeRequest()).toMatchObject({
+      verdict: 'wait',
+      reason: 'cooldown',
+      waitMs: 60_000,
+    });
+    expect(hits).toEqual([{ kind: 'rate', retryAfterMs: null, provider: expect.any(String) }]);
+    expect(manager.metrics().hits).toEqual({ rate: 1 });
+    expect((await manager.getStatus()).hits).toBe(1);
+  });
+
+  test('critical requests wait like all others', async () => {
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal());
+    expect((await manager.canMakeRequest({ priority: 'critical' })).reason).toBe('cooldown');
+  });
+
+  test('jitter shortens it by half at most', async () => {
+    jitter(1);
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal());
+    expect(await pausedMs(manager)).toBe(30_000);
+  });
+
+  test('Retry-After is honoured to the millisecond', async () => {
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal({ 'retry-after': '17' }));
+    expect(await pausedMs(manager)).toBe(17_000);
+    await advance(16_999);
+    expect((await manager.tryAcquire()).permit).toBeNull();
+    await advance(1);
+    expect((await manager.tryAcquire()).permit).not.toBeNull();
+  });
+
+  test('Retry-After is bounded by maxCooldown', async () => {
+    const manager = plain({ rpm: 50 }, { safety: { margin: 0, maxCooldown: 300 } });
+    await manager.observe(refusal({ 'retry-after': '86400' }));
+    expect(await pausedMs(manager)).toBe(300_000);
+  });
+
+  test('refusals of requests that left together are one hit', async () => {
+    jitter(0);
+    const manager = plain({ rpm: 50 });
+    const permits = await acquireMany(manager, 5);
+    await advance(500);
+    for (const permit of permits) await refuse(permit);
+    expect((await manager.getStatus()).hits).toBe(1);
+    expect(await pausedMs(manager)).toBe(60_000);
+    const late = refusal({ 'retry-after': '90' });
+    await manager.observe(late, { sentAt: new Date(Date.now() - 400) });
+    expect((await manager.getStatus()).hits).toBe(1);
+    expect(await pausedMs(manager)).toBe(90_000);
+  });
+
+  test('a quota that is spent is told apart from a rate', async () => {
+    jitter(0);
+    const manager = plain({ rpm: 50 });
+    const hits = heard(manager, 'limit:hit');
+    const error = Object.assign(new Error('quota'), {
+      status: 429,
+      headers: { 'openai-version': '2020-10-01' },
+      error: { type: 'insufficient_quota', code: 'insufficient_quota' },
+    });
+    await manager.observe(error);
+    expect(hits).toEqual([{ kind: 'quota', retryAfterMs: null, provider: 'openai' }]);
+    expect(manager.metrics().hits).toEqual({ quota: 1 });
+    expect(await pausedMs(manager)).toBe(60_000);
+  });
+
+  test('an error that says nothing of limits is none', async () => {
+    const manager = plain({ rpm: 50 });
+    const permit = await manager.acquire();
+    await permit.settle({ ...NOTHING, error: refusal({}, 500) });
+    expect(await pausedMs(manager)).toBe(0);
+    expect(manager.metrics()).toMatchObject({ hits: {}, errors: { 500: 1 } });
+  });
+});
+
+describe('after the cooldown', () => {
+  test('the backoff doubles with each probe that is refused, up to maxCooldown', async () => {
+    jitter(0);
+    const manager = plain({ rpm: 500 }, { safety: { margin: 0, cooldown: 10, maxCooldown: 100 } });
+    await manager.observe(refusal());
+    const pauses: number[] = [];
+    for (let n = 0; n < 6; n++) {
+      const ms = await pausedMs(manager);
+      pauses.push(ms);
+      await advance(ms);
+      await refuse((await manager.tryAcquire()).permit ?? undefined);
+    }
+    expect(pauses).toEqual([10_000, 20_000, 40_000, 80_000, 100_000, 100_000]);
+  });
+
+  test('one probe goes at a time; its success lets all go', async () => {
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal({ 'retry-after': '10' }));
+    const fates = Array.from({ length: 4 }, () => fateOf(manager.acquire()));
+    await advance(10_000);
+    expect(fates.map(({ isOver }) => isOver)).toEqual([true, false, false, false]);
+    expect(await manager.canMakeRequest()).toMatchObject({ verdict: 'wait', reason: 'line' });
+    await advance(5_000);
+    expect(fates[1]?.isOver).toBe(false);
+    await fates[0]?.value?.settle(NOTHING);
+    await advance(0);
+    expect(fates.map(({ value }) => value && sinceNoon(value.admittedAt))).toEqual([
+      10_000, 15_000, 15_000, 15_000,
+    ]);
+    expect((await manager.getStatus()).hits).toBe(0);
+  });
+
+  test.each<[string, (permit: Permit) => Promise<unknown>]>([
+    ['cancelled', permit => permit.cancel()],
+    ['failed without a word about limits', permit => permit.settle({ ...NOTHING, error: refusal({}, 502) })],
+  ])('after a probe that was %s the next one goes', async (_name, end) => {
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal({ 'retry-after': '1' }));
+    await advance(1_000);
+    const probe = await manager.acquire();
+    expect((await manager.tryAcquire()).verdict).toMatchObject({ reason: 'probe' });
+    await end(probe);
+    const next = await manager.tryAcquire();
+    expect(next.permit).not.toBeNull();
+    expect((await manager.tryAcquire()).verdict).toMatchObject({ reason: 'probe' });
+  });
+
+  test('a probe that nobody ends expires, and the next one goes', async () => {
+    // What only others can end is looked at in every third of the lease.
+    const manager = plain({ rpm: 50 }, { permitTTL: 5_000, clientLease: 3_000 });
+    await manager.observe(refusal({ 'retry-after': '1' }));
+    await advance(1_000);
+    await manager.acquire();
+    const next = fateOf(manager.acquire());
+    await advance(5_000);
+    expect(next.value?.waitedMs).toBe(5_000);
+  });
+
+  test('the answer to a request from before the hit is no sign of recovery', async () => {
+    const manager = plain({ rpm: 50 });
+    const early = await manager.acquire();
+    await advance(100);
+    await manager.observe(refusal({ 'retry-after': '10' }));
+    await early.settle({ ...NOTHING, response: new Response(null, { status: 200 }) });
+    expect((await manager.getStatus()).hits).toBe(1);
+    expect(await pausedMs(manager)).toBe(10_000);
+  });
+});
+
+describe('pause and resume', () => {
+  test('admit nothing for so long, and again', async () => {
+    const manager = plain({ rpm: 50 });
+    await manager.pause(5_000);
+    const fate = fateOf(manager.acquire());
+    await advance(4_999);
+    expect(fate.isOver).toBe(false);
+    await advance(1);
+    expect(fate.isOver).toBe(true);
+    await manager.pause();
+    expect(await pausedMs(manager)).toBe(60_000);
+    const next = fateOf(manager.acquire());
+    await manager.resume();
+    await advance(0);
+    expect(next.isOver).toBe(true);
+  });
+
+  test('resume ends the backoff too', async () => {
+    const manager = limiter({ limits: { rpm: 50 }, pacing: false });
+    await manager.observe(refusal());
+    await manager.resume();
+    await acquireMany(manager, 5);
+    expect(await manager.getStatus()).toMatchObject({ hits: 0, pausedUntil: null });
+  });
+});
+
+describe('what the provider says is left', () => {
+  const headers = (remaining: number, resetSeconds = 30) => ({
+    'ratelimit-limit': '100',
+    'ratelimit-remaining': String(remaining),
+    'ratelimit-reset': String(resetSeconds),
+  });
+  const left = async (manager: RateLimitManager) => (await manager.getStatus()).provider.requests?.remaining;
+
+  test('is told by getStatus and kept until its reset', async () => {
+    const manager = plain({ rpm: 500 });
+    await manager.observe(headers(7));
+    expect((await manager.getStatus()).provider).toEqual({
+      requests: { limit: 100, remaining: 7, resetsAt: new Date(Date.now() + 30_000) },
+    });
+    await advance(30_000);
+    expect((await manager.getStatus()).provider).toEqual({});
+  });
+
+  test('falls by every admission; nothing left waits for the reset', async () => {
+    const manager = plain({ rpm: 500 });
+    await manager.observe(headers(2));
+    const [first] = await acquireMany(manager, 2);
+    expect(await left(manager)).toBe(0);
+    expect(await manager.canMakeRequest()).toMatchObject({ reason: 'provider', waitMs: 30_000 });
+    await first?.cancel();
+    expect(await left(manager)).toBe(1);
+    await manager.acquire();
+    const fate = fateOf(manager.acquire());
+    await advance(29_999);
+    expect(fate.isOver).toBe(false);
+    await advance(1);
+    expect(fate.isOver).toBe(true);
+  });
+
+  test('an answer out of order never raises it', async () => {
+    const manager = plain({ rpm: 500 });
+    const early = new Date();
+    await advance(100);
+    await manager.observe(headers(5), { sentAt: new Date() });
+    await advance(100);
+    await manager.observe(headers(80), { sentAt: early });
+    expect(await left(manager)).toBe(5);
+    await manager.observe(headers(80));
+    expect(await left(manager)).toBe(5);
+    await manager.observe(headers(4), { sentAt: early });
+    expect(await left(manager)).toBe(4);
+    await advance(1);
+    await manager.observe(headers(60), { sentAt: new Date() });
+    expect(await left(manager)).toBe(60);
+  });
+
+  test('in whatever order answers come, nothing is made of those under way', async () => {
+    const manager = plain({ rpm: 500 });
+    const permits = await acquireMany(manager, 4);
+    // The provider counts one after the other; the answers come back to front.
+    for (const [index, permit] of [...permits].reverse().entries()) {
+      await advance(10);
+      await permit.settle({ ...NOTHING, headers: headers(6 + index) });
+    }
+    expect(await left(manager)).toBeLessThanOrEqual(6);
+  });
+
+  test('counts tokens of a request as well', async () => {
+    const manager = plain({ rpm: 500 });
+    const reset = new Date(Date.now() + 50_000).toISOString();
+    await manager.observe({
+      'anthropic-ratelimit-input-tokens-limit': '40000',
+      'anthropic-ratelimit-input-tokens-remaining': '1000',
+      'anthropic-ratelimit-input-tokens-reset': reset,
+    });
+    expect(await manager.canMakeRequest({ inputTokens: 1_000 })).toMatchObject({ verdict: 'now' });
+    expect(await manager.canMakeRequest({ inputTokens: 1_001 })).toMatchObject({
+      verdict: 'wait',
+      reason: 'provider',
+    });
+  });
+
+  test('observe answers what it read', async () => {
+    const manager = plain({ rpm: 500 });
+    const permit = await manager.acquire();
+    const signals = await manager.observe(new Response(null, { status: 401 }), {
+      permit,
+      provider: 'openai',
+    });
+    expect(signals).toMatchObject({ provider: 'openai', isUnauthorized: true, isSuccess: false });
+    expect(await manager.observe('neither headers nor an error')).toMatchObject({ readings: [] });
+  });
+});
