@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Float64Array, JsObjectValue, Object, ToNapiValue, TypeName};
-use napi::{Result, ValueType, check_status, sys};
+use napi::{Error, Result, ValueType, check_status, sys};
 use napi_derive::napi;
 
 use super::calls;
@@ -237,7 +237,7 @@ impl Limiter {
     fn inputs<const N: usize>(&self) -> Result<[u64; N]> {
         let mut inputs = [0; N];
         for (input, number) in inputs.iter_mut().zip(self.numbers.iter()) {
-            *input = exact("number", *number)?;
+            *input = calls::amount(*number).ok_or_else(not_exact)?;
         }
         Ok(inputs)
     }
@@ -252,16 +252,23 @@ impl Limiter {
     }
 }
 
+#[cold]
+fn not_exact() -> Error {
+    invalid("number: expected an integer from 0 to 2^53-1".into())
+}
+
 /// As `toString(36)` writes it.
 fn push_base36(text: &mut String, number: u64) {
-    let mut scale = 1;
-    while number / scale >= 36 {
-        scale *= 36;
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    // 2^64 has 13 digits.
+    let mut written = [0; 13];
+    let (mut from, mut rest) = (written.len(), number);
+    while rest > 0 || from == written.len() {
+        from -= 1;
+        written[from] = DIGITS[(rest % 36) as usize];
+        rest /= 36;
     }
-    while scale > 0 {
-        text.extend(char::from_digit((number / scale % 36) as u32, 36));
-        scale /= 36;
-    }
+    text.push_str(std::str::from_utf8(&written[from..]).unwrap_or_default());
 }
 
 /// The functions, as properties of one object.
@@ -320,6 +327,7 @@ mod tests {
             push_base36(&mut text, number);
             text
         };
+        assert_eq!(written(0), "a-0");
         assert_eq!([1, 35, 36, 1_295, 1_296].map(written), ["a-1", "a-z", "a-10", "a-zz", "a-100"]);
         assert_eq!(written((1 << 53) - 1), "a-2gosa7pa2gv");
     }

@@ -42,6 +42,7 @@ fn portion_of(cap: u64, (share, of): (u64, u64)) -> u64 {
 
 impl LimiterState {
     /// Why the call could not be made however long it waits.
+    #[inline]
     pub(super) fn never(&self, moment: &Moment<'_>, amounts: Amounts, priority: Priority) -> Option<Verdict> {
         for (index, rule) in moment.terms.rules.iter().enumerate() {
             let cap = rule_cap(rule, priority);
@@ -54,6 +55,7 @@ impl LimiterState {
     }
 
     /// What stands in the way of a call of the agent with this number, the line aside.
+    #[inline]
     pub(super) fn obstacles(&self, moment: &Moment<'_>, agent: u64, amounts: Amounts, priority: Priority) -> Obstacles {
         let (now_ms, terms) = (moment.now_ms, moment.terms);
         let mut found = Obstacles::default();
@@ -82,6 +84,7 @@ impl LimiterState {
     }
 
     /// Of several quotas the one is told that lasts longest, and so of several rules.
+    #[inline]
     fn meet_quotas(&self, now_ms: u64, amounts: Amounts, found: &mut Obstacles) {
         let mut longest: Option<(u64, Unit)> = None;
         for unit in Unit::ALL {
@@ -96,6 +99,7 @@ impl LimiterState {
         longest.into_iter().for_each(|(wait_ms, unit)| found.meet(Reason::Remaining(unit), wait_ms));
     }
 
+    #[inline]
     fn meet_rules(&self, moment: &Moment<'_>, amounts: Amounts, priority: Priority, found: &mut Obstacles) {
         let mut longest: Option<(u64, usize)> = None;
         for (index, rule) in moment.terms.rules.iter().enumerate() {
@@ -132,6 +136,7 @@ impl LimiterState {
     }
 
     /// Admits the call: everything is taken at once.
+    #[inline]
     pub(super) fn admit(&mut self, moment: &Moment<'_>, agent: u64, id: Arc<str>, amounts: Amounts) -> u64 {
         let now_ms = moment.now_ms;
         self.windows.iter_mut().for_each(|window| window.parts.add(now_ms, amounts));

@@ -16,6 +16,7 @@ impl Permit {
 impl LimiterState {
     /// Permits expire, and expired ones are forgotten, each at its instant; those of one instant in the order of
     /// their ids.
+    #[inline]
     pub(super) fn expire_until(&mut self, now_ms: u64) {
         if self.ends.first_key_value().is_none_or(|((at_ms, _), _)| *at_ms > now_ms) {
             return;
@@ -48,6 +49,7 @@ impl LimiterState {
     }
 
     /// What an open permit holds while its call is under way.
+    #[inline]
     pub(super) fn let_go(&mut self, id: &str, permit: &Permit) {
         self.under_way = self.under_way.minus(permit.amounts);
         self.agents.permit_ended(permit.agent);

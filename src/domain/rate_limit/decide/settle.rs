@@ -56,6 +56,7 @@ impl LimiterState {
     }
 
     /// The permit ends.
+    #[inline]
     fn take_permit(&mut self, id: &str) -> Option<Permit> {
         let permit = self.permits.remove(id)?;
         self.ends.remove(&permit.end());
@@ -66,6 +67,7 @@ impl LimiterState {
         Some(permit)
     }
 
+    #[inline]
     fn correct_quotas(&mut self, permit: &Permit, used: Amounts) {
         for unit in Unit::ALL {
             let (was, is) = (permit.amounts.of(unit), used.of(unit));

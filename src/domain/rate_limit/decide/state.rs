@@ -114,6 +114,7 @@ impl LimiterState {
     }
 
     /// Lets time pass: what is over ends. Answers the instant to decide by.
+    #[inline]
     pub(super) fn pass(&mut self, now_ms: u64) -> u64 {
         let now_ms = now_ms.max(self.last_now_ms);
         if now_ms >= self.life_until_ms {
@@ -132,6 +133,7 @@ impl LimiterState {
     }
 
     /// The same, for a batch of `client` that can change something.
+    #[inline]
     pub(super) fn begin(&mut self, now_ms: u64, client: &str, policy: &Policy) -> u64 {
         let now_ms = self.pass(now_ms);
         self.last_now_ms = now_ms;
@@ -142,6 +144,7 @@ impl LimiterState {
 
     /// Sees to it that there is a window for each rule in force, and that no other is kept for longer than it
     /// tells of.
+    #[inline]
     pub(super) fn name_windows(&mut self, now_ms: u64, policy: &Policy) {
         let set_terms = self.set_terms.clone();
         for rule in &set_terms.as_deref().unwrap_or(&policy.configured).rules {
@@ -182,10 +185,16 @@ impl LimiterState {
     }
 
     /// Notes until when the state matters, after a batch that changed something.
+    #[inline]
     pub(super) fn prolong(&mut self, moment: &Moment<'_>) {
         let (now_ms, policy) = (moment.now_ms, moment.policy);
-        let windows = self.windows.iter().map(|window| window.parts.empty_at_ms(now_ms));
-        let quotas = self.quotas.iter().map(|quota| quota.resets_at_ms);
+        let mut latest_ms = self.life_until_ms;
+        for window in &self.windows {
+            latest_ms = latest_ms.max(window.parts.empty_at_ms(now_ms));
+        }
+        for quota in &self.quotas {
+            latest_ms = latest_ms.max(quota.resets_at_ms);
+        }
         let rest = [
             now_ms + policy.permit_ttl_ms + LATE_SETTLE_MS,
             now_ms + policy.client_lease_ms + 1,
@@ -193,7 +202,6 @@ impl LimiterState {
             self.next_admission_us / 1_000 + 1,
             self.learned_until_ms,
         ];
-        let latest = windows.chain(quotas).chain(rest).max();
-        self.life_until_ms = self.life_until_ms.max(latest.unwrap_or(0));
+        self.life_until_ms = rest.into_iter().fold(latest_ms, u64::max);
     }
 }
