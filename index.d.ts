@@ -752,6 +752,21 @@ interface TokenRateLimit extends RateLimitInfo {
  */
 declare function formatRateLimits(limits: readonly TokenRateLimit[]): string[];
 
+type Name$1 = keyof StoreEvents;
+type Listener$1<E extends Name$1> = (...args: StoreEvents[E]) => void;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface StoreEmitter extends EventEmitter {
+    on<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    once<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    off<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    addListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    removeListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    prependListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    prependOnceListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
+    emit<E extends Name$1>(event: E, ...args: StoreEvents[E]): boolean;
+}
+declare const StoreEmitter: new () => StoreEmitter;
+
 /**
  * A token for one request. It does not show its token: that is no own property, so that neither JSON nor
  * `console.log` nor `structuredClone` finds it.
@@ -825,6 +840,7 @@ interface TokenResource {
     limit: number | null;
     /** What may still be asked for before the reset, the reserve included; `null` when nothing is known. */
     remaining: number | null;
+    /** When the quota is whole again; `null` when nothing is known. */
     resetsAt: Date | null;
     /** When it is used again after a limit was hit; `null` when it does not rest. */
     pausedUntil: Date | null;
@@ -871,7 +887,7 @@ interface ResourceOptions {
  * const issues = await manager.withRotation('github', token => listIssues(token));
  * ```
  */
-declare class TokenManager {
+declare class TokenManager extends StoreEmitter {
     #private;
     /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
     constructor(tokens: ReadonlyArray<string | TokenInput>, options?: TokenManagerOptions);
@@ -1649,5 +1665,52 @@ interface PrometheusOptions {
     labels?: Readonly<Record<string, string>>;
 }
 
-export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, formatRateLimits, readSignals, requestKey, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };
+/**
+ * A long text in chunks of at most `maxTokens`, by {@link estimateTokens}: cut between paragraphs where that is
+ * enough, else between lines, sentences, words, and only then within a word. Put together again the chunks are the
+ * text.
+ *
+ * Throws `INVALID_ARGUMENT`, naming the field.
+ *
+ * @example
+ * ```ts
+ * for (const chunk of splitByTokens(report, 2000, 'gpt-4o')) await summarise(chunk);
+ * ```
+ */
+declare function splitByTokens(text: string, maxTokens: number, model: string): string[];
+
+/** What `estimateTokens` answers. */
+interface TokenEstimate {
+    /** 0 only for an empty text. */
+    tokens: number;
+    /** `'tiktoken'`: cut by a published dictionary. `'approximation'`: by what the text consists of. */
+    method: 'tiktoken' | 'approximation';
+    /**
+     * `false` only where the provider publishes the dictionary that was used and says that it is this model's. Always
+     * `true` for Claude and Gemini.
+     */
+    isEstimate: boolean;
+    /** The dictionary, where one was used. */
+    encoding?: 'o200k_base' | 'cl100k_base';
+}
+/**
+ * How many tokens `text` has for `model`, without asking anybody. Only the text is counted: what providers add for
+ * messages, roles, tools and images comes on top. A lone surrogate counts as the U+FFFD a provider gets for it.
+ *
+ * An addon built with the feature `token-counting` counts OpenAI's models exactly. Everything else is approximated by
+ * the family of the model, on average 6 to 8 % off; `docs/token-counting.md` says how far for which text. An
+ * unknown model is counted as Claude 3, which has more tokens than most.
+ *
+ * Throws a `TokenBudgetError` with `INVALID_ARGUMENT` for a text that is none or has more than 67,108,864 UTF-16 code
+ * units, and for a model that is none or has more than 256 bytes.
+ *
+ * @example
+ * ```ts
+ * const { tokens } = estimateTokens('How many tokens is this?', 'claude-sonnet-4-5');
+ * const permit = await manager.acquire({ inputTokens: tokens, maxOutputTokens: 500 });
+ * ```
+ */
+declare function estimateTokens(text: string, model: string): TokenEstimate;
+
+export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, estimateTokens, formatRateLimits, readSignals, requestKey, splitByTokens, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };

@@ -11,6 +11,10 @@ const FIGURES = [
   'embedded',
   'constant-cost',
   'redis-memory',
+  'rate-limit-embedded',
+  'rate-limit-redis',
+  'rolling-window',
+  'credentials',
   'package',
 ];
 
@@ -98,6 +102,10 @@ function versions() {
     ioredis: peer('ioredis'),
     'node-redis': peer('redis'),
     'rate-limiter-flexible': peer('rate-limiter-flexible'),
+    bottleneck: peer('bottleneck'),
+    'p-queue': peer('p-queue'),
+    limiter: peer('limiter'),
+    'token-dealer': peer('token-dealer'),
     'published tracker': read('./published/package/package.json').version,
   };
 }

@@ -16,3 +16,5 @@ export type { RotationContext, RotationOptions } from './credentials/rotation';
 export type { RateLimitUpdate } from './credentials/update';
 export type { TokenReference, TokenResource, TokenView } from './credentials/views';
 export { TokenBudgetError, type TokenBudgetErrorCode } from './errors';
+export type { RedisNode, RedisOptions, RedisTlsOptions, StoreOptions } from './types/config';
+export type { StoreEvents } from './types/events';

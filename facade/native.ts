@@ -57,6 +57,8 @@ export interface EmbeddedLimiter {
 }
 
 export interface EmbeddedPools {
+  /** The frequent operation; see "Embedded pools" in `docs/boundary.md`. */
+  operations(): { pick(pool: string, resource: string): void };
   configure(pool: string, policyJson: string): void;
   query(pool: string, operationJson: string, nowMs: number): string;
   close(): void;
@@ -66,9 +68,11 @@ interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
+  /** `[tokens, is estimate (0 or 1), encoding]`. */
+  estimateTokens(text: string, model: string): number[];
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   EmbeddedLimiter: new (config: string, numbers: Float64Array, idPrefix: string) => EmbeddedLimiter;
-  EmbeddedPools: new (config: string) => EmbeddedPools;
+  EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
   RemoteTracker: new (config: string) => RemoteTracker;
 }
 
@@ -78,6 +82,7 @@ const addon = require('../native/binding.js') as Addon;
 export const {
   isTimeZone,
   decodeIdentifier,
+  estimateTokens,
   EmbeddedTracker,
   EmbeddedLimiter,
   EmbeddedPools,

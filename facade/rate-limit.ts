@@ -7,4 +7,6 @@ export { RateLimitManager } from './rate-limit/manager';
 export type { LimiterMetricsSnapshot, SecondsHistogram } from './rate-limit/metrics';
 export { Permit } from './rate-limit/permit';
 export type { PrometheusOptions } from './rate-limit/prometheus';
+export { splitByTokens } from './rate-limit/split';
+export { estimateTokens, type TokenEstimate } from './rate-limit/token-count';
 export type * from './types/rate-limit';

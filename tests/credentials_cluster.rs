@@ -13,3 +13,5 @@ use credential_link::CredentialLink;
 use link_harness::Cluster;
 
 credential_tests!(CredentialLink<Cluster>);
+// The full number is played to a standalone server.
+credential_plays!(CredentialLink<Cluster>, 32);

@@ -5,3 +5,4 @@ mod credentials;
 use credentials::harness::MemoryHarness;
 
 credential_tests!(MemoryHarness);
+credential_plays!(MemoryHarness);

@@ -13,3 +13,4 @@ use credential_link::CredentialLink;
 use link_harness::Standalone;
 
 credential_tests!(CredentialLink<Standalone>);
+credential_plays!(CredentialLink<Standalone>);

@@ -12,19 +12,53 @@ mod servers;
 use std::sync::Arc;
 
 use limiter_link::LimiterLink;
-use link_harness::Standalone;
+use link_harness::{Place, Standalone};
 use proptest::prelude::*;
-use rate_limit::desk::START_MS;
+use rate_limit::desk::{HOUR_MS, START_MS};
 use rate_limit::harness::{Harness, MemoryHarness, on_one_thread};
 use rate_limit::plays::{Play, Step, crowd, play};
 use token_budget::domain::identifier::OrchestratorId;
 use token_budget::domain::rate_limit::operation::{Operation, Outcome, Request, View};
+use token_budget::store::redis::config::Topology;
 use token_budget::store::{RateLimitBatch, Ticket};
+
+/// Later than the clock of any server, so that no key ends by itself.
+const FUTURE_MS: u64 = START_MS + 28 * 365 * 24 * HOUR_MS;
 
 /// Plays to both stores, and compares every answer and all there is to see after every batch.
 async fn agree(play: &Play) {
     let (memory, redis) = (MemoryHarness::open().await, LimiterLink::<Standalone>::open().await);
-    let (mut now_ms, mut sequence) = (START_MS, 0);
+    compare(play, START_MS, &memory, &redis, |_| {}).await;
+}
+
+/// The same with a server whose keys end by the clock of the play.
+async fn agree_though_keys_end(play: &Play) {
+    let (memory, redis) = (MemoryHarness::open().await, LimiterLink::<Standalone>::open().await);
+    let Topology::Standalone(address) = Standalone::topology() else { unreachable!("it is standalone") };
+    let client = redis::Client::open(format!("redis://{address}/")).unwrap();
+    let mut server = client.get_connection().unwrap();
+    compare(play, FUTURE_MS, &memory, &redis, |now_ms| end_keys(&mut server, &redis.prefix, now_ms)).await;
+}
+
+/// Deletes what a server would that had this clock.
+fn end_keys(server: &mut redis::Connection, prefix: &str, now_ms: u64) {
+    let names: Vec<Vec<u8>> = redis::cmd("KEYS").arg(format!("{prefix}:*")).query(server).unwrap();
+    for name in names {
+        let end_ms: i64 = redis::cmd("PEXPIRETIME").arg(&name).query(server).unwrap();
+        if (0..=now_ms as i64).contains(&end_ms) {
+            redis::cmd("DEL").arg(&name).exec(server).unwrap();
+        }
+    }
+}
+
+async fn compare(
+    play: &Play,
+    start_ms: u64,
+    memory: &MemoryHarness,
+    redis: &LimiterLink<Standalone>,
+    mut at_each_batch: impl FnMut(u64),
+) {
+    let (mut now_ms, mut sequence) = (start_ms, 0);
     let mut views: Vec<View> = Vec::new();
     for step in &play.steps {
         let (client, requests) = match step {
@@ -46,6 +80,7 @@ async fn agree(play: &Play) {
         };
         memory.set_now_ms(now_ms);
         redis.set_now_ms(now_ms);
+        at_each_batch(now_ms);
         sequence += 1;
         let batch = RateLimitBatch {
             limiter: OrchestratorId::new("limiter").unwrap(),
@@ -77,5 +112,19 @@ proptest! {
     #[test]
     fn memory_and_redis_agree_about_shares(play in crowd()) {
         on_one_thread(agree(&play));
+    }
+}
+
+proptest! {
+    // Every key is looked at before each batch: a few plays tell.
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        cases: ProptestConfig::default().cases / 4,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn they_agree_though_keys_end(play in play()) {
+        on_one_thread(agree_though_keys_end(&play));
     }
 }

@@ -13,3 +13,5 @@ use limiter_link::LimiterLink;
 use link_harness::Standalone;
 
 rate_limit_tests!(LimiterLink<Standalone>);
+// The full number is played to memory, and a model holds the two equal.
+rate_limit_properties!(LimiterLink<Standalone>, 12);

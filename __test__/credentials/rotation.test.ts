@@ -1,6 +1,6 @@
 import { AuthError, GitHubClient, RateLimitError } from '@wundr.io/token-budget/credentials';
 import { NOON, rejection } from '../facade/helpers';
-import { closeAll, github } from './support/setup';
+import { closeAll, github, ticking } from './support/setup';
 
 afterEach(closeAll);
 
@@ -153,7 +153,7 @@ test('quotas of two resources are apart', async () => {
 });
 
 test('a request that the provider counts elsewhere costs nothing where it was asked for', async () => {
-  const { manager, server } = await github({ a: 5, b: 5 });
+  const { manager, server } = await github({ a: 5, b: 5 }, { clock: ticking() });
   for (const token of ['a', 'b']) server.allow(token, 1, { resource: 'search' });
   const search = (token: string) =>
     fetch(`${server.url}/search/issues`, { headers: { authorization: `Bearer ${token}` } });
@@ -215,7 +215,7 @@ test('an answer that is no response is learned from by what the function observe
 });
 
 test('a lease: settled once, or given back', async () => {
-  const { manager, server } = await github({ a: 7 });
+  const { manager, server } = await github({ a: 7 }, { clock: ticking() });
   const first = await manager.getNextAvailableToken('github');
   expect(first).toMatchObject({ provider: 'github', resource: 'core', remaining: null, resetsAt: null });
   expect(await first.settle(await get(server.url, first.token))).toBe('served');
@@ -233,8 +233,7 @@ test('a lease: settled once, or given back', async () => {
 });
 
 test('updateRateLimit takes readings in any order and ends the request of a lease', async () => {
-  const clock = { now: NOON };
-  const { manager } = await github({ a: 1 }, { clock: () => clock.now++ });
+  const { manager } = await github({ a: 1 }, { clock: ticking(NOON) });
   const reset = NOON / 1000 + 600;
   const left = async () => (await manager.getAllTokens())[0]?.resources[0];
   const early = await manager.getNextAvailableToken();

@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NEVER_REACHED } from './request.mjs';
 import { TRACKER_CONFIG } from './usage.mjs';
 
 /** The folder of the package. */
@@ -8,6 +10,17 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The built package, as a user's `require` finds it. */
 export function loadProduct() {
   return createRequire(import.meta.url)(ROOT);
+}
+
+/** An entry of it: `rate-limit`, `credentials`. */
+export function loadEntry(name) {
+  return createRequire(join(ROOT, 'package.json'))(`@wundr.io/token-budget/${name}`);
+}
+
+/** A limiter that nobody waits for. Without `redis` its state is in this process. */
+export function openLimiter(config) {
+  const { RateLimitManager } = loadEntry('rate-limit');
+  return new RateLimitManager({ limits: NEVER_REACHED, safety: { margin: 0 }, pacing: false, ...config });
 }
 
 /** A tracker on a server, connected. */

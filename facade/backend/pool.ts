@@ -147,16 +147,20 @@ export abstract class PoolOperations implements PoolBackend {
     await this.#ask(pool, policy, { is: 'drop', with: { fingerprint } });
   }
 
+  /** Sees to it that the store knows the policy of a pool. */
+  protected tell(pool: string, policy: PoolPolicy): void {
+    if (this.#told.get(pool) === policy) return;
+    this.configure(pool, policyJson(policy));
+    this.#told.set(pool, policy);
+  }
+
   #ask(
     pool: string,
     policy: PoolPolicy,
     operation: Operation,
     signal?: AbortSignal,
   ): Promise<PoolOutcome | undefined> {
-    if (this.#told.get(pool) !== policy) {
-      this.configure(pool, policyJson(policy));
-      this.#told.set(pool, policy);
-    }
+    this.tell(pool, policy);
     return this.send(pool, toJson(operation), signal);
   }
 }

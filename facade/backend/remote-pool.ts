@@ -5,7 +5,7 @@ import type { StoreEvents } from '../types/events';
 import { Call } from './calls';
 import { Channel } from './channel';
 import type { InboxRecord } from './inbox';
-import { type PoolOutcome, PoolOperations } from './pool';
+import { PoolOperations, type PoolOutcome } from './pool';
 import { Kind } from './protocol';
 import { failure } from './remote-calls';
 

@@ -1,6 +1,5 @@
-import { signalOf } from '../abort';
 import * as check from '../validate';
-import { objectAt, refused } from './check';
+import { booleanAt, integerAt, numberAt, objectAt, refused, signalAt } from './check';
 import { RateLimitError } from './errors';
 import { wait } from './wait';
 
@@ -66,14 +65,14 @@ function read(options: unknown) {
     if (typeof value !== 'function') throw refused(at, 'a function', value);
     return value as T;
   };
-  const base = optional('base', 2, (value, at) => number(value, at, 1, 1000));
-  const capSeconds = optional('capSeconds', 60, (value, at) => number(value, at, 0, CAP_MAX_SECONDS));
-  const jitter = optional('jitter', true, check.boolean);
+  const base = optional('base', 2, (value, at) => numberAt(value, at, 1, 1000));
+  const capSeconds = optional('capSeconds', 60, (value, at) => numberAt(value, at, 0, CAP_MAX_SECONDS));
+  const jitter = optional('jitter', true, booleanAt);
   const random = optional<() => number>('random', Math.random, callable);
   const now = optional<() => number>('now', Date.now, callable);
   return {
-    maxRetries: optional('maxRetries', 5, (value, at) => check.integer(value, at, 1, ATTEMPTS_MAX)),
-    signal: signalOf(given),
+    maxRetries: optional('maxRetries', 5, (value, at) => integerAt(value, at, 1, ATTEMPTS_MAX)),
+    signal: signalAt(given),
     retryIf: optional<(error: unknown) => boolean>('retryIf', isLimit, callable),
     sleep: optional<NonNullable<BackoffOptions['sleep']>>('sleep', wait, callable),
     waitSeconds(attempt: number, error: unknown): number {
@@ -86,9 +85,4 @@ function read(options: unknown) {
 
 function isLimit(error: unknown): boolean {
   return error instanceof RateLimitError;
-}
-
-function number(value: unknown, at: string, min: number, max: number): number {
-  if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw check.invalid(at, `a number from ${min} to ${max}`, value);
 }

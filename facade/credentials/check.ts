@@ -2,8 +2,11 @@
  * Readers for what may be a token by mistake: arguments change places, and a message that quotes one
  * ends up in a log. So these messages name the field and the kind of value, never the value.
  */
+
+import { signalOf } from '../abort';
 import { TokenBudgetError } from '../errors';
-import { isArray } from '../text';
+import { fitsInBytes, hasLoneSurrogate, isArray } from '../text';
+import { ownNames } from '../validate';
 
 export function refused(at: string, expected: string, value: unknown): TokenBudgetError {
   return new TokenBudgetError('INVALID_ARGUMENT', `${at}: expected ${expected}, got ${kindOf(value)}`, {
@@ -20,7 +23,59 @@ function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (isArray(value)) return 'an array';
   if (value === '') return 'an empty string';
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+export function integerAt(value: unknown, at: string, min: number, max: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max)
+    return value + 0;
+  throw refused(at, `an integer from ${min} to ${max}`, value);
+}
+
+export function countAt(value: unknown, at: string): number {
+  return integerAt(value, at, 0, Number.MAX_SAFE_INTEGER);
+}
+
+export function numberAt(value: unknown, at: string, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw refused(at, `a number from ${min} to ${max}`, value);
+}
+
+export function booleanAt(value: unknown, at: string): boolean {
+  if (typeof value === 'boolean') return value;
+  throw refused(at, 'true or false', value);
+}
+
+export function nameAt(value: unknown, at: string, maxBytes: number): string {
+  if (typeof value === 'string' && value !== '' && fitsInBytes(value, maxBytes) && !hasLoneSurrogate(value)) {
+    return value;
+  }
+  throw refused(at, `a name of 1 to ${maxBytes} bytes of well-formed Unicode`, value);
+}
+
+/** The `signal` of options. */
+export function signalAt(options: unknown, at = 'options'): AbortSignal | undefined {
+  const given = objectAt(options, at);
+  if (Object.hasOwn(given, 'signal')) {
+    const { signal } = given as { signal?: unknown };
+    if (signal !== undefined) objectAt(signal, `${at}.signal`);
+  }
+  return signalOf(given);
+}
+
+/** Longer than the name of any option, and shorter than a token. */
+const NAME_MAX_LENGTH = 24;
+
+/** Refuses names that nobody reads: a misspelled option would silently do nothing. */
+export function onlyNames(source: object, at: string, known: ReadonlySet<string>): void {
+  for (const name of ownNames(source, at)) {
+    if (known.has(name)) continue;
+    const words = [...known].join(', ');
+    if (name.length > NAME_MAX_LENGTH)
+      throw refused(at === '' ? 'options' : at, `nothing but ${words}`, source);
+    throw refused(at === '' ? name : `${at}.${name}`, `one of ${words}`, name);
+  }
 }
 
 /** Longer than any token in use: those of GitHub Actions have a few hundred characters. */

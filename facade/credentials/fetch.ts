@@ -1,6 +1,6 @@
 import { TokenBudgetError } from '../errors';
 import * as check from '../validate';
-import { refused, wordAt } from './check';
+import { booleanAt, refused, wordAt } from './check';
 import type { ManagerSettings } from './options';
 import type { Pool, Pools } from './pool';
 import { profileOf, resourceOf } from './profiles';
@@ -58,7 +58,7 @@ export class Sender {
       waitForReset:
         waitForReset === undefined
           ? this.#settings.waitForReset
-          : check.boolean(waitForReset, 'init.waitForReset'),
+          : booleanAt(waitForReset, 'init.waitForReset'),
     };
     await prepare(pool);
     for (let redirects = 0; ; redirects++) {
@@ -129,6 +129,8 @@ export class Sender {
     try {
       return await this.#settings.send(request.url.href, initOf(request, headers));
     } catch (error) {
+      // The caller's own reason stays what it is.
+      if (request.signal?.aborted && error === request.signal.reason) throw error;
       throw withoutToken(error, token, provider);
     }
   }

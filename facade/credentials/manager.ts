@@ -1,7 +1,10 @@
-import { signalOf } from '../abort';
+import { openPools } from '../backend/open-pools';
 import { TokenBudgetError } from '../errors';
+import { Telling } from '../telling';
+import type { StoreEvents } from '../types/events';
 import * as check from '../validate';
-import { objectAt, refused, wordAt } from './check';
+import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
+import { StoreEmitter } from './emitter';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
 import { leaseOf, TokenLease, takenOf } from './lease';
@@ -12,12 +15,12 @@ import { type Pool, Pools } from './pool';
 import type { PoolBackend } from './pool-backend';
 import { DEFAULT_RESOURCE } from './profiles';
 import { type RotationContext, type RotationOptions, rotate } from './rotation';
-import { stores } from './store';
 import { TakenToken } from './taken';
 import { type RateLimitUpdate, readUpdate } from './update';
 import { find, type TokenReference, type TokenView, viewsOf } from './views';
 
 const CLOSE_TIMEOUT_MS = 5000;
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** What is asked of one quota. */
 export interface ResourceOptions {
@@ -41,7 +44,7 @@ export let partsOf: (manager: TokenManager, provider: string) => Promise<{ pool:
  * const issues = await manager.withRotation('github', token => listIssues(token));
  * ```
  */
-export class TokenManager {
+export class TokenManager extends StoreEmitter {
   readonly #settings: ManagerSettings;
   readonly #backend: PoolBackend;
   readonly #pools: Pools;
@@ -58,6 +61,7 @@ export class TokenManager {
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
   constructor(tokens: ReadonlyArray<string | TokenInput>, options: TokenManagerOptions = {}) {
+    super();
     this.#settings = readOptions(options);
     const credentials = readTokens(tokens, this.#settings.provider);
     if (credentials.length === 0 && this.#settings.encryptionKey === undefined) {
@@ -65,7 +69,7 @@ export class TokenManager {
         field: 'tokens',
       });
     }
-    this.#backend = stores.open(this.#settings.store);
+    this.#backend = openPools(this.#settings.store, new Telling<StoreEvents>(this));
     this.#pools = new Pools(this.#backend, this.#settings);
     for (const credential of credentials) this.#pools.of(credential.provider).add(credential);
     this.#pools.of(this.#settings.provider);
@@ -149,7 +153,7 @@ export class TokenManager {
     const plan = {
       ...this.#read(options),
       waitForReset:
-        waits === undefined ? this.#settings.waitForReset : check.boolean(waits, 'options.waitForReset'),
+        waits === undefined ? this.#settings.waitForReset : booleanAt(waits, 'options.waitForReset'),
     };
     return rotate(await this.#ready(provider), plan, fn as (token: string) => Promise<T>);
   }
@@ -227,7 +231,7 @@ export class TokenManager {
     provider?: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<TokenRateLimit[]> {
-    const signal = signalOf(objectAt(options, 'options'));
+    const signal = signalAt(options);
     const found: TokenRateLimit[] = [];
     for (const pool of await this.#some(provider))
       found.push(...(await checkLimits(pool, this.#sender, signal)));
@@ -263,19 +267,27 @@ export class TokenManager {
   /** Resolves when the store is connected and, with an `encryptionKey`, keeps the tokens. */
   async ready(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<void> {
     this.#assertOpen();
-    const signal = signalOf(objectAt(options, 'options'));
+    const signal = signalAt(options);
     const timeout = check.own(options, 'timeout', 'options');
     const timeoutMs =
       timeout === undefined
         ? this.#settings.connectTimeoutMs
-        : check.integer(timeout, 'options.timeout', 1, 2 ** 31 - 1);
+        : integerAt(timeout, 'options.timeout', 1, TIMER_MAX_MS);
     await this.#backend.ready(timeoutMs, signal);
     await this.#some(undefined);
   }
 
   /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
   close(options: { timeout?: number } = {}): Promise<void> {
-    this.#closing ??= this.#backend.close(options.timeout ?? CLOSE_TIMEOUT_MS);
+    if (this.#closing !== undefined) return this.#closing;
+    try {
+      const timeout = check.own(objectAt(options, 'options'), 'timeout', 'options');
+      const timeoutMs =
+        timeout === undefined ? CLOSE_TIMEOUT_MS : integerAt(timeout, 'options.timeout', 0, TIMER_MAX_MS);
+      this.#closing = this.#backend.close(timeoutMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#closing;
   }
 
@@ -312,7 +324,7 @@ export class TokenManager {
     const resource = check.own(given, 'resource', 'options');
     return {
       resource: resource === undefined ? DEFAULT_RESOURCE : wordAt(resource, 'options.resource'),
-      signal: signalOf(given),
+      signal: signalAt(given),
     };
   }
 }

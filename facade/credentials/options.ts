@@ -1,10 +1,23 @@
 /** From what a manager is given to what it works with: checks and defaults. */
+import { types } from 'node:util';
+import { STORE_OPTIONS } from '../config/store';
+import type { StoreOptions } from '../types/config';
 import * as check from '../validate';
-import { asConfigError, objectAt, refused, tokenAt, wordAt } from './check';
+import {
+  asConfigError,
+  booleanAt,
+  countAt,
+  integerAt,
+  nameAt,
+  objectAt,
+  onlyNames,
+  refused,
+  tokenAt,
+  wordAt,
+} from './check';
 import type { PoolPolicy } from './pool-backend';
 import type { CredentialHeader } from './profiles';
 import { fingerprintOf, Secret } from './secret';
-import { STORE_OPTIONS, type StoreOptions } from './store';
 
 /** One token as its owner gives it. */
 export interface TokenInput {
@@ -109,17 +122,17 @@ export function readOptions(value: unknown): ManagerSettings {
 }
 
 function read(options: object): ManagerSettings {
-  check.onlyNames(options, '', NAMES);
+  onlyNames(options, '', NAMES);
   const optional = <T>(key: string, fallback: T, reader: (value: unknown, at: string) => T): T => {
     const value = check.own(options, key, '');
     return value === undefined ? fallback : reader(value, key);
   };
   const duration = (key: string, fallback: number) =>
-    optional(key, fallback, (value, at) => check.integer(value, at, 1, check.MAX_DURATION_MS));
+    optional(key, fallback, (value, at) => integerAt(value, at, 1, check.MAX_DURATION_MS));
   const cooldownMs = duration('cooldown', 60_000);
   const cooldownMaxMs = duration('maxCooldown', Math.max(3_600_000, cooldownMs));
   if (cooldownMaxMs < cooldownMs) {
-    throw check.invalid('maxCooldown', `at least the cooldown, ${cooldownMs}`, cooldownMaxMs);
+    throw refused('maxCooldown', `at least the cooldown, ${cooldownMs}`, cooldownMaxMs);
   }
   const store: Record<string, unknown> = {};
   for (const key of STORE_OPTIONS) {
@@ -128,20 +141,18 @@ function read(options: object): ManagerSettings {
   }
   return {
     provider: optional('provider', 'github', wordAt),
-    name: optional('name', 'default', readName),
+    name: optional('name', 'default', (given, at) => nameAt(given, at, NAME_MAX_BYTES)),
     policy: {
       reserve: optional('reserve', { sharePpm: PPM / 100 }, readReserve),
       cooldownMs,
       cooldownMaxMs,
       requestTtlMs: duration('requestTTL', 120_000),
     },
-    waitForReset: optional('waitForReset', false, check.boolean),
+    waitForReset: optional('waitForReset', false, booleanAt),
     baseUrls: optional('baseUrls', new Map(), (given, at) => readEach(given, at, readBaseUrl)),
     headers: optional('headers', new Map(), (given, at) => readEach(given, at, readHeader)),
     encryptionKey: optional('encryptionKey', undefined, readKey),
-    connectTimeoutMs: optional('connectTimeout', 5000, (given, at) =>
-      check.integer(given, at, 1, TIMER_MAX_MS),
-    ),
+    connectTimeoutMs: optional('connectTimeout', 5000, (given, at) => integerAt(given, at, 1, TIMER_MAX_MS)),
     send: optional('fetch', globalFetch, readFetch),
     store: store as StoreOptions,
   };
@@ -155,17 +166,11 @@ function readFetch(value: unknown, at: string): typeof fetch {
   return value as typeof fetch;
 }
 
-function readName(value: unknown, at: string): string {
-  const name = check.text(value, at, NAME_MAX_BYTES, 'well-formed');
-  if (name === '') throw check.invalid(at, 'a name that is not empty', name);
-  return name;
-}
-
 function readReserve(value: unknown, at: string): PoolPolicy['reserve'] {
-  if (typeof value === 'number') return { requests: check.count(value, at) };
+  if (typeof value === 'number') return { requests: countAt(value, at) };
   const share = check.own(objectAt(value, at), 'share', at);
   if (typeof share !== 'number' || !(share >= 0 && share < 1)) {
-    throw check.invalid(`${at}.share`, 'a number from 0, below 1', share);
+    throw refused(`${at}.share`, 'a number from 0, below 1', share);
   }
   return { sharePpm: Math.round(share * PPM) };
 }
@@ -212,7 +217,7 @@ function readHeader(value: unknown, at: string): Required<CredentialHeader> {
 }
 
 function readKey(value: unknown, at: string): string | Uint8Array {
-  if (value instanceof Uint8Array && value.length === 32) return value;
+  if (types.isUint8Array(value) && value.length === 32) return value;
   if (typeof value === 'string' && value.length >= 12 && value.length <= 1024) return value;
   throw refused(at, '32 bytes, also as hex or base64, or a passphrase of 12 to 1024 characters', value);
 }
@@ -239,10 +244,7 @@ export function readTokens(value: unknown, provider: string): Credential[] {
 export function readToken(item: unknown, at: string, defaultProvider: string): Credential {
   if (typeof item === 'string') return credentialOf(tokenAt(item, at), defaultProvider);
   const source = objectAt(item, at);
-  // A token may be the name by mistake.
-  if (!check.ownNames(source, at).every(name => TOKEN_NAMES.has(name))) {
-    throw refused(at, `nothing but ${[...TOKEN_NAMES].join(', ')}`, item);
-  }
+  onlyNames(source, at, TOKEN_NAMES);
   const token = tokenAt(check.own(source, 'token', at), `${at}.token`);
   const provider = check.own(source, 'provider', at);
   const account = check.own(source, 'account', at);
@@ -251,7 +253,7 @@ export function readToken(item: unknown, at: string, defaultProvider: string): C
     token,
     provider === undefined ? defaultProvider : wordAt(provider, `${at}.provider`),
     account === undefined ? undefined : readAccount(account, `${at}.account`, token),
-    weight === undefined ? 1 : check.integer(weight, `${at}.weight`, 0, WEIGHT_MAX),
+    weight === undefined ? 1 : integerAt(weight, `${at}.weight`, 0, WEIGHT_MAX),
   );
 }
 
@@ -259,7 +261,7 @@ export function readToken(item: unknown, at: string, defaultProvider: string): C
 function readAccount(value: unknown, at: string, token: string): string {
   if (typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= 256) {
     const shows = token.length >= 12 ? value.includes(token) : value === token;
-    if (!shows) return check.text(value, at, 256, 'well-formed');
+    if (!shows) return nameAt(value, at, 256);
   }
   throw refused(at, 'a name of 1 to 256 bytes that does not hold the token', value);
 }

@@ -27,7 +27,7 @@ export function readRequest(
   init: RequestInit & object,
   base: () => URL,
 ): OutgoingRequest {
-  const request = typeof input === 'object' && !(input instanceof URL) ? (input as Request) : undefined;
+  const request = typeof input === 'object' && input !== null && !(input instanceof URL) ? input : undefined;
   const { method, headers, body, redirect, signal, ...others } = init;
   const { provider: _, resource: __, waitForReset: ___, ...more } = others as Record<string, unknown>;
   const sent = body ?? request?.body ?? undefined;

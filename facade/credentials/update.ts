@@ -1,5 +1,5 @@
 import * as check from '../validate';
-import { objectAt, refused, wordAt } from './check';
+import { countAt, objectAt, refused, wordAt } from './check';
 import type { Answered } from './pool-backend';
 
 /** What a provider said of one quota. */
@@ -24,8 +24,8 @@ export function readUpdate(
   const update = objectAt(value, at);
   const resource = check.own(update, 'resource', at);
   const limit = check.own(update, 'limit', at);
-  const whole = limit === undefined ? {} : { limit: check.count(limit, 'update.limit') };
-  const remaining = check.countField(update, 'remaining', at);
+  const whole = limit === undefined ? {} : { limit: countAt(limit, 'update.limit') };
+  const remaining = countAt(check.own(update, 'remaining', at), 'update.remaining');
   const resetInMs = readReset(check.own(update, 'reset', at)) - nowMs;
   return {
     resource: resource === undefined ? undefined : wordAt(resource, 'update.resource'),
@@ -35,7 +35,7 @@ export function readUpdate(
 
 /** Milliseconds since the epoch. */
 function readReset(reset: unknown): number {
-  if (typeof reset === 'object') return check.instant(reset, 'update.reset');
+  if (typeof reset === 'object' && reset !== null) return check.instant(reset, 'update.reset');
   if (typeof reset === 'number' && reset >= 0 && reset < SECONDS_MAX) return reset * 1000;
   throw refused('update.reset', 'a Date, or seconds since the epoch', reset);
 }

@@ -12,6 +12,7 @@ export interface TokenResource {
   limit: number | null;
   /** What may still be asked for before the reset, the reserve included; `null` when nothing is known. */
   remaining: number | null;
+  /** When the quota is whole again; `null` when nothing is known. */
   resetsAt: Date | null;
   /** When it is used again after a limit was hit; `null` when it does not rest. */
   pausedUntil: Date | null;
@@ -19,7 +20,7 @@ export interface TokenResource {
   underWay: number;
 }
 
-let viewOf: (credential: Credential, view: PoolView | undefined) => TokenView;
+let viewOf: (credential: Credential, view: PoolView | undefined, nowMs: number) => TokenView;
 
 /** A token as it can be shown: what it is stays hidden. */
 export class TokenView {
@@ -36,16 +37,16 @@ export class TokenView {
   readonly #credential: Credential;
 
   static {
-    viewOf = (credential, view) => new TokenView(credential, view);
+    viewOf = (credential, view, nowMs) => new TokenView(credential, view, nowMs);
   }
 
-  private constructor(credential: Credential, view: PoolView | undefined) {
+  private constructor(credential: Credential, view: PoolView | undefined, nowMs: number) {
     this.provider = credential.provider;
     this.account = credential.account;
     this.fingerprint = credential.fingerprint;
     this.weight = credential.weight;
     this.isValid = view?.isValid ?? true;
-    this.resources = (view?.resources ?? []).map(shown);
+    this.resources = (view?.resources ?? []).map(of => shown(of, nowMs));
     this.#credential = credential;
   }
 
@@ -55,13 +56,14 @@ export class TokenView {
   }
 }
 
-function shown(of: PoolView['resources'][number]): TokenResource {
+function shown(of: PoolView['resources'][number], nowMs: number): TokenResource {
+  const isKnown = of.resetsAtMs > nowMs;
   return {
     resource: of.resource,
     limit: of.limit > 0 ? of.limit : null,
-    remaining: of.resetsAtMs > 0 ? of.left : null,
-    resetsAt: of.resetsAtMs > 0 ? new Date(of.resetsAtMs) : null,
-    pausedUntil: of.pausedUntilMs > 0 ? new Date(of.pausedUntilMs) : null,
+    remaining: isKnown ? of.left : null,
+    resetsAt: isKnown ? new Date(of.resetsAtMs) : null,
+    pausedUntil: of.pausedUntilMs > nowMs ? new Date(of.pausedUntilMs) : null,
     underWay: of.underWay,
   };
 }
@@ -69,7 +71,8 @@ function shown(of: PoolView['resources'][number]): TokenResource {
 /** The tokens of a pool in the order they were given. */
 export async function viewsOf(pool: Pool): Promise<TokenView[]> {
   const views = new Map((await pool.view()).map(view => [view.fingerprint, view]));
-  return pool.all().map(credential => viewOf(credential, views.get(credential.fingerprint)));
+  const nowMs = await pool.now();
+  return pool.all().map(credential => viewOf(credential, views.get(credential.fingerprint), nowMs));
 }
 
 /** A token, its fingerprint, or anything that has one. */

@@ -19,3 +19,4 @@ mod query;
 mod record;
 mod remote;
 mod text;
+mod token_count;

@@ -15,5 +15,6 @@ pub mod quota;
 pub mod rate_limit;
 pub mod reservation;
 pub mod threshold;
+pub mod token_count;
 pub mod tokens;
 pub mod usage;

@@ -7,10 +7,13 @@ use token_budget::domain::credentials::operation::Receipt;
 use token_budget::store::CredentialBatch;
 use token_budget::store::memory::credentials::MemoryPools;
 
-use super::desk::Desk;
+use super::desk::{Desk, START_MS};
 
 /// An empty store whose clock the test moves.
 pub trait Harness: Sized {
+    /// Where the clock of plays stands at first.
+    const START_MS: u64 = START_MS;
+
     /// Opens an empty store. Ends it when dropped.
     fn open() -> impl Future<Output = Self>;
 

@@ -13,8 +13,11 @@ pub mod kept;
 pub mod life;
 pub mod pauses;
 pub mod picking;
+pub mod plays;
+pub mod provider;
 
 pub mod quotas;
+pub mod watch;
 
 /// One `#[test]` for each guarantee, by theme.
 #[macro_export]
@@ -32,7 +35,7 @@ macro_rules! credential_tests {
             ];
             quotas: [
                 every_pick_counts_at_once, answers_that_overtake_each_other_raise_nothing,
-                what_is_under_way_is_taken_off_a_reading, a_reading_of_a_window_that_is_over_says_nothing,
+                what_was_reported_meanwhile_may_have_been_served_later, what_is_under_way_is_taken_off_a_reading, a_reading_of_a_window_that_is_over_says_nothing,
                 after_the_reset_it_is_unknown, what_was_never_sent_is_given_back_once,
                 what_nothing_was_picked_for_can_only_lower, a_request_that_nobody_reports_ends,
                 large_numbers_are_exact,
@@ -74,5 +77,42 @@ macro_rules! credential_cases {
                 $crate::credentials::harness::run::<$harness, _>($crate::credentials::$theme::$case);
             })*
         })*
+    };
+}
+
+/// Plays of made-up operations: `credential_plays!(MyHarness);`, or with the number of plays of each kind.
+#[macro_export]
+macro_rules! credential_plays {
+    ($harness:ty) => {
+        $crate::credential_plays!($harness, proptest::prelude::ProptestConfig::default().cases);
+    };
+    ($harness:ty, $cases:expr) => {
+        proptest::proptest! {
+            // What fails prints its play; nothing is written beside the sources.
+            #![proptest_config(proptest::prelude::ProptestConfig {
+                failure_persistence: None,
+                cases: $cases,
+                ..Default::default()
+            })]
+
+            #[test]
+            fn the_store_answers_as_the_store_in_memory_does(steps in $crate::credentials::plays::steps()) {
+                $crate::credentials::harness::on_one_thread($crate::credentials::plays::agree::<$harness>(&steps));
+            }
+
+            #[test]
+            fn nothing_is_seen_that_must_not_be(steps in $crate::credentials::plays::single_steps()) {
+                $crate::credentials::harness::on_one_thread($crate::credentials::watch::watch::<$harness>(&steps));
+            }
+
+            #[test]
+            fn a_provider_never_has_to_refuse(
+                limit in 0..12_u64, moves in $crate::credentials::provider::moves()
+            ) {
+                $crate::credentials::harness::on_one_thread(
+                    $crate::credentials::provider::never_has_to_refuse::<$harness>(limit, &moves),
+                );
+            }
+        }
     };
 }

@@ -36,6 +36,21 @@ pub async fn answers_that_overtake_each_other_raise_nothing<H: Harness>(desk: De
     assert_eq!(desk.left("a").await, Some(4_000));
 }
 
+pub async fn what_was_reported_meanwhile_may_have_been_served_later<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, served(10, RESET_MS)).await;
+    desk.pick(&["b", "c"]).await;
+    let early_ms = desk.now();
+    desk.pick(&["b", "c"]).await;
+    // Without numbers, or with numbers that tell nothing new: the request is under way no more, and was served.
+    desk.report("a", answered(AnswerKind::Served)).await;
+    desk.report_of("a", early_ms, served(9, RESET_MS)).await;
+    assert_eq!(desk.left("a").await, Some(8));
+    desk.advance(1);
+    desk.pick(&["b", "c"]).await;
+    desk.report("a", served(7, RESET_MS)).await;
+    assert_eq!(desk.left("a").await, Some(7));
+}
+
 pub async fn what_is_under_way_is_taken_off_a_reading<H: Harness>(desk: Desk<H>) {
     for _ in 0..5 {
         desk.pick(&[]).await;

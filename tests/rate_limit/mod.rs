@@ -11,10 +11,12 @@ pub mod batches;
 pub mod clients;
 pub mod desk;
 pub mod harness;
+pub mod ledger;
 pub mod limits;
 pub mod line;
 pub mod permits;
 pub mod plays;
+pub mod properties;
 pub mod signals;
 
 /// One `#[test]` for each guarantee, by theme.

@@ -19,6 +19,8 @@ use token_budget::store::redis::link::Link;
 use super::link_harness::Place;
 
 pub struct CredentialLink<P> {
+    /// In front of the keys of the case.
+    pub prefix: String,
     store: CredentialStore<Link>,
     clock: Arc<ManualClock>,
     place: PhantomData<P>,
@@ -41,8 +43,8 @@ impl<P: Place> crate::credentials::harness::Harness for CredentialLink<P> {
         let link = Link::open(config, None, Box::new(|_| {}));
         link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
         let clock = Arc::new(ManualClock::at(0));
-        let store = CredentialStore::with_manual_clock(link, Keys::new(prefix, is_cluster), clock.clone());
-        Self { store, clock, place: PhantomData }
+        let store = CredentialStore::with_manual_clock(link, Keys::new(prefix.clone(), is_cluster), clock.clone());
+        Self { prefix, store, clock, place: PhantomData }
     }
 
     async fn apply(&self, batch: &CredentialBatch) -> Receipt {

@@ -19,6 +19,8 @@ use token_budget::store::redis::rate_limit::RateLimitStore;
 use super::link_harness::Place;
 
 pub struct LimiterLink<P> {
+    /// In front of the keys of the case.
+    pub prefix: String,
     store: RateLimitStore<Link>,
     clock: Arc<ManualClock>,
     place: PhantomData<P>,
@@ -41,8 +43,8 @@ impl<P: Place> crate::rate_limit::harness::Harness for LimiterLink<P> {
         let link = Link::open(config, None, Box::new(|_| {}));
         link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
         let clock = Arc::new(ManualClock::at(0));
-        let store = RateLimitStore::with_manual_clock(link, Keys::new(prefix, is_cluster), clock.clone());
-        Self { store, clock, place: PhantomData }
+        let store = RateLimitStore::with_manual_clock(link, Keys::new(prefix.clone(), is_cluster), clock.clone());
+        Self { prefix, store, clock, place: PhantomData }
     }
 
     async fn apply(&self, batch: &RateLimitBatch) -> Receipt {

@@ -1,6 +1,12 @@
 import { TokenManager, type TokenManagerOptions } from '@wundr.io/token-budget/credentials';
 import { type Provider, ProviderServer } from './provider-server';
 
+/** A clock that is a millisecond later whenever it is asked: what follows is never in the same one. */
+export function ticking(nowMs = Date.now()): () => number {
+  let ms = nowMs;
+  return () => ms++;
+}
+
 const closing: Array<() => Promise<unknown>> = [];
 
 /** Ends everything that was started here. */

@@ -1,7 +1,6 @@
-import { signalOf } from '../../abort';
 import { TokenBudgetError } from '../../errors';
 import * as check from '../../validate';
-import { asConfigError, objectAt, refused } from '../check';
+import { asConfigError, objectAt, refused, signalAt } from '../check';
 import { ProviderError } from '../errors';
 import { limitsOf, type TokenRateLimit } from '../limits';
 import { partsOf, TokenManager } from '../manager';
@@ -64,7 +63,7 @@ export abstract class ProviderClient {
    * `TokenManager.checkRateLimits` for all). A token that rests is not asked for: then it is what is known.
    */
   async getRateLimit(options: CallOptions = {}): Promise<TokenRateLimit> {
-    const signal = signalOf(objectAt(options, 'options'));
+    const signal = signalAt(options);
     const { pool, sender } = await partsOf(this.#manager, this.provider);
     const views = new Map((await pool.view()).map(view => [view.fingerprint, view]));
     const credentials = pool.all();
@@ -77,7 +76,7 @@ export abstract class ProviderClient {
   }
 
   async #pages(path: string, read: Reader, options: CallOptions): Promise<Repository[]> {
-    const signal = signalOf(objectAt(options, 'options'));
+    const signal = signalAt(options);
     const found: Repository[] = [];
     let next: string | undefined = path;
     for (let page = 0; next !== undefined; page++) {

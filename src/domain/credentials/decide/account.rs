@@ -25,6 +25,8 @@ pub(super) struct ResourceState {
     pub quota: Quota,
     pub pause: Pause,
     pub under_way: UnderWay,
+    /// When it was last told how a request went.
+    pub reported_at_ms: u64,
     pub ends_at_ms: u64,
 }
 

@@ -87,10 +87,18 @@ impl PoolState {
 
 impl ResourceState {
     /// Takes a reading in. Returns it where it speaks of a window that is not over.
+    ///
+    /// A reading is newer than all that is known only when its request was picked after the last report, whether
+    /// that had numbers or not: what was reported meanwhile is under way no more, and may have been served after
+    /// this one.
     fn learn(&mut self, reading: Option<Reading>, picked_at_ms: u64, now_ms: u64) -> Option<Reading> {
+        let is_last = picked_at_ms > self.reported_at_ms;
+        if picked_at_ms > 0 {
+            self.reported_at_ms = now_ms;
+        }
         let told = reading.map(|reading| Reading {
             resets_at_ms: reading.resets_at_ms.min(MAX_TOKENS),
-            sent_at_ms: sent_at_ms(picked_at_ms),
+            sent_at_ms: if is_last { sent_at_ms(picked_at_ms) } else { 0 },
             ..reading
         });
         let told = told.filter(|told| told.resets_at_ms > now_ms)?;

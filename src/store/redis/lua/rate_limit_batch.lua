@@ -13,8 +13,9 @@ ARGV  1 one MessagePack array, A:
         9 permit TTL ms   10 client lease ms   11 calls that may wait   12 writes 0|1
         13 configured terms, T: pause us, concurrency limit, ordinary (-1 = none), then per rule:
            unit 0-3, window ms, limit, ordinary
-        14 ids of permits that the operations name   15 names shares 0|1   16 names counters 0|1
-        17.. operations: kind, size, deadline ms (0 = none), fields
+        14 ids of permits that the operations name   15 may let calls wait, or names shares 0|1
+        16 names counters 0|1   17 how many of the ids, the first ones, should be known
+        18.. operations: kind, size, deadline ms (0 = none), fields
       The fields of each kind are named in include/limit_op_*.lua; size counts all elements. Amounts are
       requests, input tokens, output tokens. Priorities: 0 critical, 1 normal, 2 low.
 Reply one MessagePack array:
@@ -31,6 +32,7 @@ State one MessagePack array, S:
         21 open permits   22 places   23 numbers of agents ever given   24 terms set at run time, or false
         25 quotas, per unit: limit, left, resets ms, seen ms   26 windows, W each   27 clients by name:
         lease until ms, permits, places, shares   28 has agents 0|1
+        29 no permit expires or is forgotten before ms
       W: 1 window ms   2 width of a part ms   3 named ms   4-6 sums   7 parts: number, amounts, oldest first
 Permits hash by id: 1 open | 2 late, admitted ms, expires ms, amounts, agent's number, client; or 3, member of line
 Ends    sorted set of permits by expiry, of late ones by when they are forgotten
@@ -61,7 +63,7 @@ local out, o = { A[1], 0, 0 }, 3
 --- @include limit_admit
 --- @include limit_signals
 
-local i, last = 17, #A
+local i, last = 18, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
   if deadline > 0 and deadline <= clock then

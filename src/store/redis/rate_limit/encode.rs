@@ -57,25 +57,32 @@ fn write_head(writer: &mut Writer, channel: &str, batch: &RateLimitBatch, clock_
     writer.uint(policy.line_max.min(MAX_TOKENS));
     writer.uint(u64::from(writes));
     write_terms(writer, Some(&policy.configured));
+    let (ended, asked) = permit_ids(batch);
     let ids = writer.begin_array();
-    let mut named = HashSet::new();
-    for id in batch.requests.iter().filter_map(|request| permit_id(&request.operation)) {
-        if named.insert(id) {
-            writer.text(id);
-        }
-    }
+    ended.iter().chain(&asked).for_each(|id| writer.text(id));
     writer.end_array(ids);
-    let names_shares = |operation: &Operation| matches!(operation, Operation::Allocate { .. });
+    let may_wait =
+        |operation: &Operation| matches!(operation, Operation::Acquire { wait: true, .. } | Operation::Allocate { .. });
     let names_counters = |operation: &Operation| matches!(operation, Operation::Learn(_) | Operation::Learned);
-    writer.uint(u64::from(has(names_shares)));
+    writer.uint(u64::from(has(may_wait)));
     writer.uint(u64::from(has(names_counters)));
+    writer.uint(ended.len() as u64);
 }
 
-fn permit_id(operation: &Operation) -> Option<&str> {
-    match operation {
-        Operation::Acquire { id, .. } | Operation::Settle { id, .. } | Operation::Cancel { id } => Some(id),
-        _ => None,
+/// Ids of the calls that end, which should be known, and of those that are asked for, each once.
+fn permit_ids(batch: &RateLimitBatch) -> (Vec<&str>, Vec<&str>) {
+    let (mut ended, mut asked, mut named) = (Vec::new(), Vec::new(), HashSet::new());
+    for request in &batch.requests {
+        let (id, list) = match &request.operation {
+            Operation::Settle { id, .. } | Operation::Cancel { id } => (id, &mut ended),
+            Operation::Acquire { id, .. } => (id, &mut asked),
+            _ => continue,
+        };
+        if named.insert(&**id) {
+            list.push(&**id);
+        }
     }
+    (ended, asked)
 }
 
 /// `None` is an empty array.

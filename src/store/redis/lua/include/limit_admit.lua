@@ -26,8 +26,11 @@ local function admit(agent, id, r, n, t)
     for _, w in ipairs(agent[8]) do append(w, floor(now / w[2]), r, n, t) end
     if agent[1] ~= 0 then agent[6] = agent[6] + 1 end
   end
-  S[7], S[8], S[9], S[21] = add(S[7], r), add(S[8], n), add(S[9], t), S[21] + 1
-  for unit = 0, 3 do S[25][unit * 4 + 2] = less(S[25][unit * 4 + 2], of(unit, r, n, t)) end
+  S[7], S[8], S[9], S[21], active = add(S[7], r), add(S[8], n), add(S[9], t), S[21] + 1, nil
+  local Q = S[25]
+  for q = 2, 14, 4 do -- What is 0 stays 0.
+    if Q[q] > 0 then Q[q] = less(Q[q], of((q - 2) / 4, r, n, t)) end
+  end
   S[16], S[17] = id, S[15]
   if T[1] > 0 then
     local us = now * 1000
@@ -35,35 +38,44 @@ local function admit(agent, id, r, n, t)
   end
   if S[12] == 1 then S[14] = id end
   hold(client, 2)
-  P[id], changed[id], ends[id] = { 1, now, now + A[9], r, n, t, agent[1], client }, true, now + A[9]
-  return now + A[9]
+  local expires = now + A[9]
+  P[id], changed[id], ends[id] = { 1, now, expires, r, n, t, agent[1], client }, true, expires
+  if expires < S[29] then S[29] = expires end
+  return expires
 end
 
--- Windows and quotas with what was used in the place of what was estimated; rest: what counts now where that part
--- has left, or nil.
-local function correct(p, r, n, t, rest)
-  local function in_windows(windows)
-    for _, w in ipairs(windows) do
-      local k, is_there = find(w[7], floor(p[2] / w[2]))
-      if is_there then
-        local parts = w[7]
-        local r1, n1, t1 = parts[k + 1], parts[k + 2], parts[k + 3]
-        local r2, n2, t2 = add(less(r1, p[4]), r), add(less(n1, p[5]), n), add(less(t1, p[6]), t)
-        parts[k + 1], parts[k + 2], parts[k + 3] = r2, n2, t2
-        in_sum(w, r1, n1, t1, r2, n2, t2)
-      elseif rest then
-        append(w, floor(now / w[2]), 0, less(n, p[5]), t)
-      end
+-- Windows with what was used in the place of what was estimated; rest: whether what was spoken meanwhile counts now,
+-- where that part has left.
+local function correct_windows(windows, p, r, n, t, rest)
+  for k = 1, #windows do
+    local w = windows[k]
+    local parts = w[7]
+    local at, is_there = find(parts, floor(p[2] / w[2]))
+    if is_there then
+      local r1, n1, t1 = parts[at + 1], parts[at + 2], parts[at + 3]
+      local r2, n2, t2 = add(less(r1, p[4]), r), add(less(n1, p[5]), n), add(less(t1, p[6]), t)
+      parts[at + 1], parts[at + 2], parts[at + 3] = r2, n2, t2
+      in_sum(w, r1, n1, t1, r2, n2, t2)
+    elseif rest then
+      append(w, floor(now / w[2]), 0, less(n, p[5]), t)
     end
   end
-  in_windows(S[26])
-  in_windows(agent_at(p[7])[8])
-  for unit = 0, 3 do
-    local q, was, is = unit * 4, of(unit, p[4], p[5], p[6]), of(unit, r, n, t)
+end
+
+local function correct(p, r, n, t, rest)
+  correct_windows(S[26], p, r, n, t, rest)
+  if G[2] then
+    correct_windows(agent_at(p[7])[8], p, r, n, t, rest)
+    active = nil
+  end
+  local Q = S[25]
+  for q = 2, 14, 4 do
+    local unit = (q - 2) / 4
+    local was, is = of(unit, p[4], p[5], p[6]), of(unit, r, n, t)
     if is > was then
-      S[25][q + 2] = less(S[25][q + 2], is - was)
-    elseif p[2] >= S[25][q + 4] then
-      S[25][q + 2] = add(S[25][q + 2], was - is)
+      Q[q] = less(Q[q], is - was)
+    elseif p[2] >= Q[q + 2] then
+      Q[q] = add(Q[q], was - is)
     end
   end
 end

@@ -32,22 +32,32 @@ local function shortest_window()
   return shortest
 end
 
--- What an agent gets of any cap: its share, and of how much. What others leave idle is divided in proportion.
-local function portion(agent)
-  local shares, active, shortest = 0, 0, shortest_window()
+-- The active agents, with the sum of their shares and their number; nil: to be looked at again.
+local active
+
+local function look_for_active()
+  local shortest = shortest_window()
+  active = { shares = 0, number = 0 }
   for k = 1, #G do
-    local other = G[k]
-    local w = shortest and other[8][shortest]
-    if other == agent or (w and w[4] > 0) or places_of(other) > 0 or count_of(other, 6, S[21]) > 0 then
-      shares, active = shares + other[4], active + 1
+    local agent = G[k]
+    local w = shortest and agent[8][shortest]
+    if (w and w[4] > 0) or places_of(agent) > 0 or count_of(agent, 6, S[21]) > 0 then
+      active[agent], active.shares, active.number = true, active.shares + agent[4], active.number + 1
     end
   end
-  if shares == 0 then return 1, active end
+end
+
+-- What an agent gets of any cap: its share, and of how much. What others leave idle is divided in proportion.
+local function portion(agent)
+  if not active then look_for_active() end
+  local shares, number = active.shares, active.number
+  if not active[agent] then shares, number = shares + agent[4], number + 1 end
+  if shares == 0 then return 1, number end
   return agent[4], shares
 end
 
 local function set_pool_share()
-  G[1][4] = WHOLE
+  G[1][4], active = WHOLE, nil
   for k = 2, #G do G[1][4] = G[1][4] - G[k][4] end
 end
 

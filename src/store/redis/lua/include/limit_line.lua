@@ -45,7 +45,7 @@ local function ahead(agent, member)
 end
 
 local function join_line(agent, id, r, n, t, priority)
-  S[5], S[22] = S[5] + 1, S[22] + 1
+  S[5], S[22], active = S[5] + 1, S[22] + 1, nil
   if agent[1] ~= 0 then agent[7] = agent[7] + 1 end
   hold(client, 3)
   local member = format('%016.0f', S[5]) .. pack(id, r, n, t, priority, client)
@@ -61,7 +61,7 @@ local function leave_line(id, member, name)
   for k = 2, #G do
     if G[k][2] == slot then G[k][7] = less(G[k][7], 1) end
   end
-  S[22] = less(S[22], 1)
+  S[22], active = less(S[22], 1), nil
   release(name, 3)
   P[id], changed[id], H[slot], dirty = false, true, nil, true
 end

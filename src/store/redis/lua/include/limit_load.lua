@@ -26,7 +26,7 @@ out[2], out[3] = clock, now
 if is_blank then
   S = {
     1, 0, 0, MAX, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, '', 0, '', 0, 0, 0, 0, 0, S and S[24] or false,
-    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}, {}, 0
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}, {}, 0, MAX
   }
 end
 local P, changed, ends = {}, {}, {}
@@ -40,17 +40,27 @@ local function load_permits(ids)
     end
   end
 end
-if #A[14] > 0 then load_permits(A[14]) else call('HLEN', PERMITS) end
-local due, ends_known, line_known = call('ZRANGEBYSCORE', ENDS, '-inf', now), call('ZCARD', ENDS), call('ZCARD', LINE)
-if A[16] == 1 then call('HLEN', LEARNED) end
-local G = { { 0, 0, '', WHOLE, '', 0, 0, {} } }
+load_permits(A[14])
+-- What is touched only when somebody waits is looked at only then. Of the rest, ENDS is written first.
+local due = now >= S[29] and call('ZRANGEBYSCORE', ENDS, '-inf', now) or {}
+local may_wait = is_blank or A[15] == 1 or S[22] > 0
+local ends_known = may_wait and call('ZCARD', ENDS) or S[21] + S[6]
+local line_known = may_wait and call('ZCARD', LINE) or S[22]
+if is_blank or A[16] == 1 then call('HLEN', LEARNED) end
+local G, is_lost = { { 0, 0, '', WHOLE, '', 0, 0, {} } }, ends_known ~= S[21] + S[6] or line_known ~= S[22]
 if S[28] == 1 then
   local text = call('GET', AGENTS)
-  if text then G = decode(text) end
-elseif A[15] == 1 then
+  if text then G = decode(text) else is_lost = true end
+elseif is_blank or A[15] == 1 then
   call('STRLEN', AGENTS)
 end
 if is_blank then -- What other keys may still hold belongs to a time that is over.
-  due, ends_known, line_known = {}, 0, 0
+  due, is_lost = {}, false
   if writes then call('DEL', PERMITS, ENDS, LINE, AGENTS, LEARNED) end
+else
+  load_permits(due)
+  local is_missing = false
+  for k = 1, A[17] do is_missing = is_missing or not P[A[14][k]] end
+  for k = 1, #due do is_missing = is_missing or not P[due[k]] end
+  if is_missing and call('HLEN', PERMITS) ~= S[21] + S[6] + S[22] then is_lost = true end
 end

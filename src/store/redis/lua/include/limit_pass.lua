@@ -1,8 +1,11 @@
 -- Lets time pass: permits expire, clients die, parts leave.
-if ends_known ~= S[21] + S[6] or line_known ~= S[22] then
+if is_lost then
   --- @include limit_rebuild
 end
-load_permits(due)
+if #due > 0 then
+  local following = call('ZRANGEBYSCORE', ENDS, format('(%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  S[29] = tonumber(following[2] or MAX)
+end
 for k = 1, #due do
   local id = due[k]
   local p = P[id]

@@ -1,7 +1,7 @@
 -- What an open permit holds while its call is under way.
 local function let_go(id, p)
   S[7], S[8], S[9] = less(S[7], p[4]), less(S[8], p[5]), less(S[9], p[6])
-  S[21] = less(S[21], 1)
+  S[21], active = less(S[21], 1), nil
   local agent = agent_at(p[7])
   agent[6] = less(agent[6], 1)
   release(p[8], 2)
@@ -16,7 +16,7 @@ local function expire(id, p)
   if now >= forget_at or S[6] >= LATE_MAX then
     P[id], ends[id] = false, false
   else
-    p[1], ends[id], S[6] = 2, forget_at, S[6] + 1
+    p[1], ends[id], S[6], S[29] = 2, forget_at, S[6] + 1, min(S[29], forget_at)
   end
 end
 

@@ -1,11 +1,15 @@
 -- A key is gone (deleted by hand, or evicted): what is held and who waits is what the others still tell.
 -- A permit without its end gets it anew; a place without its permit's entry, and the reverse, is none.
+-- Nobody is taken for alive by it.
 dirty = true
+local function holds(name, what)
+  if C[name] then C[name][what] = C[name][what] + 1 else hold(name, what) end
+end
 S[6], S[7], S[8], S[9], S[21], S[22] = 0, 0, 0, 0, 0, 0
 for _, c in pairs(C) do c[2], c[3], c[4] = 0, 0, 0 end
 for k = 1, #G do
   G[k][6], G[k][7] = 0, 0
-  if G[k][5] ~= '' then hold(G[k][5], 4) end
+  if G[k][5] ~= '' then holds(G[k][5], 4) end
 end
 local in_line = {}
 for _, member in ipairs(call('ZRANGE', LINE, 0, -1)) do
@@ -17,10 +21,10 @@ for _, member in ipairs(call('ZRANGE', LINE, 0, -1)) do
     call('ZREM', LINE, member)
   end
 end
-local ids, is_lost = call('HKEYS', PERMITS), {}
+local ids, without = call('HKEYS', PERMITS), {}
 load_permits(ids)
 due = {}
-for _, id in ipairs(all_permits()) do is_lost[id] = true end
+for _, id in ipairs(all_permits()) do without[id] = true end
 for _, id in ipairs(ids) do
   local p = P[id]
   if p and p[1] == 3 then
@@ -35,24 +39,25 @@ for _, id in ipairs(ids) do
         call('ZINCRBY', LINE, -slot * SLOT, p[2])
       end
       S[22] = S[22] + 1
-      hold(name, 3)
+      holds(name, 3)
     else
       P[id], changed[id] = false, true
     end
   elseif p then
-    is_lost[id], ends[id] = nil, p[1] == 1 and p[3] or p[3] + LATE_MS
+    without[id], ends[id] = nil, p[1] == 1 and p[3] or p[3] + LATE_MS
     if p[1] == 1 then
       S[7], S[8], S[9], S[21] = add(S[7], p[4]), add(S[8], p[5]), add(S[9], p[6]), S[21] + 1
       local agent = agent_at(p[7])
       if agent[1] ~= 0 then agent[6] = agent[6] + 1 end
-      hold(p[8], 2)
+      holds(p[8], 2)
     else
       S[6] = S[6] + 1
     end
+    S[29] = min(S[29], ends[id])
     if ends[id] <= now then due[#due + 1] = id end
   end
 end
-for id in pairs(is_lost) do ends[id] = false end
+for id in pairs(without) do ends[id] = false end
 if not P[S[14]] then S[14] = '' end
 for name, c in pairs(C) do
   if c[2] + c[3] + c[4] == 0 then C[name] = nil end

@@ -40,7 +40,7 @@ local function window_of(window_ms)
 end
 
 local function use_terms()
-  T = S[24] or A[13]
+  T, active = S[24] or A[13], nil
   if writes then
     for k = 4, #T, 4 do
       local w = window_of(T[k + 1])

@@ -25,11 +25,11 @@ end
 local function write(name, key, list)
   for from = 1, #list, 1000 do call(name, key, unpack(list, from, min(from + 999, #list))) end
 end
-write('HDEL', PERMITS, dels)
-write('ZREM', ENDS, drops)
-write('HSET', PERMITS, sets)
 write('ZADD', ENDS, adds)
-if #sets > 0 then call('PEXPIREAT', PERMITS, until_ms) end
+write('ZREM', ENDS, drops)
+write('HDEL', PERMITS, dels)
+write('HSET', PERMITS, sets)
+if #sets > 0 or S[22] > 0 then call('PEXPIREAT', PERMITS, until_ms) end
 if #adds > 0 then call('PEXPIREAT', ENDS, until_ms) end
 if S[22] > 0 then call('PEXPIREAT', LINE, until_ms) end
 if G[2] then

@@ -1,4 +1,15 @@
 -- k: the number of a token, r: one resource of its account.
+-- The account of a token, false where nothing is known: unpacked when it is first looked at.
+local function look(k)
+  local name = account_of[k]
+  local account = opened[name]
+  if account == nil then
+    account = packed[name] and cmsgpack.unpack(packed[name]) or false
+    opened[name] = account
+  end
+  return account
+end
+
 local function is_valid(k)
   local seen = invalid[tokens[k]]
   return not seen or seen + WEEK <= now
@@ -12,7 +23,7 @@ end
 
 -- When a request can be sent: `now` when it can be sent now. Second: the resource, where it is known.
 local function free_at(k, name)
-  local account = accounts[account_of[k]]
+  local account = look(k)
   if not account then return now end
   local at, r = max(now, account[1]), account[5][name]
   if not r then return at end
@@ -23,15 +34,16 @@ end
 
 -- The account and the resource, to be changed; afterwards see `prolong`. One resource too many is not remembered.
 local function open(k, name)
-  local account = accounts[account_of[k]]
+  local account = look(k)
   if not account or account[4] <= now then
     account = { 0, 0, 0, 0, {} }
-    accounts[account_of[k]] = account
+    opened[account_of[k]] = account
   end
+  changed[account_of[k]] = account
   local resources = account[5]
   local r = resources[name]
   if not r or r[8] <= now then
-    r = { 0, 0, 0, 0, 0, 0, 0, 0, {} }
+    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0 }
     resources[name] = nil
     local count = 0
     for other, state in pairs(resources) do

@@ -12,7 +12,7 @@ if A[3] > 0 then
   clock, shift = A[3], clock >= A[3] and clock - A[3] + DAY or 0
 end
 local text = call('GET', KEYS[1])
-local S = text and select(2, lua_pcall(cmsgpack.unpack, text)) or { 1, 0, {}, {}, {} }
+local S = text and select(2, lua_pcall(cmsgpack.unpack, text)) or { 1, 0, {}, {}, {}, 0, 0 }
 if type(S) ~= 'table' or S[1] ~= 1 then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
 end
@@ -21,7 +21,7 @@ end
 local kept_count, kept_writes, listed = A[10] == 1 and call('HLEN', KEYS[3]) or 0, {}, {}
 -- A clock that goes back is waited for.
 local now, dirty = max(clock, S[2]), false
-local current, invalid, accounts = S[3], S[4], S[5]
+local current, invalid, packed, opened, changed = S[3], S[4], S[5], {}, {}
 local tokens, account_of, weights, numbers = {}, {}, {}, {}
 for k = 1, #A[11] / 3 do
   local fingerprint = A[11][k * 3 - 2]

@@ -9,11 +9,14 @@ if k then
   if answered == 3 then invalid[tokens[k]] = now end
   local account, r = open(k, A[i + 4])
   end_request(r[9], picked)
+  -- Only what was surely sent after the last numbers were seen, and the last request was reported, is newer, and
+  -- may tell of more.
+  local sent = picked > r[10] and picked - 1 or 0
+  if picked > 0 then r[10] = now end
   if is_told then
     if limit >= 0 then r[1] = min(MAX, limit) end
     local told = max(0, min(MAX, remaining) - under_way(r[9]))
-    -- Only what was surely sent after the last numbers were seen is newer, and may tell of more.
-    local is_newer = now >= r[3] or max(0, picked - 1) >= r[4]
+    local is_newer = now >= r[3] or sent >= r[4]
     if is_newer or told < r[2] then
       r[2], r[3], r[4] = told, is_newer and resets or max(r[3], resets), now
     end

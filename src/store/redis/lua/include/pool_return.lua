@@ -1,6 +1,6 @@
 -- Return: 3, size, deadline, fingerprint, resource, picked at ms. Out: 0, whether that request was known.
 local k, name, picked = numbers[A[i + 3]], A[i + 4], A[i + 5]
-local account = k and accounts[account_of[k]]
+local account = k and look(k)
 local r = account and account[5][name]
 local was_known = r and end_request(r[9], picked)
 if was_known then

@@ -10,7 +10,7 @@ if kind == 5 then
 else
   out[o + 1], o = 0, o + 1
   for k = 1, #tokens do
-    local account = accounts[account_of[k]]
+    local account = look(k)
     local count_at = o + 2
     out[o + 1], out[count_at], o = is_valid(k) and 1 or 0, 0, count_at
     for name, r in pairs(account and account[5] or {}) do

@@ -1,23 +1,26 @@
--- Forgets what has outlived its time; the state lives as long as the rest of it. Nothing here meets a wrong type.
-S[2] = now
-local life = now + WEEK
-for name, use in pairs(current) do
-  if use[2] <= now then current[name] = nil else life = max(life, use[2]) end
+-- Nothing here meets a wrong type. The state lives as long as anything it tells of.
+S[2], S[7] = now, max(S[7], now + WEEK)
+for name, account in pairs(changed) do
+  packed[name], S[7] = cmsgpack.pack(account), max(S[7], account[4])
 end
-for fingerprint, seen in pairs(invalid) do
-  if seen + WEEK <= now then invalid[fingerprint] = nil else life = max(life, seen + WEEK) end
-end
-for name, account in pairs(accounts) do
-  if account[4] <= now then
-    accounts[name] = nil
-  else
-    life = max(life, account[4])
+-- Once a day what has outlived its time is forgotten. No decision depends on when this happens.
+if now >= S[6] then
+  S[6] = now + DAY
+  for name, use in pairs(current) do
+    if use[2] <= now then current[name] = nil end
+  end
+  for fingerprint, seen in pairs(invalid) do
+    if seen + WEEK <= now then invalid[fingerprint] = nil end
+  end
+  for name, bytes in pairs(packed) do
+    local account = cmsgpack.unpack(bytes)
     for resource, r in pairs(account[5]) do
       if r[8] <= now then account[5][resource] = nil end
     end
+    packed[name] = account[4] > now and cmsgpack.pack(account) or nil
   end
 end
-call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', min(MAX, life + shift))
+call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', min(MAX, S[7] + shift))
 for fingerprint, value in pairs(kept_writes) do
   if value then call('HSET', KEYS[3], fingerprint, value) else call('HDEL', KEYS[3], fingerprint) end
 end

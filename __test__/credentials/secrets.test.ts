@@ -1,0 +1,196 @@
+/** A canary: tokens with known text go through everything, and nothing that can be seen holds them. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { format, inspect } from 'node:util';
+import { GitHubClient, TokenManager } from '@wundr.io/token-budget/credentials';
+import { rejection } from '../facade/helpers';
+import { HOST } from '../support/system';
+import { closeAll, github, manager as make } from './support/setup';
+
+afterEach(closeAll);
+
+const A = 'ghp_canaryAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
+const B = 'ghp_canaryBBBBBBBBBBBBBBBBBBBBBBBBBBBB';
+
+/** Everything a log could make of a value. */
+function seen(value: unknown): string {
+  const looks = [
+    () => inspect(value),
+    () => inspect(value, { depth: 20, showHidden: true }),
+    () => inspect(value, { depth: 20, getters: true }),
+    () => inspect(value, { depth: 20, customInspect: false }),
+    () => format('%s %o %O %j', value, value, value, value),
+    () => String(value),
+    () => `${value}`,
+    () => JSON.stringify(value),
+    () => JSON.stringify(Object.assign({}, value)),
+    () => JSON.stringify({ ...(value as object) }),
+    () => inspect(structuredClone(value), { depth: 20, showHidden: true }),
+    () => JSON.stringify(Object.entries(value as object)),
+  ];
+  return looks
+    .map(look => {
+      try {
+        return look();
+      } catch (error) {
+        return String(error);
+      }
+    })
+    .join('\n');
+}
+
+/** An error with all that hangs on it. */
+function seenOf(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current !== undefined && current !== null; ) {
+    const { message, stack, cause } = current as Error;
+    parts.push(String(message), String(stack), seen(current));
+    current = cause;
+  }
+  return parts.join('\n');
+}
+
+function expectNoToken(text: string, ...tokens: string[]) {
+  expect(text.length).toBeGreaterThan(0);
+  for (const token of [A, B, ...tokens]) {
+    expect(text).not.toContain(token);
+    // Not its inside either, which is what a shortened quotation shows.
+    expect(text).not.toContain(token.slice(4, 16));
+    expect(text).not.toContain(Buffer.from(token).toString('base64').slice(0, 20));
+  }
+}
+
+test('managers, leases, views, clients and limits', async () => {
+  const { manager, server } = await github({ [A]: 5, [B]: 5 });
+  const lease = await manager.getNextAvailableToken('github');
+  expect(lease.token).toBe(A);
+  await lease.settle(await fetch(`${server.url}/x`, { headers: { authorization: `Bearer ${lease.token}` } }));
+  const views = await manager.getAllTokens();
+  expect(views.map(view => view.reveal())).toEqual([A, B]);
+  const things = [
+    manager,
+    lease,
+    { ...lease },
+    views,
+    views[0],
+    await manager.checkRateLimits(),
+    new GitHubClient({ token: A }, { baseUrl: server.url }),
+    new GitHubClient({ manager }),
+    await manager.withRotation('github', (_token, context) => context),
+    await manager.fetch('/x'),
+  ];
+  for (const thing of things) expectNoToken(seen(thing));
+});
+
+test('errors of every kind', async () => {
+  const { manager, server } = await github({ [A]: 1, [B]: 1 });
+  await manager.fetch('/x');
+  await manager.fetch('/x');
+  const limited = await Promise.all([
+    rejection(manager.fetch('/x')),
+    rejection(manager.withRotation('github', () => 0)),
+    rejection(manager.getNextAvailableToken()),
+    rejection(new GitHubClient({ manager }).fetchRepositories('octocat')),
+  ]);
+  const { manager: others, server: refusing } = await github({ [A]: 9, [B]: 9 });
+  refusing.intercept = () => ({ status: 404 });
+  const missing = await rejection(new GitHubClient({ manager: others }).fetchRepositories('octocat'));
+  refusing.intercept = () => ({ hangUp: true });
+  const broken = await rejection(others.fetch('/x'));
+  const [unreached] = await others.checkRateLimits();
+  refusing.intercept = () => ({ status: 401 });
+  const unauthorized = await rejection(others.fetch('/x'));
+  for (const error of [...limited, missing, broken, unreached?.error, unauthorized]) {
+    expect(error).toEqual(expect.objectContaining({ message: expect.any(String) }));
+    expectNoToken(seenOf(error));
+  }
+  expect(server.onSpent()).toEqual([]);
+});
+
+test.each<[string, () => unknown]>([
+  ['a token where the tokens belong', () => new TokenManager(A as never)],
+  ['a token where the options belong', () => new TokenManager([B], A as never)],
+  ['a token as a name', () => new TokenManager([{ [A]: 'github' } as never])],
+  ['a token as a provider with blanks', () => new TokenManager([{ token: B, provider: `${A} ` }])],
+  ['a token as an account', () => new TokenManager([{ token: A, account: `me ${A}` }])],
+  ['a token twice', () => new TokenManager([A, A])],
+  ['a token with a line break', () => new TokenManager([`${A}\n`])],
+  ['a token that is too long', () => new TokenManager([A.repeat(1000)])],
+  ['a token as an address', () => new TokenManager([B], { baseUrls: { github: A } })],
+  ['a token in an address', () => new TokenManager([B], { baseUrls: { github: `https://${A}@x.example` } })],
+  ['a token as a header', () => new TokenManager([B], { headers: { github: { name: `${A}:` } } })],
+  ['a token as fetch', () => new TokenManager([B], { fetch: A as never })],
+  ['a token as an option', () => new TokenManager([B], { [A]: 'github' } as never)],
+  ['a token as a weight', () => new TokenManager([{ token: B, weight: A as never }])],
+  ['a token as a name that is too long', () => new TokenManager([B], { name: A.repeat(9) })],
+  ['a token as a reserve', () => new TokenManager([B], { reserve: A as never })],
+  ['a token as a duration', () => new TokenManager([B], { cooldown: A as never })],
+  ['a short key', () => new TokenManager([B], { encryptionKey: A.slice(0, 11) })],
+  ['a token as a client', () => new GitHubClient(A as never)],
+  ['a token as a token in an object', () => new GitHubClient({ token: { value: A } as never })],
+])('%s: the error names the field and quotes nothing', (_what, act) => {
+  let error: unknown;
+  try {
+    act();
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toMatchObject({ code: 'INVALID_CONFIG', field: expect.any(String) });
+  expectNoToken(seenOf(error));
+});
+
+test('arguments that changed places', async () => {
+  const { manager } = await github({ [A]: 5 });
+  const calls: Array<() => Promise<unknown>> = [
+    () => manager.getNextAvailableToken(A),
+    () => manager.getNextAvailableToken('github', A as never),
+    () => manager.getNextAvailableToken('github', { resource: `${B} ` }),
+    () => manager.withRotation(A, () => 0),
+    () => manager.withRotation('github', A as never),
+    () => manager.updateRateLimit(B, { remaining: 1, reset: 1 }),
+    () => manager.updateRateLimit('github', A as never),
+    () => manager.updateRateLimit(A, { remaining: A as never, reset: 1 }),
+    () => manager.getNextAvailableToken('github', { signal: A as never }),
+    () => manager.markInvalid(B),
+    () => manager.markInvalid({ token: B } as never),
+    () => manager.countAvailableTokens(A),
+    () => manager.checkRateLimits(A),
+    () => manager.getAllTokens(A),
+    () => manager.fetch(`https://example.com/?access_token=${A}`),
+    () => manager.fetch(`https://user:${A}@api.github.com/`),
+    () => manager.fetch('/x', { provider: A }),
+    () => manager.addToken({ token: A, weight: -1 }),
+  ];
+  for (const [index, call] of calls.entries()) {
+    const error = await rejection(call());
+    expect([index, error]).toEqual([index, expect.objectContaining({ code: 'INVALID_ARGUMENT' })]);
+    expectNoToken(seenOf(error));
+  }
+});
+
+test('an error of a fetch of somebody else that holds the request loses the token', async () => {
+  const failing: typeof fetch = async (_input, init) => {
+    const { headers } = init as { headers: Headers };
+    const config = { headers: Object.fromEntries(headers) };
+    throw Object.assign(new Error('Network Error', { cause: { config } }), { config });
+  };
+  const manager = make([A], { fetch: failing });
+  const error = await rejection(manager.fetch('/x'));
+  expect(error).toMatchObject({ name: 'ProviderError', provider: 'github' });
+  expectNoToken(seenOf(error));
+  const [limits] = await manager.checkRateLimits();
+  expectNoToken(seenOf(limits?.error));
+});
+
+test('a server that repeats the token in a malformed answer', async () => {
+  const server = createServer(request => {
+    request.socket.end(`HTTP/1.1 200 OK\r\n${request.headers.authorization}\r\nnot: \u0000 a header\r\n\r\n`);
+  });
+  await new Promise<void>(resolve => server.listen(0, HOST, resolve));
+  const { port } = server.address() as AddressInfo;
+  const manager = make([A], { baseUrls: { github: `http://${HOST}:${port}` } });
+  const error = await rejection(manager.fetch('/x'));
+  expectNoToken(seenOf(error));
+  server.closeAllConnections();
+  server.close();
+});
