@@ -915,7 +915,8 @@ declare class TokenManager extends StoreEmitter {
     /**
      * Runs `fn` with a token and, when the provider refuses for its limits or does not accept the token, with the
      * next one, until each was tried once. What `fn` returns or throws is looked at: a response, or an error that
-     * tells its status and headers. Any other error passes through.
+     * tells its status and headers; answers to a client that is made with the token are seen as well. Any other
+     * error passes through.
      *
      * Rejects with `RateLimitError('All tokens have exceeded rate limits')` when none is left, and sends nothing
      * then; with `waitForReset` it waits for the earliest reset instead.

@@ -27,6 +27,18 @@ const EXPECTED: Record<string, RegExp> = {
       'used 12000 of 15000 \\(10000 without the override\\)\n$',
     ].join('\n'),
   ),
+  'credentials.mjs': new RegExp(
+    [
+      '^1 repository for octocat, asked by ann',
+      '1 repository for torvalds, asked by ann',
+      '1 repository for gvanrossum, asked by bob',
+      'Token 1: 0/2 remaining',
+      'Token 2: 1/2 remaining',
+      'Token 3: Error - github does not accept this token',
+      'All tokens have exceeded rate limits; that ends at a known time: true',
+      'octocat/hello-world; refused by the provider: 0\n$',
+    ].join('\n'),
+  ),
   'rate-limit.mjs': new RegExp(
     [
       "^\\[ 'Echo: one', 'Echo: two' \\]",
@@ -42,7 +54,7 @@ const EXPECTED: Record<string, RegExp> = {
 
 test('no example is forgotten', () => {
   const files = readdirSync(join(root, 'examples')).filter(file => file.endsWith('.mjs'));
-  expect(files.sort()).toEqual([...Object.keys(EXPECTED), 'fake-daemon.mjs'].sort());
+  expect(files.sort()).toEqual([...Object.keys(EXPECTED), 'fake-daemon.mjs', 'fake-github.mjs'].sort());
 });
 
 test.each(Object.entries(EXPECTED))('%s', async (file, expected) => {

@@ -164,3 +164,38 @@ test('a wait longer than a timer can hold does not fire at once', async () => {
   controller.abort();
   expect((await waiting).name).toBe('AbortError');
 });
+
+test('a machine that slept goes on within half a minute after it woke, not hours later', async () => {
+  let nowMs = Date.now();
+  const { manager, server } = await github({ a: 5 }, { clock: () => nowMs });
+  await manager.updateRateLimit('a', { limit: 5, remaining: 0, reset: new Date(nowMs + 9 * 3_600_000) });
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance'] });
+  try {
+    const waiting = manager.withRotation(() => 'served', { waitForReset: true });
+    await jest.advanceTimersByTimeAsync(60_000);
+    // Timers stood still while it slept; the clock did not.
+    nowMs += 10 * 3_600_000;
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(await waiting).toBe('served');
+  } finally {
+    jest.useRealTimers();
+  }
+  expect(server.asked).toEqual([]);
+});
+
+test('what another process learns ends a wait: a token that is valid again is used', async () => {
+  const memory = { name: `waiting-${Math.random()}` };
+  const { manager } = await github({ a: 5, b: 5 }, { memory });
+  await manager.markInvalid('b');
+  await manager.updateRateLimit('a', { limit: 5, remaining: 0, reset: new Date(Date.now() + 3_600_000) });
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+  try {
+    const waiting = manager.withRotation(token => token, { waitForReset: true });
+    await jest.advanceTimersByTimeAsync(1000);
+    await make(['a', 'b'], { memory }).markValid('b');
+    await jest.advanceTimersByTimeAsync(30_000);
+    expect(await waiting).toBe('b');
+  } finally {
+    jest.useRealTimers();
+  }
+});

@@ -78,6 +78,21 @@ test('our own RateLimitError rests the token until its reset', async () => {
   expect(Math.abs(pausedMs - resetAt.getTime())).toBeLessThan(1000);
 });
 
+test('limits of another provider say nothing of the token', async () => {
+  const { manager } = await github({ a: 5, b: 5 });
+  const others = [
+    new RateLimitError('limited', 'gitlab', Date.now() + 60_000),
+    new AuthError('not accepted', 'gitlab'),
+  ];
+  for (const thrown of others) {
+    const failing = manager.withRotation('github', () => {
+      throw thrown;
+    });
+    expect(await rejection(failing)).toBe(thrown);
+  }
+  expect(await manager.countAvailableTokens()).toBe(2);
+});
+
 test('the guide: clients of one token each, tried one after the other', async () => {
   const { manager, server } = await github({ a: 0, b: 100 });
   const repositories = await manager.withRotation('github', token =>
@@ -85,6 +100,23 @@ test('the guide: clients of one token each, tried one after the other', async ()
   );
   expect(repositories).toHaveLength(250);
   expect(server.tokens()).toEqual(['a', 'b', 'b', 'b']);
+});
+
+test('a client of one token inside a rotation: what it is told, the rotation knows', async () => {
+  const { manager, server } = await github({ a: 3, b: 3 });
+  const fetchAll = () =>
+    manager.withRotation('github', async (token, { account }) => {
+      const client = new GitHubClient({ token }, { baseUrl: server.url });
+      expect(await client.fetchRepositories('octocat')).toHaveLength(250);
+      return account;
+    });
+  await fetchAll();
+  const [first, second] = await manager.getAllTokens();
+  expect(first?.resources[0]).toMatchObject({ limit: 3, remaining: 0 });
+  expect(await fetchAll()).toBe(second?.account);
+  expect(await rejection(fetchAll())).toBeInstanceOf(RateLimitError);
+  // Three pages each, and not one request to find out that nothing was left.
+  expect(server.tokens()).toEqual(['a', 'a', 'a', 'b', 'b', 'b']);
 });
 
 test('a 401 marks the token invalid and moves on; valid again, it is used again', async () => {

@@ -105,6 +105,7 @@ test('tokens that come and go', async () => {
   expect(await one.addToken('second')).toBe(false);
   expect(await two.loadTokens()).toBe(1);
   expect(await two.loadTokens()).toBe(0);
+  expect(await two.getAllTokens()).toMatchObject([{ weight: 1 }, { weight: 3 }]);
   expect(await revealed(two)).toEqual(['first', 'second']);
   await one.removeToken('first');
   expect(await revealed(one)).toEqual(['second']);

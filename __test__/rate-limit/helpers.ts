@@ -6,6 +6,8 @@ export const NOON = Date.UTC(2026, 0, 14, 12, 0, 0);
 /** When what was taken at the beginning of a part of a minute has left it. */
 export const MINUTE_LEFT_MS = 61_000;
 
+const DAY_MS = 86_400_000;
+
 const open = new Set<RateLimitManager>();
 
 /** Each test of the file begins at {@link NOON}, and its limiters are closed after it. */
@@ -37,9 +39,33 @@ export async function closeAll(): Promise<void> {
   open.clear();
 }
 
-/** Lets time pass, and everything happen that falls due. */
-export function advance(ms: number): Promise<void> {
-  return jest.advanceTimersByTimeAsync(ms);
+/** Taken before time is faked. */
+const { setImmediate: realImmediate } = globalThis;
+
+/** Lets everything happen that needs no time. */
+export function settled(): Promise<void> {
+  return new Promise(resolve => realImmediate(resolve));
+}
+
+/** Lets time pass, and everything happen that falls due: one timer after the other, each with what follows from it. */
+export async function advance(ms: number): Promise<void> {
+  // A timer of node cannot be set for longer than 24.8 days.
+  if (ms > 20 * DAY_MS) {
+    await advance(20 * DAY_MS);
+    return await advance(ms - 20 * DAY_MS);
+  }
+  let isOver = false;
+  await settled();
+  setTimeout(() => {
+    isOver = true;
+  }, ms);
+  while (!isOver) {
+    jest.advanceTimersToNextTimer();
+    await settled();
+  }
+  // Of this very instant, but set later.
+  jest.advanceTimersByTime(0);
+  await settled();
 }
 
 /** Milliseconds since {@link NOON}. */

@@ -124,6 +124,23 @@ test('a hand-off moves the share, what was used, and the places', async () => {
   });
 });
 
+test('who waits is handed off with the rest, and gets its turn', async () => {
+  const manager = plain(LIMITS);
+  await manager.allocate('a', 0.5);
+  await manager.allocate('b', 0.5);
+  await acquireMany(manager, 100, { agent: 'a' });
+  const fates = [fateOf(manager.acquire({ agent: 'a' })), fateOf(manager.acquire({ agent: 'b' }))];
+  expect(await manager.handoff('a', 'b')).toBe(true);
+  expect((await manager.getStatus()).agents).toContainEqual({
+    agent: 'b',
+    share: 1,
+    waiting: 2,
+    requests: 100,
+  });
+  await advance(63_000);
+  expect(fates.map(({ isOver }) => isOver)).toEqual([true, true]);
+});
+
 test('a share ends with the process that gave it', async () => {
   const memory = { name: 'giver' };
   const [giver, other] = [plain(LIMITS, { memory }), plain(LIMITS, { memory })];

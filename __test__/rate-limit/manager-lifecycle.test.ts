@@ -112,6 +112,18 @@ describe('a process', () => {
     expect({ code, output }).toEqual({ code: 0, output: 'true\n' });
   });
 
+  test('can close a limiter whose store was never there', async () => {
+    const { code, output } = await run(`
+      const redis = { host: '127.0.0.1', port: 1 };
+      const manager = new RateLimitManager({ redis, onStoreError: 'allow', commandTimeout: 200 });
+      const permit = await manager.acquire({ model: 'm' });
+      await permit.settle({ inputTokens: 1, outputTokens: 1 });
+      await manager.close({ timeout: 200 });
+      console.log(permit.isUnheld);
+    `);
+    expect({ code, output }).toEqual({ code: 0, output: 'true\n' });
+  });
+
   test('ends by itself when nothing was ever asked', async () => {
     const { code, output } = await run(
       'new RateLimitManager(); new RateLimitManager().on("error", () => {});',

@@ -141,6 +141,15 @@ describe('adoptLimits', () => {
     expect(changes).toEqual([{ rpm: 10, itpm: 40_000, tpm: 5_000 }]);
   });
 
+  test('once, when many answers tell of them at the same time', async () => {
+    const manager = plain({ rpm: 50 }, { adoptLimits: true });
+    const changes = heard(manager, 'limits:changed');
+    const permits = await acquireMany(manager, 10);
+    await Promise.all(permits.map(permit => permit.settle({ ...NOTHING, headers: told })));
+    await advance(0);
+    expect(changes).toEqual([{ rpm: 10, tpm: 5_000 }]);
+  });
+
   test('not unless asked for', async () => {
     const manager = plain({ rpm: 50 });
     await manager.observe(told);

@@ -214,6 +214,13 @@ describe('run', () => {
     expect(await used(manager)).toEqual({ rpm: 1, itpm: 300, otpm: 200 });
   });
 
+  test('a function that answers nothing is named, and the estimate stays', async () => {
+    const manager = plain(LIMITS);
+    const failing = manager.run(ASKED, (async () => {}) as never);
+    expect(await rejection(failing)).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'fn()' });
+    expect(await used(manager)).toEqual({ rpm: 1, itpm: 300, otpm: 200 });
+  });
+
   test('closed meanwhile, it rejects with what the function threw', async () => {
     const manager = plain(LIMITS);
     const failing = manager.run(ASKED, async () => {

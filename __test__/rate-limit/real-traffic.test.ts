@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Permit, RateLimits } from '@wundr.io/token-budget/rate-limit';
-import { NOON, plain, useFakeTime } from './helpers';
+import { NOON, plain, settled, useFakeTime } from './helpers';
 
 const folder = join(__dirname, '../../../shared/data');
 const present = existsSync(folder);
@@ -13,9 +13,6 @@ const title = present ? '' : ' (skipped: no ../shared/data)';
 const testWithTraces = present ? test : test.skip;
 
 const MINUTE_MS = 60_000;
-/** Before time is faked: lets everything happen that needs no time. */
-const { setImmediate: realImmediate } = globalThis;
-const settled = () => new Promise(resolve => realImmediate(resolve));
 
 type Limits = Required<Pick<RateLimits, 'rpm' | 'itpm' | 'otpm'>>;
 

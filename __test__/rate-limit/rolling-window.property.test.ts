@@ -99,21 +99,36 @@ const setup = fc.record({
   margin: fc.constantFrom(0, 0.15, 0.5),
   pacing: fc.boolean(),
   offsetMs: fc.nat(1_200),
+  holders: fc.constantFrom(1, 1, 2, 3),
 });
+
+interface Setup {
+  limits: RateLimits;
+  margin: number;
+  pacing: boolean;
+  holders: number;
+}
+
+let plays = 0;
 
 /** One run: the limiter, and what the ledger says of it. */
 class Play {
   readonly ledger = new Ledger();
   readonly open = new Map<Permit, Entry>();
   readonly asked: Array<ReturnType<typeof fateOf<unknown>>> = [];
-  readonly #manager: ReturnType<typeof limiter>;
+  /** Holders of one store, who take turns at random. */
+  readonly #managers: Array<ReturnType<typeof limiter>>;
   readonly #rules: Rule[];
   readonly #concurrent: number;
   readonly #lastOf: Record<RequestPriority, number> = { critical: 0, normal: 0, low: 0 };
   #arrivals = 0;
+  #turn = 1;
 
-  constructor({ limits, margin, pacing }: { limits: RateLimits; margin: number; pacing: boolean }) {
-    this.#manager = limiter({ limits, safety: { margin }, pacing });
+  constructor({ limits, margin, pacing, holders }: Setup) {
+    const memory = holders === 1 ? {} : { name: `play ${++plays}` };
+    this.#managers = Array.from({ length: holders }, () =>
+      limiter({ limits, safety: { margin }, pacing, memory }),
+    );
     this.#rules = rulesOf(limits, margin);
     this.#concurrent = limits.concurrent ?? Infinity;
   }
@@ -153,6 +168,13 @@ class Play {
     expect(await this.#manager.getStatus()).toMatchObject({ waiting: 0 });
   }
 
+  get #manager(): ReturnType<typeof limiter> {
+    this.#turn = (this.#turn * 48_271) % 2_147_483_647;
+    const manager = this.#managers[this.#turn % this.#managers.length];
+    if (manager === undefined) throw new Error('unreachable');
+    return manager;
+  }
+
   async #ask({ input, output, priority, maxWaitMs }: Step & { is: 'ask' | 'try' }): Promise<void> {
     const arrival = ++this.#arrivals;
     const options = { inputTokens: input, maxOutputTokens: output, priority };
@@ -172,10 +194,11 @@ class Play {
   }
 
   async #try({ input, output, priority }: Step & { is: 'ask' | 'try' }): Promise<void> {
-    const before = await this.#manager.saveState();
-    const status = await this.#manager.getStatus();
+    const manager = this.#manager;
+    const before = await manager.saveState();
+    const status = await manager.getStatus();
     const amounts = { requests: 1, input, output };
-    const { permit, verdict } = await this.#manager.tryAcquire({
+    const { permit, verdict } = await manager.tryAcquire({
       inputTokens: input,
       maxOutputTokens: output,
       priority,
@@ -184,8 +207,11 @@ class Play {
       this.#admitted(permit, priority);
       return;
     }
-    expect(await this.#manager.saveState()).toEqual(before);
-    expect(await this.#manager.getStatus()).toEqual(status);
+    // Beside the refusal it may have been the turn of one that waits, of which its holder had not heard yet.
+    if (this.#managers.length === 1 || status.waiting === 0) {
+      expect(await manager.saveState()).toEqual(before);
+      expect(await manager.getStatus()).toEqual(status);
+    }
     const rule = this.#rules.find(({ name }) => name === verdict.reason);
     expect(verdict.verdict === 'never').toBe(this.#isTooLarge(amounts, priority));
     if (rule === undefined || verdict.verdict === 'never') return;
@@ -260,7 +286,7 @@ test('the ledger agrees', async () => {
       admitted += play.ledger.entries.length;
       runs += 1;
     }),
-    { numRuns: 300 },
+    { numRuns: 120 },
   );
   // Not vacuous: most runs admit many.
   expect(admitted).toBeGreaterThan(runs * 5);

@@ -43,13 +43,9 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   readonly #now: () => number;
   readonly #isShared: boolean;
   readonly #line = new Map<string, Place>();
-  /** When the last operation was asked for, by the clock. */
-  #calledAtMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the timer fires, by the clock. */
-  #pollsAtMs = -Infinity;
-  /** Whether the timer keeps the process alive. */
-  #keepsAlive = false;
+  /** The timer is set, for a sign of life only. */
+  #isIdle = false;
   #isClosed = false;
   #isLiningUp = false;
 
@@ -61,7 +57,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     );
     this.#operations = this.#native.operations();
     this.#now = settings.now;
-    this.#isShared = settings.native.memoryName !== undefined;
+    this.#isShared = settings.isShared;
   }
 
   admit(
@@ -73,7 +69,6 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     nowMs: number,
   ): PromptGrant | undefined {
     const numbers = this.#numbers;
-    this.#calledAtMs = nowMs;
     numbers[0] = nowMs;
     numbers[1] = inputTokens;
     numbers[2] = outputTokens;
@@ -97,7 +92,6 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     nowMs: number,
   ): { known: boolean; late: boolean } {
     const numbers = this.#numbers;
-    this.#calledAtMs = nowMs;
     numbers[0] = nowMs;
     numbers[1] = inputTokens;
     numbers[2] = outputTokens;
@@ -116,8 +110,9 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   ): Promise<WireGrant | WireOutcome> {
     const outcome = this.#ask(request, true);
     if (outcome !== undefined) return Promise.resolve(outcome);
+    const [waitMs, ahead] = [numberAt(this.#numbers, 1), numberAt(this.#numbers, 2)];
     const promise = this.#wait(request, signal);
-    onWait(numberAt(this.#numbers, 1), numberAt(this.#numbers, 2));
+    onWait(waitMs, ahead);
     return promise;
   }
 
@@ -132,7 +127,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     signalsJson: string | null,
   ): Promise<SettledPermit> {
     const numbers = this.#numbers;
-    numbers[0] = this.#time();
+    numbers[0] = this.#now();
     numbers[1] = inputTokens;
     numbers[2] = outputTokens;
     numbers[3] = 0;
@@ -149,7 +144,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   }
 
   cancel(id: string): Promise<boolean> {
-    this.#numbers[0] = this.#time();
+    this.#numbers[0] = this.#now();
     this.#operations.cancel(id);
     const known = this.#numbers[1] === 1;
     this.#look();
@@ -157,7 +152,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   }
 
   query(operationJson: string): Promise<WireOutcome> {
-    const outcome = JSON.parse(this.#native.query(operationJson, this.#time())) as WireOutcome;
+    const outcome = JSON.parse(this.#native.query(operationJson, this.#now())) as WireOutcome;
     this.#look();
     return Promise.resolve(outcome);
   }
@@ -184,15 +179,10 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     return Promise.resolve();
   }
 
-  #time(): number {
-    this.#calledAtMs = this.#now();
-    return this.#calledAtMs;
-  }
-
   /** `undefined`: it waits. */
   #ask(request: LimitRequest, wait: boolean): WireGrant | WireOutcome | undefined {
     const numbers = this.#numbers;
-    numbers[0] = this.#time();
+    numbers[0] = this.#now();
     numbers[1] = request.inputTokens;
     numbers[2] = request.outputTokens;
     numbers[3] = 0;
@@ -222,7 +212,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
         if (!this.#line.delete(id)) return;
-        this.#numbers[0] = this.#time();
+        this.#numbers[0] = this.#now();
         this.#operations.cancel(id);
         this.#look();
         reject(reasonOf(signal as AbortSignal));
@@ -256,7 +246,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
       for (const grant of JSON.parse(this.#native.takeGranted()) as WireGrant[]) this.#grant(grant);
     }
     if (this.#isClosed) return;
-    if (pollInMs >= 0) this.#pollIn(pollInMs, this.#calledAtMs);
+    if (pollInMs >= 0) this.#pollIn(pollInMs);
     if (places < this.#line.size) this.#lineUpAgain();
   }
 
@@ -289,29 +279,26 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     place?.resolve(grant);
   }
 
-  /** A timer that fires before it has to stays: most calls could only put it off. */
-  #pollIn(delayMs: number, nowMs: number): void {
-    const someWait = this.#line.size > 0;
-    const mostMs = this.#isShared && someWait ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
-    const inMs = Math.min(Math.max(1, delayMs), mostMs);
-    const isInTime = this.#pollsAtMs > nowMs && this.#pollsAtMs <= nowMs + inMs;
-    if (isInTime && this.#keepsAlive === someWait) return;
+  #pollIn(delayMs: number): void {
+    const isIdle = this.#line.size === 0;
+    // A sign of life that comes early does no harm, and setting it anew with each operation would cost.
+    if (isIdle && this.#isIdle) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#poll(), inMs);
-    this.#pollsAtMs = nowMs + inMs;
+    const most = this.#isShared && !isIdle ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
+    this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
+    this.#isIdle = isIdle;
     // The process waits for who waits, not for permits that somebody holds.
-    this.#keepsAlive = someWait;
-    if (!someWait && typeof this.#timer === 'object') this.#timer.unref();
+    if (isIdle && typeof this.#timer === 'object') this.#timer.unref();
   }
 
   #poll(): void {
+    this.#isIdle = false;
     if (this.#isClosed) return;
-    this.#pollsAtMs = -Infinity;
     try {
-      this.#native.query('{"is":"poll"}', this.#time());
+      this.#native.query('{"is":"poll"}', this.#now());
     } catch {
       // The caller's clock threw. It may do better soon.
-      this.#pollIn(RETRY_MS, -Infinity);
+      this.#pollIn(RETRY_MS);
       return;
     }
     this.#look();

@@ -7,6 +7,7 @@ import { profileOf, resourceOf } from './profiles';
 import { isOnce, nextRequest, type OutgoingRequest, readRequest } from './request';
 import { rotate } from './rotation';
 import { withoutToken } from './scrub';
+import { answered } from './surroundings';
 
 /** What `manager.fetch` takes beside what `fetch` takes. */
 export interface TokenFetchInit extends RequestInit {
@@ -127,7 +128,9 @@ export class Sender {
     const { name, prefix = '' } = this.#headerOf(provider);
     headers.set(name, `${prefix}${token}`);
     try {
-      return await this.#settings.send(request.url.href, initOf(request, headers));
+      const response = await this.#settings.send(request.url.href, initOf(request, headers));
+      answered(token, response);
+      return response;
     } catch (error) {
       // The caller's own reason stays what it is.
       if (request.signal?.aborted && error === request.signal.reason) throw error;

@@ -123,7 +123,8 @@ export class TokenManager extends StoreEmitter {
   /**
    * Runs `fn` with a token and, when the provider refuses for its limits or does not accept the token, with the
    * next one, until each was tried once. What `fn` returns or throws is looked at: a response, or an error that
-   * tells its status and headers. Any other error passes through.
+   * tells its status and headers; answers to a client that is made with the token are seen as well. Any other
+   * error passes through.
    *
    * Rejects with `RateLimitError('All tokens have exceeded rate limits')` when none is left, and sends nothing
    * then; with `waitForReset` it waits for the earliest reset instead.
@@ -244,17 +245,18 @@ export class TokenManager extends StoreEmitter {
     const credential = readToken(token, 'token', this.#settings.provider);
     const pool = this.#pools.of(credential.provider);
     await this.#keeper.prepare(pool);
-    const isNew = pool.add(credential);
+    if (pool.get(credential.fingerprint) !== undefined) return false;
+    // Kept first: after a failure the next call tries all of it again.
     await this.#keeper.keep(pool, credential);
-    return isNew;
+    return pool.add(credential);
   }
 
   /** Forgets a token, in the store as well. What others hold stays theirs. */
   async removeToken(token: TokenReference): Promise<void> {
     this.#assertOpen();
     const { pool, fingerprint } = find(this.#pools, token);
-    pool.remove(fingerprint);
     await this.#keeper.drop(pool, fingerprint);
+    pool.remove(fingerprint);
   }
 
   /** Adds the tokens that others keep in the store since; needs an `encryptionKey`. Returns how many were new. */

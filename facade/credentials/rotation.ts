@@ -2,6 +2,7 @@ import { isAborted, reasonOf } from '../abort';
 import type { Pool } from './pool';
 import type { Exhausted } from './pool-backend';
 import { isResponse, type Judgement, SERVED } from './signals';
+import { within } from './surroundings';
 import { TakenToken } from './taken';
 import { wait } from './wait';
 
@@ -111,16 +112,21 @@ async function run<T>(
   };
   let value: T;
   try {
-    value = await fn(credential.secret.reveal(), context);
+    const token = credential.secret.reveal();
+    value = await within(token, context.observe, async () => fn(token, context));
   } catch (error) {
-    const judgement = await judged(taken, error);
-    // What the function showed before it failed tells more than an error of its own making.
-    const isSilent = judgement.verdict === 'served' && judgement.answered.reading === undefined;
-    const shown = isSilent && seen.answer !== undefined ? await judged(taken, seen.answer) : judgement;
-    return { failed: true, error, judgement: shown };
+    return { failed: true, error, judgement: await afterFailure(taken, error, seen.answer) };
   }
   const answer = seen.answer ?? (isResponse(value) ? value : undefined);
   return { failed: false, value, judgement: await judged(taken, answer) };
+}
+
+/** A response that was seen tells more than the error that was made of it, unless only the error tells of a limit. */
+async function afterFailure(taken: TakenToken, error: unknown, answer: unknown): Promise<Judgement> {
+  const judgement = await judged(taken, error);
+  if (answer === undefined) return judgement;
+  const shown = await judged(taken, answer);
+  return judgement.verdict === 'served' || judgement.verdict === shown.verdict ? shown : judgement;
 }
 
 /** A store that does not tell the time keeps nobody from an answer that is there. */

@@ -32,6 +32,8 @@ export async function judge(
   now: () => Promise<number> | number,
 ): Promise<Judgement> {
   if (answer === undefined || answer === null) return SERVED;
+  // One of another provider says nothing of this token.
+  if (answer instanceof ProviderError && answer.provider !== provider) return SERVED;
   if (answer instanceof AuthError) return { verdict: 'unauthorized', answered: { kind: 'unauthorized' } };
   if (answer instanceof RateLimitError) {
     const wait = answer.resetAtMs > 0 ? answer.resetAtMs - (await now()) : 0;

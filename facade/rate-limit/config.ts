@@ -63,6 +63,8 @@ export interface LimiterSettings extends StoreSettings {
   /** Of the distance between requests; `null`: none is kept. */
   pacingMargin: number | null;
   cooldownMs: number;
+  /** Whether others may use the limiter too, and change its limits. */
+  isShared: boolean;
   allowWithoutStore: boolean;
   adoptLimits: boolean;
   outputQuantile: number;
@@ -111,6 +113,7 @@ function read(config: object): LimiterSettings {
     margin,
     pacingMargin,
     cooldownMs,
+    isShared: store.store === 'redis' || store.native.memoryName !== undefined,
     allowWithoutStore:
       optional('onStoreError', 'reject', (value, at) => check.oneOf(value, at, ['reject', 'allow'])) ===
       'allow',

@@ -200,7 +200,8 @@ export class RateLimitManager extends LimiterEmitter {
     if (typeof fn !== 'function') throw check.invalid('fn', 'a function', fn);
     const permit = await this.acquire(options);
     try {
-      const { result, usage } = await fn(permit);
+      const answer = check.object(await fn(permit), 'fn()');
+      const { result, usage } = answer as { result: T; usage: RequestUsage };
       if (!permit.isEnded) await permit.settle(usage);
       return result;
     } catch (error) {
@@ -266,8 +267,7 @@ export class RateLimitManager extends LimiterEmitter {
     const { margin, pacingMargin } = this.#settings;
     const terms = given === null ? null : termsOf(given, margin, pacingMargin);
     await this.#ask({ is: 'setTerms', with: terms });
-    this.#limits = given ?? this.#settings.limits;
-    this.#telling.emit('limits:changed', this.#limits);
+    this.#inForce(given ?? this.#settings.limits);
   }
 
   /**
@@ -696,7 +696,8 @@ export class RateLimitManager extends LimiterEmitter {
 
   /** A verdict names a limit by its number among those in force, which another process may have changed. */
   async #verdict(verdict: WireVerdict): Promise<RequestVerdict> {
-    if (verdict.is !== 'now' && verdict.with.reason.is === 'rule') await this.#view();
+    const isOfRule = verdict.is !== 'now' && verdict.with.reason.is === 'rule';
+    if (isOfRule && this.#settings.isShared) await this.#view();
     return verdictOf(verdict, ruleNames(this.#limits));
   }
 
