@@ -234,8 +234,8 @@ describe('a key of another type', () => {
           ? []
           : [
               () => one.acquire(),
-              () => one.settle(held.id, { inputTokens: 5, outputTokens: 1 }),
-              () => one.cancel(held.id),
+              () => held.settle({ inputTokens: 5, outputTokens: 1 }),
+              () => held.cancel(),
             ]),
         () => one.saveState(),
       ];
@@ -252,6 +252,24 @@ describe('a key of another type', () => {
       expect(await one.getStatus()).toMatchObject({ underWay: 0, limits: { itpm: { used: 5 } } });
     },
   );
+
+  test('run: usage that the store refuses is told, not replaced, and can be settled afterwards', async () => {
+    const one = limiter({ name: 'run', limits: { itpm: 1000 } });
+    let permit: Permit | undefined;
+    const key = 'orchestrator:rate:run:state';
+    const running = one.run({ inputTokens: 10, maxOutputTokens: 0 }, async given => {
+      permit = given;
+      await server().command('RENAME', key, ASIDE);
+      await server().command('RPUSH', key, 'x');
+      return { result: 'made', usage: { inputTokens: 3, outputTokens: 0 } };
+    });
+    await expect(running).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await server().command('RENAME', ASIDE, key);
+    const used = async () => (await one.getStatus()).limits.itpm?.used;
+    expect([permit?.isEnded, await used()]).toEqual([false, 10]);
+    await permit?.settle({ inputTokens: 3, outputTokens: 0 });
+    expect([permit?.isEnded, await used()]).toEqual([true, 3]);
+  });
 
   test('who waits in the line is refused nothing: it goes on waiting, and gets its permit', async () => {
     const one = limiter({ name: 'mended', limits: { rps: 1 }, clientLease: 900 });

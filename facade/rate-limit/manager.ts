@@ -176,12 +176,16 @@ export class RateLimitManager extends LimiterEmitter {
     fn: (permit: Permit) => Promise<{ result: T; usage: RequestUsage }>,
   ): Promise<T> {
     const permit = await this.acquire(options);
+    let isSettling = false;
     try {
       const { result, usage } = await fn(permit);
+      isSettling = true;
       if (!permit.isEnded) await permit.settle(usage);
       return result;
     } catch (error) {
-      if (!permit.isEnded) {
+      // A store that did not take the usage takes nothing else in its place.
+      const isRefused = isSettling && asTokenBudgetError(error).code === 'STORE_UNAVAILABLE';
+      if (!permit.isEnded && !isRefused) {
         const { inputTokens, outputTokens } = permit;
         await permit.settle({ inputTokens, outputTokens, error });
       }
