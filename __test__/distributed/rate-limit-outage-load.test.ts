@@ -2,6 +2,7 @@
 import type { RateLimitConfig, RateLimitStatus } from '@wundr.io/token-budget/rate-limit';
 import { endLimiters, type LimiterProcess, mostInAnyWindow, openLimiter } from '../support/limiters';
 import type { WorkerOptions } from '../support/process';
+import { startProxy, type TcpProxy } from '../support/proxy';
 import { makeServerClock } from '../support/server-clock';
 import { startStore, type TestStore } from '../support/stores';
 import { eventually, type TemporaryFolder, temporaryFolder } from '../support/system';
@@ -181,5 +182,47 @@ describe('on standalone', () => {
       known: true,
       late: false,
     });
+  }, 30_000);
+});
+
+describe('cut off from the server', () => {
+  let proxy: TcpProxy;
+
+  beforeAll(async () => {
+    await store?.stop();
+    store = await startStore('standalone');
+    proxy = await startProxy(store.servers[0] as { port: number });
+  }, 60_000);
+  afterAll(() => proxy?.stop());
+
+  test('for longer than its lease, a process is dead to the others; it lines up again when it is back', async () => {
+    const config = { name: 'cut-off', limits: { concurrent: 2, itpm: 1000 }, clientLease: 600 };
+    const redis = { ...store.redis, port: proxy.port };
+    const [lost, other] = [await open({ ...config, redis }), await open(config)];
+    const [held, kept] = [await lost.acquire({ inputTokens: 100 }), await other.acquire({ inputTokens: 10 })];
+    await lost.begin('waits', { inputTokens: 1 });
+    await eventually('it waits', async () => (await statusOf(other)).waiting === 1 || undefined);
+    proxy.setMode('black-hole');
+    await eventually('its death', async () => {
+      const { underWay, waiting } = await statusOf(other);
+      return (underWay === 1 && waiting === 0) || undefined;
+    });
+    // Its request may have been made: that stays counted.
+    expect((await statusOf(other)).limits.itpm?.used).toBe(110);
+    const taken = await other.acquire({ inputTokens: 5 });
+    expect(await lost.granted()).toEqual([]);
+
+    proxy.setMode('pass');
+    proxy.cutConnections();
+    await eventually('its place', async () => (await statusOf(other)).waiting === 1 || undefined);
+    expect(await lost.settle(held.id, { inputTokens: 40, outputTokens: 0 })).toMatchObject({
+      known: true,
+      late: true,
+    });
+    await other.cancel(taken.id);
+    await eventually('its permit', async () => (await lost.granted()).length === 1 || undefined);
+    await other.settle(kept.id, { inputTokens: 10, outputTokens: 0 });
+    const { underWay, limits } = await statusOf(other);
+    expect([underWay, limits.itpm?.used]).toEqual([1, 51]);
   }, 30_000);
 });
