@@ -1,7 +1,9 @@
 /** Ways to reach a server: addresses, passwords, databases, TLS, and no more rights than needed. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BudgetConfig, type RedisOptions, TokenBudgetTracker } from '@wundr.io/token-budget';
+import { TokenManager } from '@wundr.io/token-budget/credentials';
+import { RateLimitManager } from '@wundr.io/token-budget/rate-limit';
 import { startCluster } from '../support/cluster';
 import { type RedisServer, startRedis } from '../support/redis';
 import { startSentinelTrio } from '../support/sentinel';
@@ -135,6 +137,20 @@ describe('least privileges', () => {
     return ['ACL', 'SETUSER', 'budget', ...words, ...more];
   }
 
+  test('the line names every command of the scripts', () => {
+    const folder = resolve(__dirname, '../../src/store/redis/lua');
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
+      name.endsWith('.lua'),
+    );
+    const text = files.map(name => readFileSync(resolve(folder, name), 'utf8')).join('\n');
+    const asked = [...text.matchAll(/\b(?:p?call|write)\(\s*'([A-Z]+)'/g)].map(([, name]) =>
+      name?.toLowerCase(),
+    );
+    expect(new Set(asked).size).toBeGreaterThan(30);
+    const rights = documentedRights('p', 'pass');
+    expect([...new Set(asked)].filter(name => !rights.includes(`+${name}`))).toEqual([]);
+  });
+
   async function allow(server: RedisServer, ...more: string[]) {
     const [name = '', ...args] = documentedRights('mine', 'pass', ...more);
     expect(await server.command(name, ...args)).toBe('OK');
@@ -184,6 +200,64 @@ describe('least privileges', () => {
     expect(warnings).toEqual([]);
   }
 
+  /** Everything a limiter does. */
+  async function everyLimit(redis: RedisOptions): Promise<void> {
+    const limits = { concurrent: 2, rpm: 1000 };
+    const config = { limits, safety: { margin: 0 }, pacing: false, clientLease: 300, redis };
+    const [one, two] = [new RateLimitManager(config), new RateLimitManager(config)];
+    try {
+      const warnings: unknown[] = [];
+      one.on('store:warning', warning => warnings.push(warning));
+      await Promise.all([one.ready(), two.ready()]);
+      expect(await one.allocate('agent', 0.4)).toBe(true);
+      const first = await one.acquire({ agent: 'agent', model: 'm', maxOutputTokens: 5 });
+      const second = await one.acquire();
+      const waits = [two.acquire({ agent: 'agent' }), two.acquire({ priority: 'low' })];
+      await eventually('both wait', async () => (await one.getStatus()).waiting === 2 || undefined);
+      expect(await one.handoff('agent', 'other')).toBe(true);
+      await first.settle({
+        inputTokens: 1,
+        outputTokens: 2,
+        headers: { 'x-ratelimit-remaining-requests': '9' },
+      });
+      await second.cancel();
+      for (const permit of await Promise.all(waits)) await permit.cancel();
+      await one.setLimits({ rpm: 500 });
+      await one.pause(1);
+      await one.resume();
+      expect((await one.canMakeRequest()).allowed).toBe(true);
+      const state = await one.saveState();
+      expect(state.learned.length).toBeGreaterThan(0);
+      await two.restoreState(state);
+      await one.setLimits(null);
+      expect(warnings).toEqual([]);
+    } finally {
+      await Promise.all([one.close(), two.close()]);
+    }
+  }
+
+  /** Everything a manager of tokens does with its store. */
+  async function everyToken(redis: RedisOptions): Promise<void> {
+    const options = { redis, encryptionKey: 'a passphrase of some length' };
+    const one = new TokenManager(['token-1', { token: 'token-2', account: 'other' }], options);
+    try {
+      await one.ready();
+      const lease = await one.getNextAvailableToken('github', { resource: 'search' });
+      const reset = Math.ceil(Date.now() / 1000) + 600;
+      await one.updateRateLimit(lease, { limit: 30, remaining: 29, reset });
+      await (await one.getNextAvailableToken()).cancel();
+      await one.markInvalid('token-2');
+      await one.markValid('token-2');
+      await one.addToken('token-3');
+      await one.removeToken('token-3');
+      expect(await one.countAvailableTokens()).toBe(2);
+      expect(await one.loadTokens()).toBe(0);
+      expect(await one.getAllTokens()).toHaveLength(2);
+    } finally {
+      await one.close();
+    }
+  }
+
   async function nothingDenied(server: RedisServer): Promise<void> {
     const entries = (await server.command('ACL', 'LOG')) as unknown[][];
     const denied = entries.filter(entry => entry[entry.indexOf('username') + 1] === 'budget');
@@ -196,7 +270,10 @@ describe('least privileges', () => {
     const server = await startRedis();
     try {
       await allow(server);
-      await everything({ host: HOST, port: server.port, ...credentials });
+      const redis = { host: HOST, port: server.port, ...credentials };
+      await everything(redis);
+      await everyLimit(redis);
+      await everyToken(redis);
       await nothingDenied(server);
       const stranger = tracker({ host: HOST, port: server.port, ...credentials, keyPrefix: 'others' });
       await expect(stranger.trackUsage(used('all', 5))).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
@@ -210,7 +287,10 @@ describe('least privileges', () => {
     const cluster = await startCluster({ replicas: 0 });
     try {
       for (const { server } of cluster.nodes) await allow(server, '+cluster|slots', '+asking');
-      await everything({ cluster: cluster.nodes.map(({ port }) => ({ host: HOST, port })), ...credentials });
+      const redis = { cluster: cluster.nodes.map(({ port }) => ({ host: HOST, port })), ...credentials };
+      await everything(redis);
+      await everyLimit(redis);
+      await everyToken(redis);
       for (const { server } of cluster.nodes) await nothingDenied(server);
     } finally {
       await Promise.all(open.splice(0).map(one => one.close()));
@@ -222,7 +302,10 @@ describe('least privileges', () => {
     const trio = await startSentinelTrio();
     try {
       await allow(trio.primary, '+role');
-      await everything({ sentinels: trio.nodes, name: trio.primaryName, ...credentials });
+      const redis = { sentinels: trio.nodes, name: trio.primaryName, ...credentials };
+      await everything(redis);
+      await everyLimit(redis);
+      await everyToken(redis);
       await nothingDenied(trio.primary);
     } finally {
       await Promise.all(open.splice(0).map(one => one.close()));

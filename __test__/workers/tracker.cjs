@@ -4,6 +4,7 @@
 const { performance } = require('node:perf_hooks');
 const { TokenBudgetTracker } = require('../../dist/index.js');
 const { serve } = require('./serve.cjs');
+const { timed } = require('./timed.cjs');
 
 const EVENTS = [
   'budget:exceeded',
@@ -43,17 +44,6 @@ function plain(value) {
 }
 
 const invoke = (method, args) => tracker[method](...revive(args));
-
-async function outcome(method, args, againstMs) {
-  const began = performance.now();
-  const timer = againstMs > 0 && new Promise(done => setTimeout(() => done(performance.now()), againstMs));
-  const ended = await invoke(method, args).then(
-    value => ({ value }),
-    error => ({ code: error.code, message: error.message }),
-  );
-  const endedAt = performance.now();
-  return { ...ended, tookMs: endedAt - began, beyondMs: timer ? endedAt - (await timer) : 0 };
-}
 
 class Load {
   report = { reported: 0, recorded: 0, operations: 0, granted: 0, failed: {} };
@@ -127,7 +117,7 @@ serve({
   },
   call: ({ method, args }) => invoke(method, args),
   all: ({ calls, againstMs }) =>
-    Promise.all(calls.map(([method, ...args]) => outcome(method, args, againstMs))),
+    Promise.all(calls.map(([method, ...args]) => timed(() => invoke(method, args), againstMs))),
   heard: ({ name }) => (name === undefined ? heard : heard.filter(event => event.name === name)),
   now: () => Date.now(),
   beginLoad({ orchestratorId }) {

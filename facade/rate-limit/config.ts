@@ -14,6 +14,7 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+const NAME_MAX_BYTES = 256;
 
 /** The limits that a window belongs to, in the order in which the addon is told. */
 export const KINDS: Readonly<Record<Exclude<RateLimitName, 'concurrent'>, Kind>> = {
@@ -71,6 +72,11 @@ export interface LimiterSettings extends StoreSettings {
   nativeConfig: string;
 }
 
+/** It crosses to the addon as JSON, which has no lone surrogates. */
+function readName(value: unknown, at: string): string {
+  return check.text(check.orchestrator(value, at), at, NAME_MAX_BYTES, 'well-formed');
+}
+
 /** Throws `INVALID_CONFIG`, naming the field. */
 export function readLimiterConfig(config: unknown): LimiterSettings {
   return asConfig(() => read(check.object(config, 'config')));
@@ -90,7 +96,7 @@ function read(config: object): LimiterSettings {
     optional(key, fallback, (value, at) => check.integer(value, at, min, max));
 
   const store = readStore(config);
-  const name = optional('name', 'default', check.orchestrator);
+  const name = optional('name', 'default', readName);
   const limits = optional('limits', DEFAULT_LIMITS, readLimits);
   const safety = optional('safety', {}, (value, at) => check.object(value, at));
   check.onlyNames(safety, 'safety', new Set(['margin', 'cooldown', 'maxCooldown']));

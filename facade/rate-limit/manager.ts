@@ -199,13 +199,17 @@ export class RateLimitManager extends LimiterEmitter {
     this.#assertOpen();
     if (typeof fn !== 'function') throw check.invalid('fn', 'a function', fn);
     const permit = await this.acquire(options);
+    let isSettling = false;
     try {
       const answer = check.object(await fn(permit), 'fn()');
       const { result, usage } = answer as { result: T; usage: RequestUsage };
+      isSettling = true;
       if (!permit.isEnded) await permit.settle(usage);
       return result;
     } catch (error) {
-      if (!permit.isEnded) {
+      // A store that did not take the usage takes nothing else in its place.
+      const isRefused = isSettling && asTokenBudgetError(error).code === 'STORE_UNAVAILABLE';
+      if (!permit.isEnded && !isRefused) {
         const { inputTokens, outputTokens } = permit;
         const settled = permit.settle({ inputTokens, outputTokens, error });
         // What `fn` threw is what its caller has to hear of.
@@ -409,9 +413,9 @@ export class RateLimitManager extends LimiterEmitter {
       try {
         const { duration } = readOptions(options, 'timeout', CLOSE_TIMEOUT_MS);
         this.#home.abort(closedError());
-        // What was learned last may be lost with the store; who waits is sent home all the same.
-        const flushed = this.#expectations.flush().catch(error => this.#telling.emit('error', error));
-        this.#closing = flushed.then(() => this.#backend.close(duration));
+        // What was learned is on its way before the store is let go of, which is what delivers it.
+        this.#expectations.flush().catch(error => this.#telling.emit('error', error));
+        this.#closing = this.#backend.close(duration);
       } catch (error) {
         return Promise.reject(asTokenBudgetError(error));
       }

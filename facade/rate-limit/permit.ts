@@ -2,6 +2,9 @@ import { TokenBudgetError } from '../errors';
 import { shortened } from '../text';
 import type { PermitSettlement, RequestUsage } from '../types/rate-limit';
 
+/** Nothing has happened then, and it can be tried again. */
+const CAN_BE_MENDED: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'STORE_UNAVAILABLE']);
+
 /** Ends permits; the manager that granted them. */
 export interface PermitIssuer {
   idOf(number: number): string;
@@ -98,16 +101,11 @@ export class Permit {
   settle(usage: RequestUsage): Promise<PermitSettlement> {
     try {
       this.#assertOpen();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    try {
       const settled = this.#issuer.settlePermit(this, this.#number, usage);
+      if (settled instanceof Promise) return this.#end(settled);
       this.#isEnded = true;
       return Promise.resolve(settled);
     } catch (error) {
-      // What is wrong with the arguments can be mended.
-      this.#isEnded = !(error instanceof TokenBudgetError && error.code === 'INVALID_ARGUMENT');
       return Promise.reject(error);
     }
   }
@@ -115,13 +113,22 @@ export class Permit {
   /** The request was not made: everything it took is given back. `false`: the store did not know the permit. */
   async cancel(): Promise<boolean> {
     this.#assertOpen();
-    this.#isEnded = true;
-    return await this.#issuer.cancelPermit(this);
+    return await this.#end(this.#issuer.cancelPermit(this));
   }
 
   /** For `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isEnded) await this.cancel();
+  }
+
+  async #end<T>(outcome: Promise<T>): Promise<T> {
+    this.#isEnded = true;
+    try {
+      return await outcome;
+    } catch (error) {
+      if (error instanceof TokenBudgetError && CAN_BE_MENDED.has(error.code)) this.#isEnded = false;
+      throw error;
+    }
   }
 
   #assertOpen(): void {

@@ -139,6 +139,7 @@ impl Tracker {
 
     /// The server answered with an error: sending again would meet the same one.
     fn refuse(&self, queue: &Queue, calls: &[Rc<Pending>], message: &str) {
+        self.on_limit_refused();
         for pending in calls.iter().filter(|pending| pending.stage() != Stage::Answered) {
             self.finish(pending);
             if !self.answer_by_policy(pending, &queue.subject) {

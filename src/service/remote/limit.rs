@@ -68,6 +68,14 @@ impl Line {
         self.changed.notify_one();
     }
 
+    /// Polls at once if it would poll some time: who waits may have been forgotten, who holds permits be taken for
+    /// dead.
+    fn poll_soon(&self) {
+        if self.len() > 0 || self.poll_at.get().is_some() {
+            self.set_poll(Some(Duration::ZERO));
+        }
+    }
+
     /// Waits until it is time to poll.
     async fn poll_due(&self) {
         loop {
@@ -113,6 +121,20 @@ impl Tracker {
     fn poll(self: &Rc<Self>) {
         if let Some(subject) = self.limit_subject() {
             self.enqueue_internal(subject, Work::Limit(Operation::Poll));
+        }
+    }
+
+    /// The store is back, perhaps without what it knew.
+    pub(super) fn on_reconnected(&self) {
+        self.line.poll_soon();
+    }
+
+    /// The store refused a batch, perhaps the poll that was due. Who waits goes on waiting: it is asked again.
+    pub(super) fn on_limit_refused(&self) {
+        if let Some((_, policy)) = self.limiter()
+            && self.line.poll_at.get().is_none()
+        {
+            self.line.set_poll(Some(Duration::from_millis(policy.client_lease_ms / 3)));
         }
     }
 

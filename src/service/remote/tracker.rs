@@ -300,6 +300,7 @@ impl Tracker {
             LinkEvent::Connected { address } => {
                 self.ever_connected.set(true);
                 self.notes.forget_told();
+                self.on_reconnected();
                 Event::Connected { address }
             }
             LinkEvent::Disconnected { address, reason } => Event::Disconnected { address, reason },
