@@ -23,6 +23,9 @@ use crate::service::answer::{Answer, CallId, FailureCode};
 use crate::service::settings::Serves;
 use crate::store::RateLimitBatch;
 
+/// Who waits asks so often at least: nobody tells it that a permit has expired or that another process has died.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The calls of this process that wait in the line of its limiter.
 #[derive(Default)]
 pub(super) struct Line {
@@ -181,7 +184,8 @@ impl Tracker {
         for id in unwanted {
             self.enqueue_internal(queue.subject.clone(), Work::Limit(Operation::Cancel { id }));
         }
-        self.line.set_poll(receipt.poll_in_ms.map(Duration::from_millis));
+        let poll_in = receipt.poll_in_ms.map(Duration::from_millis);
+        self.line.set_poll(poll_in.map(|poll_in| if receipt.places > 0 { poll_in.min(PATIENCE) } else { poll_in }));
         if receipt.places < self.line.len() {
             self.line_up_again(&queue.subject);
         }

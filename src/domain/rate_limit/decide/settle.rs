@@ -32,6 +32,7 @@ impl LimiterState {
         if let Some(signals) = signals {
             self.observe(moment, signals, permit.admitted_at_ms);
         }
+        self.settled_at_ms = moment.now_ms;
         Settlement { known: true, late: permit.is_late, estimated }
     }
 

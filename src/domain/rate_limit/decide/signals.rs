@@ -21,6 +21,11 @@ impl LimiterState {
             }
             None => {}
         }
+        // A call that was settled meanwhile is under way no more, and may not be in these numbers yet: they are new
+        // only when their request left after it. A millisecond has room for many: one that left in the very same
+        // is not taken for newer.
+        let is_latest = sent_at_ms > self.settled_at_ms;
+        let sent_at_ms = if is_latest { sent_at_ms.saturating_sub(1) } else { 0 };
         for (unit, reading) in &signals.readings {
             let reading = Reading { sent_at_ms, ..*reading };
             self.quotas[unit.index()].learn(reading, self.under_way.of(*unit), moment.now_ms);

@@ -67,6 +67,8 @@ pub struct LimiterState {
     pub(super) half_open: bool,
     pub(super) last_hit_ms: u64,
     pub(super) probe: Option<Arc<str>>,
+    /// When a call was settled last.
+    pub(super) settled_at_ms: u64,
     pub(super) next_admission_us: u64,
     /// The number of the last admission, and what `next_admission_us` was before.
     pub(super) last_admission: Option<(u64, u64)>,

@@ -4,6 +4,7 @@ local p = take_permit(A[i + 3])
 if p then
   correct(p, 1, A[i + 4], A[i + 5], true)
   observe(i + 6, p[2])
+  S[30] = now
   out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5] = 1, p[1] - 1, p[4], p[5], p[6]
 else
   out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5] = 0, 0, 0, 0, 0

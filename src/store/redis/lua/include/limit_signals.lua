@@ -36,5 +36,7 @@ local function observe(u, sent)
   elseif A[u + 1] == 1 and sent > S[13] then
     end_pauses()
   end
+  -- New only when its request left after the last settle and the last reading, see `decide/signals.rs`.
+  sent = sent > S[30] and max(0, sent - 1) or 0
   for k = u + 6, u + 2 + 4 * A[u + 5], 4 do learn_quota(A[k], A[k + 1], A[k + 2], A[k + 3], sent) end
 end
