@@ -1487,8 +1487,24 @@ interface LimiterMetricsSnapshot {
 
 /** Ends permits; the manager that granted them. */
 interface PermitIssuer {
-    settlePermit(permit: Permit, usage: RequestUsage): Promise<PermitSettlement>;
+    idOf(number: number): string;
+    /** Throws what is wrong with `usage`. */
+    settlePermit(permit: Permit, number: number, usage: RequestUsage): PermitSettlement | Promise<PermitSettlement>;
     cancelPermit(permit: Permit): Promise<boolean>;
+}
+/** What a permit is made of. */
+interface PermitDetails {
+    /** Its id is made of it. */
+    number: number;
+    admittedAtMs: number;
+    expiresAtMs: number;
+    waitedMs: number;
+    inputTokens: number;
+    outputTokens: number;
+    model: string | undefined;
+    sessionId: string | undefined;
+    isUnheld: boolean;
+    grantedAtMs: number;
 }
 /**
  * Leave to make one request. End it with {@link Permit.settle} when the request was made, with
@@ -1498,11 +1514,6 @@ interface PermitIssuer {
  */
 declare class Permit {
     #private;
-    /** Unique; another process can end the permit by it. */
-    readonly id: string;
-    /** By the store's clock. */
-    readonly admittedAt: Date;
-    readonly expiresAt: Date;
     /** How long the request waited in the line. */
     readonly waitedMs: number;
     readonly inputTokens: number;
@@ -1515,7 +1526,12 @@ declare class Permit {
     /** By this process's clock. */
     readonly grantedAtMs: number;
     /** Permits are made by {@link RateLimitManager.acquire}. */
-    constructor(issuer: PermitIssuer, details: Pick<Permit, 'id' | 'admittedAt' | 'expiresAt' | 'waitedMs' | 'inputTokens' | 'outputTokens' | 'model' | 'sessionId' | 'isUnheld' | 'grantedAtMs'>);
+    constructor(issuer: PermitIssuer, details: PermitDetails);
+    /** Unique; another process can end the permit by it. */
+    get id(): string;
+    /** By the store's clock. */
+    get admittedAt(): Date;
+    get expiresAt(): Date;
     /** Whether it was settled or cancelled. */
     get isEnded(): boolean;
     /**

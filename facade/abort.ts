@@ -3,7 +3,10 @@ import { invalid, object, own, readingThrew } from './validate';
 /** The `signal` of options, of any realm; `undefined` when none was given. */
 export function signalOf(options: object): AbortSignal | undefined {
   const signal = own(options, 'signal', 'options');
-  if (signal === undefined) return undefined;
+  return signal === undefined ? undefined : checkedSignal(signal);
+}
+
+export function checkedSignal(signal: unknown): AbortSignal {
   try {
     const candidate = object(signal, 'options.signal') as AbortSignal;
     if (

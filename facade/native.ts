@@ -71,7 +71,7 @@ interface Addon {
   /** `[tokens, is estimate (0 or 1), encoding]`. */
   estimateTokens(text: string, model: string): number[];
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
-  EmbeddedLimiter: new (config: string, numbers: Float64Array) => EmbeddedLimiter;
+  EmbeddedLimiter: new (config: string, numbers: Float64Array, idPrefix: string) => EmbeddedLimiter;
   EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
   RemoteTracker: new (config: string) => RemoteTracker;
 }

@@ -54,8 +54,12 @@ export function ownNames(source: object, at: string): string[] {
 /** Refuses names that nobody reads: a misspelled option would silently do nothing. */
 export function onlyNames(source: object, at: string, known: ReadonlySet<string>): void {
   for (const name of ownNames(source, at)) {
-    if (!known.has(name)) throw invalid(join(at, name), `one of ${[...known].join(', ')}`, name);
+    if (!known.has(name)) throw unknownName(name, at, known);
   }
+}
+
+export function unknownName(name: string, at: string, known: ReadonlySet<string>): TokenBudgetError {
+  return invalid(join(at, name), `one of ${[...known].join(', ')}`, name);
 }
 
 export function readingThrew(field: string, cause: unknown): TokenBudgetError {

@@ -1,8 +1,15 @@
 import { isAborted, reasonOf, stopWaiting, whenAborted } from '../abort';
 import { closedError } from '../errors';
 import { EmbeddedLimiter, type EmbeddedLimiterOperations } from '../native';
-import type { LimiterBackend, LimitRequest, SettledPermit } from '../rate-limit/backend';
+import type {
+  LimiterBackend,
+  LimitRequest,
+  PromptBackend,
+  PromptGrant,
+  SettledPermit,
+} from '../rate-limit/backend';
 import type { LimiterSettings } from '../rate-limit/config';
+import { permitIdPrefix } from '../rate-limit/permit-id';
 import type { WireGrant, WireOutcome } from '../rate-limit/wire';
 import { numberAt } from './protocol';
 
@@ -12,6 +19,7 @@ const STATUS = 0;
 const GRANTED = 8;
 const POLL_IN = 9;
 const PLACES = 10;
+const GIVEN = 15;
 const Status = { granted: 0, waiting: 1 } as const;
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
@@ -27,7 +35,8 @@ interface Place {
 }
 
 /** A limiter in this process: answers at once, but for who has to wait. */
-export class EmbeddedLimiterBackend implements LimiterBackend {
+export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
+  readonly prompt = this;
   readonly #numbers = new Float64Array(NUMBERS_LENGTH);
   readonly #native: EmbeddedLimiter;
   readonly #operations: EmbeddedLimiterOperations;
@@ -41,10 +50,57 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
   #isLiningUp = false;
 
   constructor(settings: LimiterSettings) {
-    this.#native = new EmbeddedLimiter(settings.nativeConfig, this.#numbers);
+    this.#native = new EmbeddedLimiter(
+      settings.nativeConfig,
+      this.#numbers,
+      permitIdPrefix(settings.clientId),
+    );
     this.#operations = this.#native.operations();
     this.#now = settings.now;
     this.#isShared = settings.isShared;
+  }
+
+  admit(
+    number: number,
+    inputTokens: number,
+    outputTokens: number,
+    priority: number,
+    agent: string,
+    nowMs: number,
+  ): PromptGrant | undefined {
+    const numbers = this.#numbers;
+    numbers[0] = nowMs;
+    numbers[1] = inputTokens;
+    numbers[2] = outputTokens;
+    numbers[3] = number;
+    numbers[4] = priority;
+    numbers[5] = 0;
+    numbers[GIVEN] = agent === '' ? 0 : 1;
+    this.#operations.acquire('', agent);
+    const grant =
+      numbers[STATUS] === Status.granted
+        ? { admittedAtMs: numberAt(numbers, 1), expiresAtMs: numberAt(numbers, 2) }
+        : undefined;
+    this.#look();
+    return grant;
+  }
+
+  settleNumber(
+    number: number,
+    inputTokens: number,
+    outputTokens: number,
+    nowMs: number,
+  ): { known: boolean; late: boolean } {
+    const numbers = this.#numbers;
+    numbers[0] = nowMs;
+    numbers[1] = inputTokens;
+    numbers[2] = outputTokens;
+    numbers[3] = number;
+    numbers[GIVEN] = 0;
+    this.#operations.settle('', null);
+    const settled = { known: numbers[1] === 1, late: numbers[2] === 1 };
+    this.#look();
+    return settled;
   }
 
   acquire(
@@ -74,6 +130,8 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     numbers[0] = this.#now();
     numbers[1] = inputTokens;
     numbers[2] = outputTokens;
+    numbers[3] = 0;
+    numbers[GIVEN] = signalsJson === null ? 0 : 1;
     this.#operations.settle(id, signalsJson);
     const settled = {
       known: numbers[1] === 1,
@@ -127,8 +185,10 @@ export class EmbeddedLimiterBackend implements LimiterBackend {
     numbers[0] = this.#now();
     numbers[1] = request.inputTokens;
     numbers[2] = request.outputTokens;
-    numbers[3] = request.priority;
-    numbers[4] = wait ? 1 : 0;
+    numbers[3] = 0;
+    numbers[4] = request.priority;
+    numbers[5] = wait ? 1 : 0;
+    numbers[GIVEN] = request.agent === '' ? 0 : 1;
     this.#operations.acquire(request.id, request.agent);
     const status = numbers[STATUS];
     if (status === Status.granted) {

@@ -1,5 +1,5 @@
 /** What the methods of a limiter are given, checked. */
-import { signalOf } from '../abort';
+import { checkedSignal } from '../abort';
 import type { AcquireOptions, RequestUsage } from '../types/rate-limit';
 import * as check from '../validate';
 import { PRIORITIES } from './wire';
@@ -32,26 +32,81 @@ const REQUEST_NAMES: ReadonlySet<string> = new Set<keyof AcquireOptions>([
 
 const NORMAL = PRIORITIES.indexOf('normal');
 
+type Unchecked<T> = { [Name in keyof T]-?: unknown };
+
 export function readRequest(options: unknown): CheckedRequest {
-  const source = check.object(options, 'options');
-  check.onlyNames(source, 'options', REQUEST_NAMES);
-  const optional = <T>(
-    key: keyof AcquireOptions,
-    reader: (value: unknown, at: string) => T,
-  ): T | undefined => {
-    const value = check.own(source, key, 'options');
-    return value === undefined ? undefined : reader(value, `options.${key}`);
-  };
+  const given = ownOptions(check.object(options, 'options') as Unchecked<AcquireOptions>);
+  const { inputTokens, maxOutputTokens, model, priority, agent, sessionId, signal, maxWaitMs } = given;
   return {
-    inputTokens: optional('inputTokens', check.count),
-    maxOutputTokens: optional('maxOutputTokens', check.count),
-    model: optional('model', (value, at) => check.text(value, at, MODEL_MAX_BYTES, 'well-formed')),
-    priority: optional('priority', readPriority) ?? NORMAL,
-    agent: optional('agent', readAgent) ?? '',
-    sessionId: optional('sessionId', (value, at) => check.text(value, at, TEXT_MAX_BYTES, 'well-formed')),
-    signal: signalOf(source),
-    maxWaitMs: optional('maxWaitMs', (value, at) => check.integer(value, at, 0, check.MAX_DURATION_MS)),
+    inputTokens: inputTokens === undefined ? undefined : check.count(inputTokens, 'options.inputTokens'),
+    maxOutputTokens:
+      maxOutputTokens === undefined ? undefined : check.count(maxOutputTokens, 'options.maxOutputTokens'),
+    model:
+      model === undefined ? undefined : check.text(model, 'options.model', MODEL_MAX_BYTES, 'well-formed'),
+    priority: priority === undefined ? NORMAL : readPriority(priority, 'options.priority'),
+    agent: agent === undefined ? '' : readAgent(agent, 'options.agent'),
+    sessionId:
+      sessionId === undefined
+        ? undefined
+        : check.text(sessionId, 'options.sessionId', TEXT_MAX_BYTES, 'well-formed'),
+    signal: signal === undefined ? undefined : checkedSignal(signal),
+    maxWaitMs:
+      maxWaitMs === undefined
+        ? undefined
+        : check.integer(maxWaitMs, 'options.maxWaitMs', 0, check.MAX_DURATION_MS),
   };
+}
+
+/** Each is read by its own name, which is several times faster than by a name that varies. */
+function ownOptions(source: Unchecked<AcquireOptions>): Unchecked<AcquireOptions> {
+  const own: Unchecked<AcquireOptions> = {
+    inputTokens: undefined,
+    maxOutputTokens: undefined,
+    model: undefined,
+    priority: undefined,
+    agent: undefined,
+    sessionId: undefined,
+    signal: undefined,
+    maxWaitMs: undefined,
+  };
+  let reading: string | undefined;
+  try {
+    for (const name of check.ownNames(source, 'options')) {
+      reading = name;
+      switch (name) {
+        case 'inputTokens':
+          own.inputTokens = source.inputTokens;
+          break;
+        case 'maxOutputTokens':
+          own.maxOutputTokens = source.maxOutputTokens;
+          break;
+        case 'model':
+          own.model = source.model;
+          break;
+        case 'priority':
+          own.priority = source.priority;
+          break;
+        case 'agent':
+          own.agent = source.agent;
+          break;
+        case 'sessionId':
+          own.sessionId = source.sessionId;
+          break;
+        case 'signal':
+          own.signal = source.signal;
+          break;
+        case 'maxWaitMs':
+          own.maxWaitMs = source.maxWaitMs;
+          break;
+        default:
+          reading = undefined;
+          throw check.unknownName(name, 'options', REQUEST_NAMES);
+      }
+    }
+  } catch (cause) {
+    throw reading === undefined ? cause : check.readingThrew(`options.${reading}`, cause);
+  }
+  return own;
 }
 
 function readPriority(value: unknown, at: string): number {
@@ -83,21 +138,61 @@ const USAGE_NAMES: ReadonlySet<string> = new Set<keyof RequestUsage>([
 ]);
 
 export function readUsage(usage: unknown): CheckedUsage {
-  const source = check.object(usage, 'usage');
-  check.onlyNames(source, 'usage', USAGE_NAMES);
-  const responseTimeMs = check.own(source, 'responseTimeMs', 'usage');
+  const given = ownUsage(check.object(usage, 'usage') as Unchecked<RequestUsage>);
+  const { inputTokens, outputTokens, error, response, headers, responseTimeMs } = given;
   return {
-    inputTokens: check.countField(source, 'inputTokens', 'usage'),
-    outputTokens: check.countField(source, 'outputTokens', 'usage'),
-    answer:
-      check.own(source, 'error', 'usage') ??
-      check.own(source, 'response', 'usage') ??
-      check.own(source, 'headers', 'usage'),
+    inputTokens: check.count(inputTokens, 'usage.inputTokens'),
+    outputTokens: check.count(outputTokens, 'usage.outputTokens'),
+    answer: error ?? response ?? headers,
     responseTimeMs:
       responseTimeMs === undefined
         ? undefined
         : check.integer(responseTimeMs, 'usage.responseTimeMs', 0, check.MAX_DURATION_MS),
   };
+}
+
+/** As {@link ownOptions}. */
+function ownUsage(source: Unchecked<RequestUsage>): Unchecked<RequestUsage> {
+  const own: Unchecked<RequestUsage> = {
+    inputTokens: undefined,
+    outputTokens: undefined,
+    headers: undefined,
+    response: undefined,
+    error: undefined,
+    responseTimeMs: undefined,
+  };
+  let reading: string | undefined;
+  try {
+    for (const name of check.ownNames(source, 'usage')) {
+      reading = name;
+      switch (name) {
+        case 'inputTokens':
+          own.inputTokens = source.inputTokens;
+          break;
+        case 'outputTokens':
+          own.outputTokens = source.outputTokens;
+          break;
+        case 'headers':
+          own.headers = source.headers;
+          break;
+        case 'response':
+          own.response = source.response;
+          break;
+        case 'error':
+          own.error = source.error;
+          break;
+        case 'responseTimeMs':
+          own.responseTimeMs = source.responseTimeMs;
+          break;
+        default:
+          reading = undefined;
+          throw check.unknownName(name, 'usage', USAGE_NAMES);
+      }
+    }
+  } catch (cause) {
+    throw reading === undefined ? cause : check.readingThrew(`usage.${reading}`, cause);
+  }
+  return own;
 }
 
 /** A share of the whole, in millionths. */

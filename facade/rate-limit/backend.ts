@@ -19,8 +19,36 @@ export interface SettledPermit {
   outputTokens: number;
 }
 
+/** What a store that needs no promise grants. */
+export interface PromptGrant {
+  admittedAtMs: number;
+  expiresAtMs: number;
+}
+
+/** The frequent operations of a store that answers at once. Permits go by their numbers: see `permitId`. */
+export interface PromptBackend {
+  /** `undefined`: it would have to wait, or can never be made. Nothing is held then. */
+  admit(
+    number: number,
+    inputTokens: number,
+    outputTokens: number,
+    priority: number,
+    agent: string,
+    nowMs: number,
+  ): PromptGrant | undefined;
+  /** All went well, and the response said nothing. */
+  settleNumber(
+    number: number,
+    inputTokens: number,
+    outputTokens: number,
+    nowMs: number,
+  ): Pick<SettledPermit, 'known' | 'late'>;
+}
+
 /** Where the operations of one limiter go. What comes in is checked; a method may throw instead of rejecting. */
 export interface LimiterBackend {
+  /** Where answers come at once. */
+  readonly prompt?: PromptBackend;
   /**
    * Waits for a permit; `onWait` is told when there is a line. Aborted by `signal`, the place is given up. Other
    * outcomes than a grant: `refused` (it can never be made) and `lineFull`.

@@ -25,7 +25,7 @@ import type {
 } from '../types/rate-limit';
 import * as check from '../validate';
 import { type CheckedRequest, readAgent, readRequest, readShare, readUsage } from './arguments';
-import { isGrant, type LimiterBackend } from './backend';
+import { isGrant, type LimiterBackend, type PromptBackend, type PromptGrant } from './backend';
 import { type Batched, type BatchOptions, batch } from './batch';
 import { type LimiterSettings, readLimiterConfig, readLimits, ruleNames, termsOf } from './config';
 import { LimiterEmitter } from './emitter';
@@ -34,6 +34,7 @@ import { LimiterMetrics, type LimiterMetricsSnapshot } from './metrics';
 import { forecastOf } from './outlook';
 import { Patience, pauseFor } from './patience';
 import { Permit, type PermitIssuer } from './permit';
+import { permitId, permitIdPrefix } from './permit-id';
 import { prometheusText } from './prometheus';
 import { readState } from './saved-state';
 import { Sessions } from './sessions';
@@ -49,7 +50,6 @@ import {
 } from './wire';
 
 const CLOSE_TIMEOUT_MS = 5000;
-const NOT_A_WORD = /[^A-Za-z0-9]/g;
 const PERMIT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** Whose limits are of an hour, not of a minute. */
 const HOURLY: ReadonlySet<Provider> = new Set(['github', 'bitbucket']);
@@ -88,9 +88,12 @@ const PROVIDERS: readonly Provider[] = [
 export class RateLimitManager extends LimiterEmitter {
   readonly #settings: LimiterSettings;
   readonly #backend: LimiterBackend;
+  /** The backend, where it answers at once: no promise is made on the way then. */
+  readonly #prompt: PromptBackend | undefined;
   readonly #telling: Telling<RateLimitEvents>;
   readonly #issuer: PermitIssuer = {
-    settlePermit: (permit, usage) => this.#settle(permit, usage),
+    idOf: number => permitId(this.#idPrefix, number),
+    settlePermit: (permit, number, usage) => this.#settle(permit, number, usage),
     cancelPermit: permit => this.#cancel(permit),
   };
   readonly #metrics: LimiterMetrics;
@@ -99,7 +102,7 @@ export class RateLimitManager extends LimiterEmitter {
   readonly #watch: Watch;
   /** In front of the ids of permits. */
   readonly #idPrefix: string;
-  #lastId = 0;
+  #lastNumber = 0;
   #limits: RateLimits;
   /** Aborted by {@link close}: sends home who waits here, not in the line of the store. */
   readonly #home = new AbortController();
@@ -111,7 +114,7 @@ export class RateLimitManager extends LimiterEmitter {
     this.#settings = readLimiterConfig(config);
     this.#limits = this.#settings.limits;
     this.#telling = new Telling<RateLimitEvents>(this);
-    this.#idPrefix = `${this.#settings.clientId.replace(NOT_A_WORD, '')}-`;
+    this.#idPrefix = permitIdPrefix(this.#settings.clientId);
     const { now } = this.#settings;
     this.#metrics = new LimiterMetrics({ now });
     this.#sessions = new Sessions(now);
@@ -123,6 +126,7 @@ export class RateLimitManager extends LimiterEmitter {
     } catch (cause) {
       throw new TokenBudgetError('INVALID_CONFIG', asTokenBudgetError(cause).message, { cause });
     }
+    this.#prompt = this.#backend.prompt;
     this.#expectations = new Expectations(this.#settings.outputQuantile, this.#backend, error =>
       this.#telling.emit('error', error),
     );
@@ -150,22 +154,15 @@ export class RateLimitManager extends LimiterEmitter {
    * Waits for its turn and holds the estimate. Rejects with `NEVER_FITS` when the request is larger than a limit,
    * with `RATE_LIMITED` after `maxWaitMs`, with `LINE_FULL`, or with the reason of `signal`; nothing is held then.
    */
-  async acquire(options: AcquireOptions = {}): Promise<Permit> {
-    this.#assertOpen();
-    const request = readRequest(options);
-    if (isAborted(request.signal)) throw abortReasonOf(request.signal);
-    const startedAtMs = this.#settings.now();
-    const patience = new Patience(request.signal, request.maxWaitMs);
+  acquire(options: AcquireOptions = {}): Promise<Permit> {
     try {
-      if (this.#coolsDownForMs(request) > 0) await this.#coolDown(request, patience.signal);
-      return await this.#acquire(request, startedAtMs, patience.signal);
+      this.#assertOpen();
+      const request = readRequest(options);
+      if (isAborted(request.signal)) return Promise.reject(abortReasonOf(request.signal));
+      const permit = this.#acquireAtOnce(request);
+      return permit === undefined ? this.#acquireInTurn(request) : Promise.resolve(permit);
     } catch (error) {
-      if (!patience.isOver(error)) throw error;
-      this.#metrics.refused('maxWait');
-      const message = `There was no permit within ${request.maxWaitMs} ms (maxWaitMs)`;
-      throw new TokenBudgetError('RATE_LIMITED', message);
-    } finally {
-      patience.end();
+      return Promise.reject(error);
     }
   }
 
@@ -177,12 +174,13 @@ export class RateLimitManager extends LimiterEmitter {
     const request = readRequest(options);
     const amounts = this.#amounts(request);
     const startedAtMs = this.#settings.now();
+    const number = this.#nextNumber();
     const { priority, agent } = request;
     const outcome = await this.#unlessDown(
-      this.#backend.tryAcquire({ id: this.#newId(), ...amounts, priority, agent }),
+      this.#backend.tryAcquire({ id: permitId(this.#idPrefix, number), ...amounts, priority, agent }),
     );
     if (outcome === 'down' || isGrant(outcome)) {
-      return { permit: this.#permit(request, amounts, outcome, startedAtMs), verdict: null };
+      return { permit: this.#permit(request, number, amounts, outcome, startedAtMs), verdict: null };
     }
     if (outcome.is !== 'refused') throw unexpected(outcome);
     const verdict = await this.#verdict(outcome.with);
@@ -426,6 +424,35 @@ export class RateLimitManager extends LimiterEmitter {
     return this.close();
   }
 
+  /** `undefined`: it has to wait for its turn, or to hear why there is none. */
+  #acquireAtOnce(request: CheckedRequest): Permit | undefined {
+    if (this.#prompt === undefined || this.#coolsDownForMs(request) > 0) return undefined;
+    const { priority, agent } = request;
+    const amounts = this.#amounts(request);
+    const nowMs = this.#settings.now();
+    const number = this.#nextNumber();
+    const { inputTokens, outputTokens } = amounts;
+    const grant = this.#prompt.admit(number, inputTokens, outputTokens, priority, agent, nowMs);
+    if (grant === undefined) return undefined;
+    return this.#permitAt(nowMs, request, number, amounts, grant, nowMs);
+  }
+
+  async #acquireInTurn(request: CheckedRequest): Promise<Permit> {
+    const startedAtMs = this.#settings.now();
+    const patience = new Patience(request.signal, request.maxWaitMs);
+    try {
+      if (this.#coolsDownForMs(request) > 0) await this.#coolDown(request, patience.signal);
+      return await this.#acquire(request, startedAtMs, patience.signal);
+    } catch (error) {
+      if (!patience.isOver(error)) throw error;
+      this.#metrics.refused('maxWait');
+      const message = `There was no permit within ${request.maxWaitMs} ms (maxWaitMs)`;
+      throw new TokenBudgetError('RATE_LIMITED', message);
+    } finally {
+      patience.end();
+    }
+  }
+
   async #acquire(
     request: CheckedRequest,
     startedAtMs: number,
@@ -433,14 +460,17 @@ export class RateLimitManager extends LimiterEmitter {
   ): Promise<Permit> {
     this.#assertOpen();
     const amounts = this.#amounts(request);
+    const number = this.#nextNumber();
     const { priority, agent } = request;
     const onWait = (waitMs: number, ahead: number) => {
       this.#telling.emit('limit:waiting', { waitMs, ahead });
     };
+    const id = permitId(this.#idPrefix, number);
     const outcome = await this.#unlessDown(
-      this.#backend.acquire({ id: this.#newId(), ...amounts, priority, agent }, signal, onWait),
+      this.#backend.acquire({ id, ...amounts, priority, agent }, signal, onWait),
     );
-    if (outcome === 'down' || isGrant(outcome)) return this.#permit(request, amounts, outcome, startedAtMs);
+    if (outcome === 'down' || isGrant(outcome))
+      return this.#permit(request, number, amounts, outcome, startedAtMs);
     throw await this.#refusal(outcome);
   }
 
@@ -477,34 +507,50 @@ export class RateLimitManager extends LimiterEmitter {
 
   #permit(
     request: CheckedRequest,
+    number: number,
     amounts: { inputTokens: number; outputTokens: number },
     grant: WireGrant | 'down',
     startedAtMs: number,
   ): Permit {
     const nowMs = this.#settings.now();
-    const isUnheld = grant === 'down';
+    const held = grant === 'down' ? undefined : grant;
+    return this.#permitAt(nowMs, request, number, amounts, held, startedAtMs);
+  }
+
+  /** `grant`: `undefined` when the store is away. */
+  #permitAt(
+    nowMs: number,
+    request: CheckedRequest,
+    number: number,
+    amounts: { inputTokens: number; outputTokens: number },
+    grant: PromptGrant | undefined,
+    startedAtMs: number,
+  ): Permit {
+    const waitedMs = Math.max(0, nowMs - startedAtMs);
     const permit = new Permit(this.#issuer, {
-      id: isUnheld ? this.#newId() : grant.id,
-      admittedAt: new Date(isUnheld ? nowMs : grant.admittedAtMs),
-      expiresAt: new Date(isUnheld ? nowMs : grant.expiresAtMs),
-      waitedMs: Math.max(0, nowMs - startedAtMs),
-      ...amounts,
+      number,
+      admittedAtMs: grant === undefined ? nowMs : grant.admittedAtMs,
+      expiresAtMs: grant === undefined ? nowMs : grant.expiresAtMs,
+      waitedMs,
+      inputTokens: amounts.inputTokens,
+      outputTokens: amounts.outputTokens,
       model: request.model,
       sessionId: request.sessionId,
-      isUnheld,
+      isUnheld: grant === undefined,
       grantedAtMs: nowMs,
     });
-    this.#metrics.admitted(permit.waitedMs, amounts);
+    this.#metrics.admitted(waitedMs, amounts, nowMs);
     if (request.sessionId !== undefined) this.#sessions.touch(request.sessionId);
     this.#watch.look();
     return permit;
   }
 
-  async #settle(permit: Permit, usage: RequestUsage): Promise<PermitSettlement> {
+  #settle(permit: Permit, number: number, usage: RequestUsage): PermitSettlement | Promise<PermitSettlement> {
     const used = readUsage(usage);
     const { inputTokens, outputTokens } = used;
     const signals = this.#readAnswer(used.answer, undefined, true);
-    const elapsedMs = Math.max(0, this.#settings.now() - permit.grantedAtMs);
+    const nowMs = this.#settings.now();
+    const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
     this.#metrics.settled(used, used.responseTimeMs ?? elapsedMs);
     if (signals?.isSuccess === false) this.#metrics.error(signals.status);
     if (permit.sessionId !== undefined) {
@@ -513,12 +559,31 @@ export class RateLimitManager extends LimiterEmitter {
     if (permit.model !== undefined && signals?.isSuccess !== false) {
       this.#expectations.learn(permit.model, outputTokens);
     }
-    if (permit.isUnheld) {
-      if (signals !== undefined) await this.#ask({ is: 'observe', with: wireSignals(signals, elapsedMs) });
-      const estimated = { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens };
-      return { estimated, used: { inputTokens, outputTokens }, late: false, known: false };
+    if (permit.isUnheld) return this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs);
+    if (signals !== undefined || this.#prompt === undefined) {
+      return this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
     }
-    return await this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
+    const { known, late } = this.#prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
+    return {
+      estimated: known
+        ? { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens }
+        : { inputTokens: 0, outputTokens: 0 },
+      used: { inputTokens, outputTokens },
+      late,
+      known,
+    };
+  }
+
+  async #settleUnheld(
+    permit: Permit,
+    inputTokens: number,
+    outputTokens: number,
+    signals: ProviderSignals | undefined,
+    ageMs: number,
+  ): Promise<PermitSettlement> {
+    if (signals !== undefined) await this.#ask({ is: 'observe', with: wireSignals(signals, ageMs) });
+    const estimated = { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens };
+    return { estimated, used: { inputTokens, outputTokens }, late: false, known: false };
   }
 
   async #settleById(
@@ -651,9 +716,9 @@ export class RateLimitManager extends LimiterEmitter {
     return this.#backend.query(toJson(operation as Parameters<typeof toJson>[0]));
   }
 
-  #newId(): string {
-    this.#lastId += 1;
-    return this.#idPrefix + this.#lastId.toString(36);
+  #nextNumber(): number {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
   }
 
   #assertOpen(): void {

@@ -55,7 +55,8 @@ export interface LimiterMetricsSnapshot {
  * ```
  */
 export class LimiterMetrics {
-  readonly #frequency: Frequency;
+  readonly #now: () => number;
+  readonly #frequency = new Frequency();
   readonly #waits = new Histogram();
   readonly #responses = new Histogram();
   readonly #refused = new Labelled();
@@ -70,14 +71,19 @@ export class LimiterMetrics {
 
   /** `now`: milliseconds of a clock that never goes back; default: the process's. */
   constructor({ now = () => performance.now() }: { now?: () => number } = {}) {
-    this.#frequency = new Frequency(now);
+    this.#now = now;
   }
 
-  admitted(waitMs: number, estimated: { inputTokens: number; outputTokens: number }): void {
+  /** `nowMs`: where the clock was read already. */
+  admitted(
+    waitMs: number,
+    estimated: { inputTokens: number; outputTokens: number },
+    nowMs = this.#now(),
+  ): void {
     this.#admitted += 1;
     if (waitMs > 0) this.#waited += 1;
     this.#waits.add(waitMs);
-    this.#frequency.add();
+    this.#frequency.add(nowMs);
     addTokens(this.#estimated, estimated);
   }
 
@@ -115,7 +121,7 @@ export class LimiterMetrics {
         cancelled: this.#cancelled,
         refused: this.#refused.counts(),
       },
-      requestsPerMinute: this.#frequency.count(),
+      requestsPerMinute: this.#frequency.count(this.#now()),
       tokens: { estimated: { ...this.#estimated }, used: { ...this.#used } },
       hits: this.#hits.counts(),
       errors: this.#errors.counts(),
@@ -139,8 +145,8 @@ class Histogram {
   add(ms: number): void {
     const seconds = Math.max(0, ms / 1000);
     if (!Number.isFinite(seconds)) return;
-    const found = SECONDS_BUCKETS.findIndex(atMost => seconds <= atMost);
-    const index = found === -1 ? SECONDS_BUCKETS.length : found;
+    let index = 0;
+    while (index < SECONDS_BUCKETS.length && seconds > (SECONDS_BUCKETS[index] ?? 0)) index += 1;
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.#sumSeconds += seconds;
     this.#count += 1;
@@ -173,16 +179,11 @@ class Labelled {
 
 /** How often in the last minute: one slot for each second. */
 class Frequency {
-  readonly #now: () => number;
   readonly #counts: number[] = new Array(FREQUENCY_SECONDS).fill(0);
   readonly #seconds: number[] = new Array(FREQUENCY_SECONDS).fill(Number.NEGATIVE_INFINITY);
 
-  constructor(now: () => number) {
-    this.#now = now;
-  }
-
-  add(): void {
-    const second = Math.floor(this.#now() / 1000);
+  add(nowMs: number): void {
+    const second = Math.floor(nowMs / 1000);
     const slot = second % FREQUENCY_SECONDS;
     if (this.#seconds[slot] !== second) {
       this.#seconds[slot] = second;
@@ -191,8 +192,8 @@ class Frequency {
     this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
   }
 
-  count(): number {
-    const from = Math.floor(this.#now() / 1000) - FREQUENCY_SECONDS;
+  count(nowMs: number): number {
+    const from = Math.floor(nowMs / 1000) - FREQUENCY_SECONDS;
     return this.#counts.reduce(
       (sum, count, slot) => ((this.#seconds[slot] ?? from) > from ? sum + count : sum),
       0,

@@ -4,8 +4,29 @@ import type { PermitSettlement, RequestUsage } from '../types/rate-limit';
 
 /** Ends permits; the manager that granted them. */
 export interface PermitIssuer {
-  settlePermit(permit: Permit, usage: RequestUsage): Promise<PermitSettlement>;
+  idOf(number: number): string;
+  /** Throws what is wrong with `usage`. */
+  settlePermit(
+    permit: Permit,
+    number: number,
+    usage: RequestUsage,
+  ): PermitSettlement | Promise<PermitSettlement>;
   cancelPermit(permit: Permit): Promise<boolean>;
+}
+
+/** What a permit is made of. */
+export interface PermitDetails {
+  /** Its id is made of it. */
+  number: number;
+  admittedAtMs: number;
+  expiresAtMs: number;
+  waitedMs: number;
+  inputTokens: number;
+  outputTokens: number;
+  model: string | undefined;
+  sessionId: string | undefined;
+  isUnheld: boolean;
+  grantedAtMs: number;
 }
 
 /**
@@ -15,11 +36,6 @@ export interface PermitIssuer {
  * its request may have been made.
  */
 export class Permit {
-  /** Unique; another process can end the permit by it. */
-  readonly id: string;
-  /** By the store's clock. */
-  readonly admittedAt: Date;
-  readonly expiresAt: Date;
   /** How long the request waited in the line. */
   readonly waitedMs: number;
   readonly inputTokens: number;
@@ -32,29 +48,17 @@ export class Permit {
   /** By this process's clock. */
   readonly grantedAtMs: number;
   readonly #issuer: PermitIssuer;
+  readonly #number: number;
+  readonly #admittedAtMs: number;
+  readonly #expiresAtMs: number;
   #isEnded = false;
 
   /** Permits are made by {@link RateLimitManager.acquire}. */
-  constructor(
-    issuer: PermitIssuer,
-    details: Pick<
-      Permit,
-      | 'id'
-      | 'admittedAt'
-      | 'expiresAt'
-      | 'waitedMs'
-      | 'inputTokens'
-      | 'outputTokens'
-      | 'model'
-      | 'sessionId'
-      | 'isUnheld'
-      | 'grantedAtMs'
-    >,
-  ) {
+  constructor(issuer: PermitIssuer, details: PermitDetails) {
     this.#issuer = issuer;
-    this.id = details.id;
-    this.admittedAt = details.admittedAt;
-    this.expiresAt = details.expiresAt;
+    this.#number = details.number;
+    this.#admittedAtMs = details.admittedAtMs;
+    this.#expiresAtMs = details.expiresAtMs;
     this.waitedMs = details.waitedMs;
     this.inputTokens = details.inputTokens;
     this.outputTokens = details.outputTokens;
@@ -62,6 +66,22 @@ export class Permit {
     this.sessionId = details.sessionId;
     this.isUnheld = details.isUnheld;
     this.grantedAtMs = details.grantedAtMs;
+  }
+
+  // Made when somebody asks, which few do.
+
+  /** Unique; another process can end the permit by it. */
+  get id(): string {
+    return this.#issuer.idOf(this.#number);
+  }
+
+  /** By the store's clock. */
+  get admittedAt(): Date {
+    return new Date(this.#admittedAtMs);
+  }
+
+  get expiresAt(): Date {
+    return new Date(this.#expiresAtMs);
   }
 
   /** Whether it was settled or cancelled. */
@@ -75,16 +95,20 @@ export class Permit {
    *
    * Rejects with `PERMIT_NOT_FOUND` when it was ended before.
    */
-  async settle(usage: RequestUsage): Promise<PermitSettlement> {
-    this.#assertOpen();
-    const settled = this.#issuer.settlePermit(this, usage);
-    this.#isEnded = true;
+  settle(usage: RequestUsage): Promise<PermitSettlement> {
     try {
-      return await settled;
+      this.#assertOpen();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    try {
+      const settled = this.#issuer.settlePermit(this, this.#number, usage);
+      this.#isEnded = true;
+      return Promise.resolve(settled);
     } catch (error) {
       // What is wrong with the arguments can be mended.
-      if (error instanceof TokenBudgetError && error.code === 'INVALID_ARGUMENT') this.#isEnded = false;
-      throw error;
+      this.#isEnded = !(error instanceof TokenBudgetError && error.code === 'INVALID_ARGUMENT');
+      return Promise.reject(error);
     }
   }
 

@@ -144,6 +144,7 @@ impl<'a> Reader<'a> {
 }
 
 /// An exact integer 0 … 2^53-1.
+#[inline]
 pub(super) fn amount(value: f64) -> Option<u64> {
     let whole = value as i64;
     let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && whole as f64 == value;

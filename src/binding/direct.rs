@@ -32,14 +32,6 @@ impl Call {
         unsafe { read_units(self.env, self.arguments[index], units) }
     }
 
-    /// Whether argument `index` is a string.
-    pub(super) fn is_text(&self, index: usize) -> Result<bool> {
-        let mut kind = 0;
-        // SAFETY: both belong to the call that runs.
-        check_status!(unsafe { sys::napi_typeof(self.env, self.arguments[index], &mut kind) })?;
-        Ok(kind == sys::ValueType::napi_string)
-    }
-
     /// A JavaScript string.
     pub(super) fn text(&self, text: &str) -> Result<sys::napi_value> {
         let mut value = null_mut();

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{Float64Array, JsObjectValue, Object, ToNapiValue, TypeName};
-use napi::{Result, ValueType, check_status, sys};
+use napi::{Error, Result, ValueType, check_status, sys};
 use napi_derive::napi;
 
 use super::calls;
@@ -32,6 +32,9 @@ mod status {
 /// many places the client has in the line.
 const TURNS_INDEX: usize = 8;
 
+/// Where calls say whether their second text is to be looked at.
+const GIVEN_INDEX: usize = 15;
+
 const NUMBERS_LENGTH: usize = 16;
 
 #[napi]
@@ -48,6 +51,8 @@ struct Limiter {
     /// Made by the facade, which keeps it for its own. Numbers of operations come there, results are written
     /// there.
     numbers: Float64Array,
+    /// Of this limiter's own permits, whose ids are made of their numbers: they need not cross.
+    id_prefix: String,
     granted: Vec<Grant>,
     last_outcome: Option<Outcome>,
     /// Texts of the call that runs, and a buffer.
@@ -58,8 +63,8 @@ struct Limiter {
 
 #[napi]
 impl EmbeddedLimiter {
-    #[napi(constructor, ts_args_type = "config: string, numbers: Float64Array")]
-    pub fn new(config: Text, numbers: Float64Array) -> Result<Self> {
+    #[napi(constructor, ts_args_type = "config: string, numbers: Float64Array, idPrefix: string")]
+    pub fn new(config: Text, numbers: Float64Array, id_prefix: Text) -> Result<Self> {
         if numbers.len() < NUMBERS_LENGTH {
             return Err(invalid(format!("numbers: expected {NUMBERS_LENGTH}")));
         }
@@ -72,6 +77,7 @@ impl EmbeddedLimiter {
             policy,
             client: config.client_id.unwrap_or_default().into(),
             numbers,
+            id_prefix: id_prefix.to_text(),
             granted: Vec::new(),
             last_outcome: None,
             id: String::new(),
@@ -143,11 +149,14 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
 
 impl Limiter {
     fn acquire(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, input_tokens, output_tokens, priority, wait] = self.inputs()?;
+        let [now_ms, input_tokens, output_tokens, number, priority, wait] = self.inputs()?;
         let priority = calls::priority(priority).map_err(malformed)?;
-        self.read_id(call)?;
-        call.read_text(1, &mut self.units)?;
-        set_text(&mut self.agent, &self.units);
+        self.read_id(call, number)?;
+        self.agent.clear();
+        if self.is_given() {
+            call.read_text(1, &mut self.units)?;
+            set_text(&mut self.agent, &self.units);
+        }
         let amounts = Amounts::call(input_tokens, output_tokens);
         let ask = Ask { id: &self.id, amounts, priority, agent: &self.agent, wait: wait != 0 };
         let answered = self.limiters.acquire(&self.name, now_ms, &self.client, &self.policy, &ask);
@@ -163,10 +172,10 @@ impl Limiter {
     }
 
     fn settle(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, input_tokens, output_tokens] = self.inputs()?;
-        self.read_id(call)?;
+        let [now_ms, input_tokens, output_tokens, number] = self.inputs()?;
+        self.read_id(call, number)?;
         let mut signals = Signals { is_success: true, ..Signals::default() };
-        if call.is_text(1)? {
+        if self.is_given() {
             call.read_text(1, &mut self.units)?;
             let json = String::from_utf16_lossy(&self.units);
             signals = serde_json::from_str(&json).map_err(|error| invalid(error.to_string()))?;
@@ -185,7 +194,7 @@ impl Limiter {
 
     fn cancel(&mut self, call: &Call) -> Result<sys::napi_value> {
         let [now_ms] = self.inputs()?;
-        self.read_id(call)?;
+        self.read_id(call, 0)?;
         let answered = self.limiters.cancel(&self.name, now_ms, &self.client, &self.policy, &self.id);
         self.write(1, [if answered.answer { 1.0 } else { 0.0 }]);
         Ok(self.finish(answered.turns))
@@ -207,17 +216,28 @@ impl Limiter {
         self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms, places as f64]);
     }
 
-    fn read_id(&mut self, call: &Call) -> Result<()> {
+    /// The id of the permit with this number; of number 0, the first text of the call.
+    fn read_id(&mut self, call: &Call, number: u64) -> Result<()> {
+        if number != 0 {
+            self.id.clear();
+            self.id.push_str(&self.id_prefix);
+            push_base36(&mut self.id, number);
+            return Ok(());
+        }
         call.read_text(0, &mut self.units)?;
         set_text(&mut self.id, &self.units);
         Ok(())
+    }
+
+    fn is_given(&self) -> bool {
+        self.numbers.get(GIVEN_INDEX).is_some_and(|given| *given != 0.0)
     }
 
     /// The first numbers of the array, each an exact integer.
     fn inputs<const N: usize>(&self) -> Result<[u64; N]> {
         let mut inputs = [0; N];
         for (input, number) in inputs.iter_mut().zip(self.numbers.iter()) {
-            *input = exact("number", *number)?;
+            *input = calls::amount(*number).ok_or_else(not_exact)?;
         }
         Ok(inputs)
     }
@@ -230,6 +250,25 @@ impl Limiter {
             slots.copy_from_slice(&numbers);
         }
     }
+}
+
+#[cold]
+fn not_exact() -> Error {
+    invalid("number: expected an integer from 0 to 2^53-1".into())
+}
+
+/// As `toString(36)` writes it.
+fn push_base36(text: &mut String, number: u64) {
+    const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    // 2^64 has 13 digits.
+    let mut written = [0; 13];
+    let (mut from, mut rest) = (written.len(), number);
+    while rest > 0 || from == written.len() {
+        from -= 1;
+        written[from] = DIGITS[(rest % 36) as usize];
+        rest /= 36;
+    }
+    text.push_str(std::str::from_utf8(&written[from..]).unwrap_or_default());
 }
 
 /// The functions, as properties of one object.
@@ -275,4 +314,21 @@ unsafe extern "C" fn settle(env: sys::napi_env, info: sys::napi_callback_info) -
 unsafe extern "C" fn cancel(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: as in `acquire`.
     unsafe { enter(env, info, Limiter::cancel) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_base36;
+
+    #[test]
+    fn numbers_are_written_as_javascript_writes_them() {
+        let written = |number| {
+            let mut text = String::from("a-");
+            push_base36(&mut text, number);
+            text
+        };
+        assert_eq!(written(0), "a-0");
+        assert_eq!([1, 35, 36, 1_295, 1_296].map(written), ["a-1", "a-z", "a-10", "a-zz", "a-100"]);
+        assert_eq!(written((1 << 53) - 1), "a-2gosa7pa2gv");
+    }
 }

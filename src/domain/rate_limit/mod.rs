@@ -2,5 +2,6 @@
 
 pub mod amounts;
 pub mod decide;
+pub mod fast_map;
 pub mod operation;
 pub mod terms;

@@ -12,6 +12,7 @@ use super::schedule::Schedule;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::decide::{Admission, Answered, Ask, LimiterState, Settlement};
+use crate::domain::rate_limit::fast_map::FastHashing;
 use crate::domain::rate_limit::operation::{Receipt, Signals, Verdict};
 use crate::domain::rate_limit::terms::Policy;
 use crate::store::RateLimitBatch;
@@ -42,7 +43,7 @@ static STORES: Mutex<Option<HashMap<String, Weak<MemoryLimiters>>>> = Mutex::new
 /// ```
 #[derive(Default)]
 pub struct MemoryLimiters {
-    slots: DashMap<OrchestratorId, Slot>,
+    slots: DashMap<OrchestratorId, Slot, FastHashing>,
     /// When to look whether a limiter can be forgotten.
     reviews: Schedule,
 }

@@ -42,6 +42,7 @@ fn portion_of(cap: u64, (share, of): (u64, u64)) -> u64 {
 
 impl LimiterState {
     /// Why the call could not be made however long it waits.
+    #[inline]
     pub(super) fn never(&self, moment: &Moment<'_>, amounts: Amounts, priority: Priority) -> Option<Verdict> {
         for (index, rule) in moment.terms.rules.iter().enumerate() {
             let cap = rule_cap(rule, priority);
@@ -54,6 +55,7 @@ impl LimiterState {
     }
 
     /// What stands in the way of a call of the agent with this number, the line aside.
+    #[inline]
     pub(super) fn obstacles(&self, moment: &Moment<'_>, agent: u64, amounts: Amounts, priority: Priority) -> Obstacles {
         let (now_ms, terms) = (moment.now_ms, moment.terms);
         let mut found = Obstacles::default();
@@ -82,6 +84,7 @@ impl LimiterState {
     }
 
     /// Of several quotas the one is told that lasts longest, and so of several rules.
+    #[inline]
     fn meet_quotas(&self, now_ms: u64, amounts: Amounts, found: &mut Obstacles) {
         let mut longest: Option<(u64, Unit)> = None;
         for unit in Unit::ALL {
@@ -96,6 +99,7 @@ impl LimiterState {
         longest.into_iter().for_each(|(wait_ms, unit)| found.meet(Reason::Remaining(unit), wait_ms));
     }
 
+    #[inline]
     fn meet_rules(&self, moment: &Moment<'_>, amounts: Amounts, priority: Priority, found: &mut Obstacles) {
         let mut longest: Option<(u64, usize)> = None;
         for (index, rule) in moment.terms.rules.iter().enumerate() {
@@ -132,6 +136,7 @@ impl LimiterState {
     }
 
     /// Admits the call: everything is taken at once.
+    #[inline]
     pub(super) fn admit(&mut self, moment: &Moment<'_>, agent: u64, id: Arc<str>, amounts: Amounts) -> u64 {
         let now_ms = moment.now_ms;
         self.windows.iter_mut().for_each(|window| window.parts.add(now_ms, amounts));
@@ -140,7 +145,9 @@ impl LimiterState {
         for unit in Unit::ALL {
             self.quotas[unit.index()].take(amounts.of(unit));
         }
-        self.last_admission = Some((Arc::clone(&id), self.next_admission_us));
+        self.admissions += 1;
+        let number = self.admissions;
+        self.last_admission = Some((number, self.next_admission_us));
         if moment.terms.pause_us > 0 {
             let (now_us, next_us) = (now_ms * 1_000, self.next_admission_us);
             let begins_us = if next_us + 1_000 > now_us && next_us <= now_us { next_us } else { now_us };
@@ -151,8 +158,8 @@ impl LimiterState {
         }
         let expires_at_ms = now_ms + moment.policy.permit_ttl_ms;
         let client = self.clients.hold(moment.client, Holding::Permit, now_ms + moment.policy.client_lease_ms);
-        self.ends.insert((expires_at_ms, Arc::clone(&id)));
-        let permit = Permit { admitted_at_ms: now_ms, expires_at_ms, amounts, agent, client, is_late: false };
+        self.ends.insert((expires_at_ms, number), Arc::clone(&id));
+        let permit = Permit { number, admitted_at_ms: now_ms, expires_at_ms, amounts, agent, client, is_late: false };
         self.permits.insert(id, permit);
         expires_at_ms
     }

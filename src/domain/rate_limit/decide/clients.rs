@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use super::quick_hash::QuickMap;
 use super::state::LimiterState;
 
-/// Clients that hold a permit, a place or a share.
+/// Clients that hold a permit, a place or a share, or did a moment ago: who calls again and again is entered once.
+/// They are few. Who called last is looked at first, for it is who calls next as a rule.
 #[derive(Debug, Clone)]
 pub(super) struct Clients {
-    by_name: QuickMap<Arc<str>, Client>,
+    list: Vec<Client>,
+    last: usize,
     /// Not later than the first lease ends.
     next_lease_ms: u64,
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { by_name: QuickMap::default(), next_lease_ms: u64::MAX }
+        Self { list: Vec::new(), last: 0, next_lease_ms: u64::MAX }
     }
 }
 
@@ -37,6 +38,14 @@ pub(super) enum Holding {
 }
 
 impl Client {
+    fn new(name: &str) -> Self {
+        Self { name: Arc::from(name), lease_until_ms: 0, permits: 0, places: 0, shares: 0 }
+    }
+
+    fn holds_nothing(&self) -> bool {
+        self.permits + self.places + self.shares == 0
+    }
+
     fn count(&mut self, holding: Holding) -> &mut u64 {
         match holding {
             Holding::Permit => &mut self.permits,
@@ -48,56 +57,65 @@ impl Client {
 
 impl Clients {
     /// A client that holds something lives on.
+    #[inline]
     pub fn renew(&mut self, client: &str, until_ms: u64) {
-        if let Some(entry) = self.by_name.get_mut(client) {
+        if let Some(index) = self.find(client) {
+            self.last = index;
+            let entry = &mut self.list[index];
             entry.lease_until_ms = until_ms;
             self.next_lease_ms = self.next_lease_ms.min(until_ms);
         }
     }
 
     /// `client` holds one more; answers its name to be kept.
+    #[inline]
     pub fn hold(&mut self, client: &str, holding: Holding, lease_until_ms: u64) -> Arc<str> {
-        let hold = |entry: &mut Client| {
-            entry.lease_until_ms = entry.lease_until_ms.max(lease_until_ms);
-            *entry.count(holding) += 1;
-            (Arc::clone(&entry.name), entry.lease_until_ms)
-        };
-        let (name, lease_until_ms) = match self.by_name.get_mut(client) {
-            Some(entry) => hold(entry),
-            None => {
-                let name: Arc<str> = Arc::from(client);
-                let entry = Client { name: Arc::clone(&name), lease_until_ms, permits: 0, places: 0, shares: 0 };
-                hold(self.by_name.entry(name).or_insert(entry))
-            }
-        };
-        self.next_lease_ms = self.next_lease_ms.min(lease_until_ms);
-        name
+        let index = self.find(client).unwrap_or_else(|| {
+            self.list.push(Client::new(client));
+            self.list.len() - 1
+        });
+        let entry = &mut self.list[index];
+        entry.lease_until_ms = entry.lease_until_ms.max(lease_until_ms);
+        *entry.count(holding) += 1;
+        self.next_lease_ms = self.next_lease_ms.min(entry.lease_until_ms);
+        Arc::clone(&entry.name)
     }
 
     /// `client` holds one less.
+    #[inline]
     pub fn let_go(&mut self, client: &str, holding: Holding) {
-        let Some(entry) = self.by_name.get_mut(client) else { return };
-        let count = entry.count(holding);
+        let Some(index) = self.find(client) else { return };
+        let count = self.list[index].count(holding);
         *count = count.saturating_sub(1);
-        if entry.permits + entry.places + entry.shares == 0 {
-            self.by_name.remove(client);
-        }
     }
 
     /// How many places the client has in the line, and until when it counts as alive; `None`: it holds nothing.
+    #[inline]
     pub fn standing(&self, client: &str) -> Option<(u64, u64)> {
-        self.by_name.get(client).map(|entry| (entry.places, entry.lease_until_ms))
+        let entry = self.find(client).map(|index| &self.list[index]).filter(|entry| !entry.holds_nothing())?;
+        Some((entry.places, entry.lease_until_ms))
     }
 
-    /// Those whose lease is over.
+    #[inline]
+    fn find(&self, client: &str) -> Option<usize> {
+        let is_it = |entry: &Client| std::ptr::eq(&*entry.name, client) || *entry.name == *client;
+        if self.list.get(self.last).is_some_and(is_it) {
+            return Some(self.last);
+        }
+        self.list.iter().position(is_it)
+    }
+
+    /// Those that hold something and whose lease is over.
+    #[inline]
     fn take_dead(&mut self, now_ms: u64) -> Vec<Arc<str>> {
         if now_ms < self.next_lease_ms {
             return Vec::new();
         }
         let is_over = |entry: &Client| entry.lease_until_ms <= now_ms;
-        let dead = self.by_name.iter().filter(|(_, entry)| is_over(entry)).map(|(name, _)| Arc::clone(name)).collect();
-        self.by_name.retain(|_, entry| !is_over(entry));
-        self.next_lease_ms = self.by_name.values().map(|entry| entry.lease_until_ms).min().unwrap_or(u64::MAX);
+        let is_dead = |entry: &&Client| is_over(entry) && !entry.holds_nothing();
+        let dead = self.list.iter().filter(is_dead).map(|entry| Arc::clone(&entry.name)).collect();
+        self.list.retain(|entry| !is_over(entry));
+        self.next_lease_ms = self.list.iter().map(|entry| entry.lease_until_ms).min().unwrap_or(u64::MAX);
         dead
     }
 }
@@ -110,10 +128,10 @@ impl LimiterState {
             let places: Vec<_> = self.agents.places().filter(|(_, place)| is_its(&place.client)).collect();
             let places: Vec<_> = places.into_iter().map(|(_, place)| Arc::clone(&place.id)).collect();
             places.iter().for_each(|id| drop(self.leave_line(id)));
-            let open = self.ends.iter().filter_map(|(_, id)| self.permits.get(id).map(|permit| (id, permit)));
-            let permits: Vec<_> = open.filter(|(_, permit)| !permit.is_late && is_its(&permit.client)).collect();
-            let permits: Vec<_> = permits.into_iter().map(|(id, _)| Arc::clone(id)).collect();
-            permits.iter().for_each(|id| self.expire(id, now_ms));
+            let open = self.permits.iter().filter(|(_, permit)| !permit.is_late && is_its(&permit.client));
+            let mut permits: Vec<_> = open.map(|(id, permit)| (permit.expires_at_ms, Arc::clone(id))).collect();
+            permits.sort_unstable();
+            permits.iter().for_each(|(_, id)| self.expire(id, now_ms));
             for number in self.agents.given_by(&client) {
                 self.end_share(number);
             }

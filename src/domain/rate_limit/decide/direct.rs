@@ -148,6 +148,7 @@ impl LimiterState {
     }
 
     /// How long a call has to wait as far as is known, and why, the line included.
+    #[inline]
     fn hindrance(
         &self,
         moment: &Moment<'_>,

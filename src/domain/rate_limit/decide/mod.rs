@@ -15,7 +15,6 @@ mod direct;
 mod ends;
 mod line;
 mod parts;
-mod quick_hash;
 mod settle;
 mod signals;
 mod state;

@@ -38,6 +38,7 @@ impl Parts {
     }
 
     /// Lets the parts go whose time is over.
+    #[inline]
     pub fn forget(&mut self, now_ms: u64) {
         while let Some(&(number, amounts)) = self.list.front() {
             if now_ms < self.leaves_at_ms(number) {
@@ -54,6 +55,7 @@ impl Parts {
     }
 
     /// Corrects what was counted at `at_ms`. `false`: that part is not here (any more).
+    #[inline]
     pub fn correct(&mut self, at_ms: u64, was: Amounts, is: Amounts) -> bool {
         let Ok(index) = self.find(self.number(at_ms)) else { return false };
         let old = self.list[index].1;
@@ -124,11 +126,17 @@ impl Parts {
         (number + 1) * self.width_ms + self.window_ms
     }
 
+    #[inline]
     fn find(&self, number: u64) -> Result<usize, usize> {
+        // Calls that end soon, which most do, were admitted in the last part.
+        if self.list.back().is_some_and(|last| last.0 == number) {
+            return Ok(self.list.len() - 1);
+        }
         self.list.binary_search_by_key(&number, |part| part.0)
     }
 
     /// `number` is not less than that of any part.
+    #[inline]
     fn append(&mut self, number: u64, amounts: Amounts) {
         match self.list.back_mut() {
             Some(last) if last.0 == number => last.1 = last.1.plus(amounts),
@@ -138,6 +146,7 @@ impl Parts {
     }
 
     /// A sum that is held at the largest number tells less than its parts, and is added up anew.
+    #[inline]
     fn replace_in_sum(&mut self, was: Amounts, is: Amounts) {
         let sum = self.sum;
         let is_held = [sum.requests, sum.input_tokens, sum.output_tokens].contains(&MAX_TOKENS);

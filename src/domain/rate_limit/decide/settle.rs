@@ -46,28 +46,28 @@ impl LimiterState {
             parts.correct(permit.admitted_at_ms, permit.amounts, none);
         }
         self.correct_quotas(&permit, none);
-        if let Some((last, before_us)) = &self.last_admission
-            && **last == *id
+        if let Some((last, before_us)) = self.last_admission
+            && last == permit.number
         {
-            self.next_admission_us = *before_us;
+            self.next_admission_us = before_us;
             self.last_admission = None;
         }
         true
     }
 
     /// The permit ends.
+    #[inline]
     fn take_permit(&mut self, id: &str) -> Option<Permit> {
-        let (id, permit) = self.permits.remove_entry(id)?;
-        if permit.is_late {
-            self.late -= 1;
-            self.ends.remove(&(permit.expires_at_ms + super::LATE_SETTLE_MS, id));
-        } else {
-            self.let_go(&id, &permit);
-            self.ends.remove(&(permit.expires_at_ms, id));
+        let permit = self.permits.remove(id)?;
+        self.ends.remove(&permit.end());
+        match permit.is_late {
+            true => self.late -= 1,
+            false => self.let_go(id, &permit),
         }
         Some(permit)
     }
 
+    #[inline]
     fn correct_quotas(&mut self, permit: &Permit, used: Amounts) {
         for unit in Unit::ALL {
             let (was, is) = (permit.amounts.of(unit), used.of(unit));

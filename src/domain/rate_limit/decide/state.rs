@@ -1,16 +1,16 @@
 //! What is known of one limiter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::agents::Agents;
 use super::clients::Clients;
 use super::line::OrderKey;
 use super::parts::Parts;
-use super::quick_hash::QuickMap;
 use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
+use crate::domain::rate_limit::fast_map::FastMap;
 use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 
 /// Everything a store knows of one limiter.
@@ -46,14 +46,17 @@ pub struct LimiterState {
     pub(super) set_terms: Option<Arc<Terms>>,
     pub(super) windows: Vec<KeptWindow>,
     pub(super) quotas: [Quota; 4],
-    pub(super) permits: QuickMap<Arc<str>, Permit>,
-    /// Permits by the instant at which they expire, expired ones by the instant at which they are forgotten.
-    pub(super) ends: BTreeSet<(u64, Arc<str>)>,
+    pub(super) permits: FastMap<Arc<str>, Permit>,
+    /// Permits that were ever given.
+    pub(super) admissions: u64,
+    /// Permits by the instant at which they expire, expired ones by the instant at which they are forgotten, and by
+    /// their numbers.
+    pub(super) ends: BTreeMap<(u64, u64), Arc<str>>,
     /// Permits that expired and can still be settled.
     pub(super) late: usize,
     pub(super) under_way: Amounts,
     /// Where in the lines each place is: the number of its agent and its key.
-    pub(super) places: QuickMap<Arc<str>, (u64, OrderKey)>,
+    pub(super) places: FastMap<Arc<str>, (u64, OrderKey)>,
     /// Places that were ever given.
     pub(super) arrivals: u64,
     pub(super) agents: Agents,
@@ -65,8 +68,8 @@ pub struct LimiterState {
     pub(super) last_hit_ms: u64,
     pub(super) probe: Option<Arc<str>>,
     pub(super) next_admission_us: u64,
-    /// The last admission, and what `next_admission_us` was before.
-    pub(super) last_admission: Option<(Arc<str>, u64)>,
+    /// The number of the last admission, and what `next_admission_us` was before.
+    pub(super) last_admission: Option<(u64, u64)>,
     /// The place whose client was told that it is its turn, and when it would fit by what was told.
     pub(super) told: Option<(Arc<str>, u64)>,
     pub(super) learned: BTreeMap<Box<str>, u64>,
@@ -84,6 +87,8 @@ pub(super) struct KeptWindow {
 
 #[derive(Debug, Clone)]
 pub(super) struct Permit {
+    /// Permits are numbered in the order in which they are given.
+    pub number: u64,
     pub admitted_at_ms: u64,
     pub expires_at_ms: u64,
     pub amounts: Amounts,
@@ -109,6 +114,7 @@ impl LimiterState {
     }
 
     /// Lets time pass: what is over ends. Answers the instant to decide by.
+    #[inline]
     pub(super) fn pass(&mut self, now_ms: u64) -> u64 {
         let now_ms = now_ms.max(self.last_now_ms);
         if now_ms >= self.life_until_ms {
@@ -127,6 +133,7 @@ impl LimiterState {
     }
 
     /// The same, for a batch of `client` that can change something.
+    #[inline]
     pub(super) fn begin(&mut self, now_ms: u64, client: &str, policy: &Policy) -> u64 {
         let now_ms = self.pass(now_ms);
         self.last_now_ms = now_ms;
@@ -137,6 +144,7 @@ impl LimiterState {
 
     /// Sees to it that there is a window for each rule in force, and that no other is kept for longer than it
     /// tells of.
+    #[inline]
     pub(super) fn name_windows(&mut self, now_ms: u64, policy: &Policy) {
         let set_terms = self.set_terms.clone();
         for rule in &set_terms.as_deref().unwrap_or(&policy.configured).rules {
@@ -177,10 +185,16 @@ impl LimiterState {
     }
 
     /// Notes until when the state matters, after a batch that changed something.
+    #[inline]
     pub(super) fn prolong(&mut self, moment: &Moment<'_>) {
         let (now_ms, policy) = (moment.now_ms, moment.policy);
-        let windows = self.windows.iter().map(|window| window.parts.empty_at_ms(now_ms));
-        let quotas = self.quotas.iter().map(|quota| quota.resets_at_ms);
+        let mut latest_ms = self.life_until_ms;
+        for window in &self.windows {
+            latest_ms = latest_ms.max(window.parts.empty_at_ms(now_ms));
+        }
+        for quota in &self.quotas {
+            latest_ms = latest_ms.max(quota.resets_at_ms);
+        }
         let rest = [
             now_ms + policy.permit_ttl_ms + LATE_SETTLE_MS,
             now_ms + policy.client_lease_ms + 1,
@@ -188,7 +202,6 @@ impl LimiterState {
             self.next_admission_us / 1_000 + 1,
             self.learned_until_ms,
         ];
-        let latest = windows.chain(quotas).chain(rest).max();
-        self.life_until_ms = self.life_until_ms.max(latest.unwrap_or(0));
+        self.life_until_ms = rest.into_iter().fold(latest_ms, u64::max);
     }
 }
