@@ -72,6 +72,9 @@ impl LimiterState {
         for unit in Unit::ALL {
             let (was, is) = (permit.amounts.of(unit), used.of(unit));
             let quota = &mut self.quotas[unit.index()];
+            if quota.resets_at_ms == 0 {
+                continue;
+            }
             match is > was {
                 true => quota.take(is - was),
                 false => quota.give_back(was - is, permit.admitted_at_ms),

@@ -102,7 +102,7 @@ fn write_terms(writer: &mut Writer, terms: Option<&Terms>) {
     writer.end_array(array);
 }
 
-/// The size of an operation is known when it is written: it is counted in an array of its own first.
+/// Kind, size, deadline, and the fields of the kind.
 fn write_request(writer: &mut Writer, request: &Request) {
     writer.uint(kind_of(&request.operation));
     writer.uint(3 + size_of(&request.operation));

@@ -1,8 +1,10 @@
 -- Whether a call can be made now, and what stands in its way; see `decide/admission.rs`.
 local function never(r, n, t, priority)
+  local at = priority == 0 and 2 or 3
   for k = 4, #T, 4 do
-    local cap = priority == 0 and T[k + 2] or T[k + 3]
-    if of(T[k], r, n, t) > cap then return (k - 4) * 2, cap end
+    local unit, cap = T[k], T[k + at]
+    local amount = unit == 0 and r or unit == 1 and n or unit == 2 and t or add(n, t)
+    if amount > cap then return (k - 4) * 2, cap end
   end
   if T[2] >= 0 and (priority == 0 and T[2] or T[3]) == 0 then return 1, 0 end
 end
@@ -13,21 +15,23 @@ local function obstacles(agent, r, n, t, priority)
   local reason, wait = nil, 0
   if now < S[10] then reason, wait = 4, S[10] - now end
   if S[12] == 1 and S[14] ~= '' then reason = reason or 5 end
-  local longest, at = -1, nil
-  for unit = 0, 3 do
-    local q = unit * 4
-    if now < S[25][q + 3] and of(unit, r, n, t) > S[25][q + 2] and S[25][q + 3] - now > longest then
-      longest, at = S[25][q + 3] - now, unit
+  local longest, at, Q = -1, nil, S[25]
+  for q = 0, 12, 4 do
+    local resets = Q[q + 3]
+    if now < resets and of(q / 4, r, n, t) > Q[q + 2] and resets - now > longest then
+      longest, at = resets - now, q / 4
     end
   end
   if at then reason, wait = reason or 3 + 8 * at, max(wait, longest) end
   longest, at = -1, nil
+  local limit_at = priority == 0 and 2 or 3
   for k = 4, #T, 4 do
     local w = WR[k]
     if w then
-      local unit, cap = T[k], priority == 0 and T[k + 2] or T[k + 3]
-      local amount = of(unit, r, n, t)
-      if of(unit, w[4], w[5], w[6]) + amount > cap then
+      local unit, cap = T[k], T[k + limit_at]
+      local amount = unit == 0 and r or unit == 1 and n or unit == 2 and t or add(n, t)
+      local used = unit == 0 and w[4] or unit == 1 and w[5] or unit == 2 and w[6] or add(w[5], w[6])
+      if used + amount > cap then
         local ms = fits_in(w, unit, amount, cap)
         if ms > longest then longest, at = ms, k end
       end

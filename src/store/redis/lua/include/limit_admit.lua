@@ -21,7 +21,8 @@ end
 
 -- Admits the call: everything is taken at once. Answers when the permit expires.
 local function admit(agent, id, r, n, t)
-  for _, w in ipairs(S[26]) do append(w, floor(now / w[2]), r, n, t) end
+  local windows = S[26]
+  for k = 1, #windows do append(windows[k], floor(now / windows[k][2]), r, n, t) end
   if G[2] then
     for _, w in ipairs(agent[8]) do append(w, floor(now / w[2]), r, n, t) end
     if agent[1] ~= 0 then agent[6] = agent[6] + 1 end
@@ -70,12 +71,14 @@ local function correct(p, r, n, t, rest)
   end
   local Q = S[25]
   for q = 2, 14, 4 do
-    local unit = (q - 2) / 4
-    local was, is = of(unit, p[4], p[5], p[6]), of(unit, r, n, t)
-    if is > was then
-      Q[q] = less(Q[q], is - was)
-    elseif p[2] >= Q[q + 2] then
-      Q[q] = add(Q[q], was - is)
+    if Q[q + 1] > 0 then
+      local unit = (q - 2) / 4
+      local was, is = of(unit, p[4], p[5], p[6]), of(unit, r, n, t)
+      if is > was then
+        Q[q] = less(Q[q], is - was)
+      elseif p[2] >= Q[q + 2] then
+        Q[q] = add(Q[q], was - is)
+      end
     end
   end
 end

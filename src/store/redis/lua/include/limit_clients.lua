@@ -7,13 +7,14 @@ local function hold(name, what)
     c = { 0, 0, 0, 0 }
     C[name] = c
   end
-  c[1], c[what] = max(c[1], now + lease_ms), c[what] + 1
-  S[4] = min(S[4], c[1])
+  if c[1] < now + lease_ms then c[1] = now + lease_ms end
+  c[what] = c[what] + 1
+  if c[1] < S[4] then S[4] = c[1] end
 end
 
 local function release(name, what)
   local c = C[name]
   if not c then return end
-  c[what] = less(c[what], 1)
+  if c[what] > 0 then c[what] = c[what] - 1 end
   if c[2] + c[3] + c[4] == 0 then C[name] = nil end
 end

@@ -42,9 +42,9 @@ local function load_permits(ids)
 end
 load_permits(A[14])
 -- What is touched only when somebody waits is looked at only then. Of the rest, ENDS is written first.
-local due = now >= S[29] and call('ZRANGEBYSCORE', ENDS, '-inf', now) or {}
-local may_wait = is_blank or A[15] == 1 or S[22] > 0
-local ends_known = may_wait and call('ZCARD', ENDS) or S[21] + S[6]
+local is_due, may_wait = now >= S[29], is_blank or A[15] == 1 or S[22] > 0
+local due = is_due and call('ZRANGEBYSCORE', ENDS, '-inf', now) or {}
+local ends_known = (is_due or may_wait) and call('ZCARD', ENDS) or S[21] + S[6]
 local line_known = may_wait and call('ZCARD', LINE) or S[22]
 if is_blank or A[16] == 1 then call('HLEN', LEARNED) end
 local G, is_lost = { { 0, 0, '', WHOLE, '', 0, 0, {} } }, ends_known ~= S[21] + S[6] or line_known ~= S[22]

@@ -24,7 +24,9 @@ end
 
 -- A sum that is held at the largest number tells less than its parts, and is added up anew.
 local function in_sum(w, r, n, t, r2, n2, t2)
-  if w[4] == MAX or w[5] == MAX or w[6] == MAX then
+  if w[4] + w[5] + w[6] + r2 + n2 + t2 < MAX then
+    w[4], w[5], w[6] = w[4] - r + r2, w[5] - n + n2, w[6] - t + t2
+  elseif w[4] == MAX or w[5] == MAX or w[6] == MAX then
     w[4], w[5], w[6] = 0, 0, 0
     local parts = w[7]
     for k = 1, #parts, 4 do
@@ -46,10 +48,16 @@ local function forget(w)
   in_sum(w, r, n, t, 0, 0, 0)
 end
 
--- `number` is not less than that of any part.
+-- `number` is not less than that of any part. Far from the largest number there is nothing to hold: a call of a
+-- function costs more than all the rest.
 local function append(w, number, r, n, t)
   local parts = w[7]
   local k = #parts - 3
+  if parts[k] == number and w[4] + w[5] + w[6] + r + n + t < MAX then
+    parts[k + 1], parts[k + 2], parts[k + 3] = parts[k + 1] + r, parts[k + 2] + n, parts[k + 3] + t
+    w[4], w[5], w[6] = w[4] + r, w[5] + n, w[6] + t
+    return
+  end
   if parts[k] == number then
     parts[k + 1], parts[k + 2], parts[k + 3] = add(parts[k + 1], r), add(parts[k + 2], n), add(parts[k + 3], t)
   else
@@ -61,6 +69,7 @@ end
 -- Where the part with this number stands or would stand, and whether it is there.
 local function find(parts, number)
   local low, high = 0, #parts / 4
+  if high > 0 and parts[high * 4 - 3] == number then return high * 4 - 3, true end
   while low < high do
     local middle = floor((low + high) / 2)
     if parts[middle * 4 + 1] < number then low = middle + 1 else high = middle end

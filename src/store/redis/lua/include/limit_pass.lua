@@ -1,10 +1,10 @@
 -- Lets time pass: permits expire, clients die, parts leave.
-if is_lost then
-  --- @include limit_rebuild
-end
-if #due > 0 then
+if is_due then
   local following = call('ZRANGEBYSCORE', ENDS, format('(%.0f', now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   S[29] = tonumber(following[2] or MAX)
+end
+if is_lost then
+  --- @include limit_rebuild
 end
 for k = 1, #due do
   local id = due[k]

@@ -1,4 +1,4 @@
--- Writes what changed. Nothing here can meet a wrong type.
+-- Writes what changed. ENDS, which may not have been looked at, comes first: nothing else can meet a wrong type.
 if writes then
   local life = now + max(A[9] + LATE_MS, lease_ms + 1)
   for _, w in ipairs(S[26]) do life = max(life, (floor(now / w[2]) + 1) * w[2] + w[1]) end
