@@ -80,14 +80,16 @@ describe('on standalone', () => {
       return flushes;
     })();
     const granted = (await Promise.all(loads)).flat();
-    expect(await flushing).toBeGreaterThan(50);
+    expect(await flushing).toBeGreaterThan(20);
     const entries = granted.map(({ admittedAtMs }) => ({ atMs: admittedAtMs, amount: 1 }));
     expect(mostInAnyWindow(entries, 1000)).toBeLessThanOrEqual(limits.rps);
     expect(entries.length).toBeGreaterThan(200);
-    expect(await statusOf(all[0] as LimiterProcess)).toMatchObject({
-      underWay: 0,
-      waiting: 0,
-      limits: { itpm: { used: 3 * entries.length } },
+    // What came too late for its lane is given back.
+    await eventually('what was granted, and nothing else', async () => {
+      const status = await statusOf(all[0] as LimiterProcess);
+      expect(status).toMatchObject({ underWay: 0, waiting: 0 });
+      expect(status.limits.itpm?.used).toBe(3 * entries.length);
+      return true;
     });
   }, 30_000);
 

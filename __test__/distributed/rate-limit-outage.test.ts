@@ -205,6 +205,18 @@ describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster'])('on
     await eventuallyCounted(one, { underWay: 0, waiting: 0 });
   }, 60_000);
 
+  test('close while the server is away does not wait for what only shows a sign of life', async () => {
+    const one = await open({ name: 'closed-idle', limits: { concurrent: 1 }, clientLease: 150 });
+    await one.acquire();
+    await stopAll(one);
+    // By now it asks, every 50 ms.
+    await one.all([['acquire']], TIMEOUT_MS);
+    const [closed] = await one.all([['close', { timeout: 10_000 }]]);
+    expect(closed?.code).toBeUndefined();
+    expect(closed?.tookMs).toBeLessThan(2000);
+    await startAll();
+  }, 60_000);
+
   test.each([
     ['stopped', () => stopAll()],
     ['paused', async () => pauseAll()],

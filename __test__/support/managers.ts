@@ -38,7 +38,12 @@ export async function openManager(
   options: TokenManagerOptions,
 ): Promise<ManagerProcess> {
   const worker = runProcess('manager.cjs');
-  await worker.call('open', { tokens, options });
+  try {
+    await worker.call('open', { tokens, options });
+  } catch (error) {
+    await worker.kill();
+    throw error;
+  }
   return {
     worker,
     call: (method, ...args) => worker.call('call', { method, args }),

@@ -37,6 +37,12 @@ impl Batch {
         }
     }
 
+    /// Whether it does nothing but show that a client of a limiter lives.
+    pub(super) fn only_polls(&self) -> bool {
+        let Batch::Limit(batch) = self else { return false };
+        batch.requests.iter().all(|request| request.operation == rate_limit::operation::Operation::Poll)
+    }
+
     /// Takes out the requests for which `keep`, asked in their order, says no.
     pub(super) fn retain(&mut self, mut keep: impl FnMut() -> bool) {
         match self {

@@ -67,6 +67,9 @@ impl Tracker {
             if self.closed.get() || calls.iter().all(|call| call.is_dead(may_be_applied)) {
                 return;
             }
+            if self.closing.get() && batch.only_polls() {
+                return;
+            }
             if started.elapsed() < RETRY_PAUSE || has_deadline_within(&calls, RETRY_PAUSE) {
                 tokio::time::sleep(RETRY_PAUSE).await;
             }

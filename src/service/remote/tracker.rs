@@ -49,6 +49,8 @@ pub(super) struct Tracker {
     pub last_sequence: Cell<u64>,
     pub opened_at: Instant,
     pub ever_connected: Cell<bool>,
+    /// What nobody would miss is not waited for any more.
+    pub closing: Cell<bool>,
     pub closed: Cell<bool>,
     queues: RefCell<HashMap<Subject, Rc<Queue>>>,
     /// Told whenever a queue runs empty.
@@ -137,6 +139,7 @@ impl Tracker {
                 last_sequence: Cell::new(0),
                 opened_at: Instant::now(),
                 ever_connected: Cell::new(false),
+                closing: Cell::new(false),
                 closed: Cell::new(false),
                 queues: RefCell::default(),
                 drained: Notify::new(),
@@ -343,6 +346,7 @@ impl Tracker {
 
     fn spawn_close(self: &Rc<Self>, call: CallId, timeout: Duration) {
         let tracker = Rc::clone(self);
+        tracker.closing.set(true);
         spawn_local(async move {
             let deadline = tokio::time::Instant::now() + timeout;
             tracker.close_line();
