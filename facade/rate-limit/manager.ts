@@ -545,7 +545,7 @@ export class RateLimitManager extends LimiterEmitter {
     });
     this.#metrics.admitted(waitedMs, amounts, nowMs);
     if (request.sessionId !== undefined) this.#sessions.touch(request.sessionId);
-    this.#watch.look();
+    this.#watch.look(nowMs);
     return permit;
   }
 

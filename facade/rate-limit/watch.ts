@@ -6,6 +6,7 @@ import type { WireView } from './wire';
 /** A limit that is used so far is told. */
 const APPROACHING = 0.8;
 const LOOK_EVERY_MS = 1000;
+const UNHEARD_FOR_MS = 100;
 
 /** Looks at the limits now and then while requests are made and somebody listens, and tells which are nearly used up. */
 export class Watch {
@@ -13,6 +14,8 @@ export class Watch {
   readonly #view: () => Promise<WireView>;
   readonly #told = new Set<RateLimitName>();
   #lookedAtMs = -Infinity;
+  /** Nobody listens; it is asked again then. */
+  #unheardUntilMs = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(telling: Telling<RateLimitEvents>, view: () => Promise<WireView>) {
@@ -20,9 +23,14 @@ export class Watch {
     this.#view = view;
   }
 
-  /** After an admission. */
-  look(): void {
-    if (!this.#telling.reaches('limit:approaching')) return;
+  /** After an admission at `nowMs`, by any clock. */
+  look(nowMs: number): void {
+    // Asking whether somebody listens takes longer than an admission's share of it should.
+    if (nowMs < this.#unheardUntilMs && nowMs >= this.#unheardUntilMs - UNHEARD_FOR_MS) return;
+    if (!this.#telling.reaches('limit:approaching')) {
+      this.#unheardUntilMs = nowMs + UNHEARD_FOR_MS;
+      return;
+    }
     if (this.#timer !== undefined) return;
     const agoMs = performance.now() - this.#lookedAtMs;
     if (agoMs >= LOOK_EVERY_MS) {

@@ -53,7 +53,7 @@ macro_rules! rate_limit_tests {
                 what_a_provider_asks_for_is_bounded, hits_of_one_burst_count_once,
                 after_a_pause_one_call_at_a_time_tries, a_probe_that_is_cancelled_or_lost_is_free_again,
                 a_pause_by_hand_needs_no_probe, readings_bound_what_is_admitted,
-                readings_out_of_order_never_raise_what_is_left, what_was_not_used_is_given_back_to_the_quota,
+                readings_out_of_order_never_raise_what_is_left, a_call_that_was_settled_without_numbers_still_counts, what_was_not_used_is_given_back_to_the_quota,
             ];
             agents: [
                 idle_shares_are_lent_in_proportion_and_come_back, shares_are_at_most_the_whole,

@@ -128,10 +128,32 @@ pub async fn readings_out_of_order_never_raise_what_is_left<H: Harness>(desk: De
     desk.one(settle_with("first", 0, 0, left(Unit::Requests, 9, resets_at_ms))).await;
     // The first one was still under way when the second answer came.
     assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 7);
+    // Of the same millisecond nobody knows which came first.
+    desk.advance(1);
     desk.granted(call("third", 0, 0)).await;
     desk.advance(100);
     desk.one(settle_with("third", 0, 0, left(Unit::Requests, 7, resets_at_ms))).await;
     assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 7);
+}
+
+pub async fn a_call_that_was_settled_without_numbers_still_counts<H: Harness>(desk: Desk<H>) {
+    let resets_at_ms = START_MS + MINUTE_MS;
+    desk.one(sent_at(desk.now_ms(), left(Unit::Requests, 100, resets_at_ms))).await;
+    desk.advance(10);
+    desk.granted(call("served-first", 0, 0)).await;
+    desk.advance(10);
+    desk.granted(call("served-second", 0, 0)).await;
+    desk.advance(10);
+    desk.one(settle("served-second", 0, 0)).await;
+    desk.advance(10);
+    // Sent after the last numbers were seen, and yet older than the other call.
+    desk.one(settle_with("served-first", 0, 0, left(Unit::Requests, 99, resets_at_ms))).await;
+    assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 98);
+    desk.advance(10);
+    desk.granted(call("third", 0, 0)).await;
+    desk.advance(10);
+    desk.one(settle_with("third", 0, 0, left(Unit::Requests, 97, resets_at_ms))).await;
+    assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 97);
 }
 
 pub async fn what_was_not_used_is_given_back_to_the_quota<H: Harness>(desk: Desk<H>) {
