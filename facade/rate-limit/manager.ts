@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { reasonOf as abortReasonOf, isAborted } from '../abort';
 import { readOptions } from '../arguments';
 import { EmbeddedLimiterBackend } from '../backend/embedded-limiter';
@@ -14,7 +13,6 @@ import type {
   RateLimitConfig,
   RateLimitEvents,
   RateLimitForecast,
-  RateLimitName,
   RateLimitSession,
   RateLimitState,
   RateLimitStatus,
@@ -24,35 +22,28 @@ import type {
   RequestVerdict,
 } from '../types/rate-limit';
 import * as check from '../validate';
-import { type CheckedRequest, readAgent, readRequest, readShare, readUsage } from './arguments';
-import { isGrant, type LimiterBackend, type PromptBackend, type PromptGrant } from './backend';
+import { Admissions } from './admissions';
+import { readAgent, readRequest, readShare } from './arguments';
+import type { LimiterBackend } from './backend';
 import { type Batched, type BatchOptions, batch } from './batch';
-import { type LimiterSettings, readLimiterConfig, readLimits, ruleNames, termsOf } from './config';
+import { type LimiterSettings, readLimiterConfig, readLimits } from './config';
 import { LimiterEmitter } from './emitter';
 import { Expectations } from './expectations';
+import { InForce, unexpected } from './in-force';
 import { LimiterMetrics, type LimiterMetricsSnapshot } from './metrics';
 import { forecastOf } from './outlook';
-import { Patience, pauseFor } from './patience';
-import { Permit, type PermitIssuer } from './permit';
-import { permitId, permitIdPrefix } from './permit-id';
+import type { LimiterParts } from './parts';
+import { Permit } from './permit';
+import { permitIdPrefix } from './permit-id';
 import { prometheusText } from './prometheus';
 import { readState } from './saved-state';
 import { Sessions } from './sessions';
-import { limitsOf, statusOf, verdictOf } from './status';
-import { Watch } from './watch';
-import {
-  PRIORITIES,
-  type WireGrant,
-  type WireOutcome,
-  type WireVerdict,
-  type WireView,
-  wireSignals,
-} from './wire';
+import { Settlements } from './settlements';
+import { limitsOf, statusOf } from './status';
+import { PRIORITIES, type WireOutcome, type WireView } from './wire';
 
 const CLOSE_TIMEOUT_MS = 5000;
 const PERMIT_ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** Whose limits are of an hour, not of a minute. */
-const HOURLY: ReadonlySet<Provider> = new Set(['github', 'bitbucket']);
 const OBSERVE_NAMES: ReadonlySet<string> = new Set(['provider', 'permit', 'sentAt']);
 const PROVIDERS: readonly Provider[] = [
   'openai',
@@ -86,51 +77,31 @@ const PROVIDERS: readonly Provider[] = [
  * ```
  */
 export class RateLimitManager extends LimiterEmitter {
-  readonly #settings: LimiterSettings;
-  readonly #backend: LimiterBackend;
-  /** The backend, where it answers at once: no promise is made on the way then. */
-  readonly #prompt: PromptBackend | undefined;
-  readonly #telling: Telling<RateLimitEvents>;
-  readonly #issuer: PermitIssuer = {
-    idOf: number => permitId(this.#idPrefix, number),
-    settlePermit: (permit, number, usage) => this.#settle(permit, number, usage),
-    cancelPermit: permit => this.#cancel(permit),
-  };
-  readonly #metrics: LimiterMetrics;
-  readonly #sessions: Sessions;
-  readonly #expectations: Expectations;
-  readonly #watch: Watch;
-  /** In front of the ids of permits. */
-  readonly #idPrefix: string;
-  #lastNumber = 0;
-  #limits: RateLimits;
-  /** Aborted by {@link close}: sends home who waits here, not in the line of the store. */
-  readonly #home = new AbortController();
+  readonly #parts: LimiterParts;
+  readonly #admissions: Admissions;
+  readonly #settlements: Settlements;
   #closing: Promise<void> | undefined;
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
   constructor(config: RateLimitConfig = {}) {
     super();
-    this.#settings = readLimiterConfig(config);
-    this.#limits = this.#settings.limits;
-    this.#telling = new Telling<RateLimitEvents>(this);
-    this.#idPrefix = permitIdPrefix(this.#settings.clientId);
-    const { now } = this.#settings;
-    this.#metrics = new LimiterMetrics({ now });
-    this.#sessions = new Sessions(now);
-    try {
-      this.#backend =
-        this.#settings.store === 'memory'
-          ? new EmbeddedLimiterBackend(this.#settings)
-          : new (loadRemoteLimiter())(this.#settings, this.#telling);
-    } catch (cause) {
-      throw new TokenBudgetError('INVALID_CONFIG', asTokenBudgetError(cause).message, { cause });
-    }
-    this.#prompt = this.#backend.prompt;
-    this.#expectations = new Expectations(this.#settings.outputQuantile, this.#backend, error =>
-      this.#telling.emit('error', error),
-    );
-    this.#watch = new Watch(this.#telling, () => this.#view());
+    const settings = readLimiterConfig(config);
+    const telling = new Telling<RateLimitEvents>(this);
+    const backend = openBackend(settings, telling);
+    const onError = (error: unknown) => telling.emit('error', error);
+    this.#parts = {
+      settings,
+      backend,
+      prompt: backend.prompt,
+      telling,
+      metrics: new LimiterMetrics({ now: settings.now }),
+      sessions: new Sessions(settings.now),
+      expectations: new Expectations(settings.outputQuantile, backend, onError),
+      inForce: new InForce(settings, backend, telling),
+      idPrefix: permitIdPrefix(settings.clientId),
+    };
+    this.#settlements = new Settlements(this.#parts);
+    this.#admissions = new Admissions(this.#parts, this.#settlements);
   }
 
   /** Whether a request could be made now. Consumes nothing: use `acquire` to be sure. */
@@ -140,14 +111,14 @@ export class RateLimitManager extends LimiterEmitter {
     const operation = {
       is: 'check',
       with: {
-        amounts: { requests: 1, ...this.#amounts(request) },
+        amounts: { requests: 1, ...this.#admissions.amounts(request) },
         priority: PRIORITIES[request.priority] ?? 'normal',
         agent: request.agent,
       },
     };
-    const outcome = await this.#backend.query(toJson(operation));
+    const outcome = await this.#parts.backend.query(toJson(operation));
     if (outcome.is !== 'verdict') throw unexpected(outcome);
-    return await this.#verdict(outcome.with);
+    return await this.#parts.inForce.verdict(outcome.with);
   }
 
   /**
@@ -159,8 +130,7 @@ export class RateLimitManager extends LimiterEmitter {
       this.#assertOpen();
       const request = readRequest(options);
       if (isAborted(request.signal)) return Promise.reject(abortReasonOf(request.signal));
-      const permit = this.#acquireAtOnce(request);
-      return permit === undefined ? this.#acquireInTurn(request) : Promise.resolve(permit);
+      return this.#admissions.acquire(request);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -171,21 +141,7 @@ export class RateLimitManager extends LimiterEmitter {
     options: RequestEstimate & { sessionId?: string } = {},
   ): Promise<{ permit: Permit; verdict: null } | { permit: null; verdict: RequestVerdict }> {
     this.#assertOpen();
-    const request = readRequest(options);
-    const amounts = this.#amounts(request);
-    const startedAtMs = this.#settings.now();
-    const number = this.#nextNumber();
-    const { priority, agent } = request;
-    const outcome = await this.#unlessDown(
-      this.#backend.tryAcquire({ id: permitId(this.#idPrefix, number), ...amounts, priority, agent }),
-    );
-    if (outcome === 'down' || isGrant(outcome)) {
-      return { permit: this.#permit(request, number, amounts, outcome, startedAtMs), verdict: null };
-    }
-    if (outcome.is !== 'refused') throw unexpected(outcome);
-    const verdict = await this.#verdict(outcome.with);
-    this.#metrics.refused(verdict.reason ?? 'line');
-    return { permit: null, verdict };
+    return await this.#admissions.tryAcquire(readRequest(options));
   }
 
   /**
@@ -213,7 +169,7 @@ export class RateLimitManager extends LimiterEmitter {
         const { inputTokens, outputTokens } = permit;
         const settled = permit.settle({ inputTokens, outputTokens, error });
         // What `fn` threw is what its caller has to hear of.
-        await settled.catch(failure => this.#telling.emit('error', failure));
+        await settled.catch(failure => this.#parts.telling.emit('error', failure));
       }
       throw error;
     }
@@ -222,16 +178,14 @@ export class RateLimitManager extends LimiterEmitter {
   /** Settles a permit of another process by its id. */
   async settle(permitId: string, usage: RequestUsage): Promise<PermitSettlement> {
     this.#assertOpen();
-    const used = readUsage(usage);
-    const signals = this.#readAnswer(used.answer, undefined, true);
-    return await this.#settleById(readPermitId(permitId), used.inputTokens, used.outputTokens, signals, 0);
+    return await this.#settlements.settleOther(readPermitId(permitId), usage);
   }
 
   /** Cancels a permit of another process by its id. `false`: the store does not know it. */
   async cancel(permitId: string): Promise<boolean> {
     this.#assertOpen();
-    const isKnown = await this.#backend.cancel(readPermitId(permitId));
-    if (isKnown) this.#metrics.cancelled();
+    const isKnown = await this.#parts.backend.cancel(readPermitId(permitId));
+    if (isKnown) this.#parts.metrics.cancelled();
     return isKnown;
   }
 
@@ -253,9 +207,8 @@ export class RateLimitManager extends LimiterEmitter {
     const sentAtMs =
       permit?.grantedAtMs ?? (sentAt === undefined ? undefined : check.instant(sentAt, 'options.sentAt'));
     const signals = readSignals(source, providerOption(check.own(source_, 'provider', 'options')));
-    const ageMs = sentAtMs === undefined ? undefined : Math.max(0, this.#settings.now() - sentAtMs);
-    await this.#ask({ is: 'observe', with: wireSignals(signals, ageMs) });
-    this.#heard(signals);
+    const ageMs = sentAtMs === undefined ? undefined : Math.max(0, this.#parts.settings.now() - sentAtMs);
+    await this.#settlements.observe(signals, ageMs);
     return signals;
   }
 
@@ -267,11 +220,7 @@ export class RateLimitManager extends LimiterEmitter {
   /** Replaces the limits for every process at once, as a whole; `null` returns to the configured ones. */
   async setLimits(limits: RateLimits | null): Promise<void> {
     this.#assertOpen();
-    const given = limits === null ? null : readLimits(limits, 'limits');
-    const { margin, pacingMargin } = this.#settings;
-    const terms = given === null ? null : termsOf(given, margin, pacingMargin);
-    await this.#ask({ is: 'setTerms', with: terms });
-    this.#inForce(given ?? this.#settings.limits);
+    await this.#parts.inForce.set(limits === null ? null : readLimits(limits, 'limits'));
   }
 
   /**
@@ -299,7 +248,7 @@ export class RateLimitManager extends LimiterEmitter {
     this.#assertOpen();
     const duration =
       forMs === undefined
-        ? this.#settings.cooldownMs
+        ? this.#parts.settings.cooldownMs
         : check.integer(forMs, 'forMs', 1, check.MAX_DURATION_MS);
     await this.#done({ is: 'pause', with: { forMs: duration } });
   }
@@ -325,7 +274,7 @@ export class RateLimitManager extends LimiterEmitter {
     this.#assertOpen();
     const name = check.text(model, 'model', 256, 'well-formed');
     const max = maxOutputTokens === undefined ? undefined : check.count(maxOutputTokens, 'maxOutputTokens');
-    return await this.#expectations.outputTokensOfAll(name, max);
+    return await this.#parts.expectations.outputTokensOfAll(name, max);
   }
 
   /** Combines small requests: `fn` gets up to `maxSize` items at once, at the latest after `maxWaitMs`. */
@@ -335,12 +284,12 @@ export class RateLimitManager extends LimiterEmitter {
 
   /** What each session of this process used. */
   getSessions(): RateLimitSession[] {
-    return this.#sessions.all();
+    return this.#parts.sessions.all();
   }
 
   /** Forgets a session and tells what it used. */
   endSession(sessionId: string): RateLimitSession | undefined {
-    return this.#sessions.end(check.text(sessionId, 'sessionId', 256, 'well-formed'));
+    return this.#parts.sessions.end(check.text(sessionId, 'sessionId', 256, 'well-formed'));
   }
 
   /** Requests of the session wait for so many milliseconds. Default: the configured cooldown. */
@@ -348,9 +297,9 @@ export class RateLimitManager extends LimiterEmitter {
     const id = check.text(sessionId, 'sessionId', 256, 'well-formed');
     const duration =
       forMs === undefined
-        ? this.#settings.cooldownMs
+        ? this.#parts.settings.cooldownMs
         : check.integer(forMs, 'forMs', 0, check.MAX_DURATION_MS);
-    this.#sessions.coolDown(id, duration);
+    this.#parts.sessions.coolDown(id, duration);
   }
 
   /** Everything worth keeping, as JSON: for a store in memory that shall outlive its process. */
@@ -358,11 +307,11 @@ export class RateLimitManager extends LimiterEmitter {
     const limiter = await this.#view();
     return {
       version: 1,
-      name: this.#settings.name,
-      savedAt: new Date(this.#settings.now()).toISOString(),
+      name: this.#parts.settings.name,
+      savedAt: new Date(this.#parts.settings.now()).toISOString(),
       limiter,
-      sessions: this.#sessions.save(),
-      learned: await this.#expectations.all(),
+      sessions: this.#parts.sessions.save(),
+      learned: await this.#parts.expectations.all(),
     };
   }
 
@@ -372,27 +321,27 @@ export class RateLimitManager extends LimiterEmitter {
    */
   async restoreState(state: RateLimitState): Promise<void> {
     this.#assertOpen();
-    const { limiter, sessions, learned } = readState(state, this.#settings.name);
+    const { limiter, sessions, learned } = readState(state, this.#parts.settings.name);
     await this.#ask({ is: 'restore', with: limiter });
-    this.#sessions.restore(sessions);
-    await this.#expectations.restore(learned);
+    this.#parts.sessions.restore(sessions);
+    await this.#parts.expectations.restore(learned);
   }
 
   /** What happened in this process since it began. */
   metrics(): LimiterMetricsSnapshot {
-    return this.#metrics.snapshot();
+    return this.#parts.metrics.snapshot();
   }
 
   /** The same as Prometheus text. */
   prometheus(): string {
-    return prometheusText(this.#metrics.snapshot(), { labels: { limiter: this.#settings.name } });
+    return prometheusText(this.#parts.metrics.snapshot(), { labels: { limiter: this.#parts.settings.name } });
   }
 
   /** Whether the store answers. Never rejects; `false` after `close`. */
   async healthCheck(): Promise<boolean> {
     if (this.#closing !== undefined) return false;
     try {
-      await this.#backend.ping();
+      await this.#parts.backend.ping();
       return true;
     } catch {
       return false;
@@ -402,9 +351,9 @@ export class RateLimitManager extends LimiterEmitter {
   /** Resolves when the store is connected. Nothing needs to wait for it: operations do so themselves. */
   async ready(options?: ReadyOptions): Promise<void> {
     this.#assertOpen();
-    const { signal, duration } = readOptions(options, 'timeout', this.#settings.connectTimeoutMs);
+    const { signal, duration } = readOptions(options, 'timeout', this.#parts.settings.connectTimeoutMs);
     if (isAborted(signal)) throw abortReasonOf(signal);
-    await this.#backend.ready(duration, signal);
+    await this.#parts.backend.ready(duration, signal);
   }
 
   /** Who waits is sent home with `CLOSED`; reports are delivered. A second call returns the same promise. */
@@ -412,10 +361,10 @@ export class RateLimitManager extends LimiterEmitter {
     if (this.#closing === undefined) {
       try {
         const { duration } = readOptions(options, 'timeout', CLOSE_TIMEOUT_MS);
-        this.#home.abort(closedError());
+        this.#admissions.close();
         // What was learned is on its way before the store is let go of, which is what delivers it.
-        this.#expectations.flush().catch(error => this.#telling.emit('error', error));
-        this.#closing = this.#backend.close(duration);
+        this.#parts.expectations.flush().catch(error => this.#parts.telling.emit('error', error));
+        this.#closing = this.#parts.backend.close(duration);
       } catch (error) {
         return Promise.reject(asTokenBudgetError(error));
       }
@@ -428,287 +377,9 @@ export class RateLimitManager extends LimiterEmitter {
     return this.close();
   }
 
-  /** `undefined`: it has to wait for its turn, or to hear why there is none. */
-  #acquireAtOnce(request: CheckedRequest): Permit | undefined {
-    if (this.#prompt === undefined || this.#coolsDownForMs(request) > 0) return undefined;
-    const { priority, agent } = request;
-    const amounts = this.#amounts(request);
-    const nowMs = this.#settings.now();
-    const number = this.#nextNumber();
-    const { inputTokens, outputTokens } = amounts;
-    const grant = this.#prompt.admit(number, inputTokens, outputTokens, priority, agent, nowMs);
-    if (grant === undefined) return undefined;
-    return this.#permitAt(nowMs, request, number, amounts, grant, nowMs);
-  }
-
-  async #acquireInTurn(request: CheckedRequest): Promise<Permit> {
-    const startedAtMs = this.#settings.now();
-    const patience = new Patience(request.signal, request.maxWaitMs);
-    try {
-      if (this.#coolsDownForMs(request) > 0) await this.#coolDown(request, patience.signal);
-      return await this.#acquire(request, startedAtMs, patience.signal);
-    } catch (error) {
-      if (!patience.isOver(error)) throw error;
-      this.#metrics.refused('maxWait');
-      const message = `There was no permit within ${request.maxWaitMs} ms (maxWaitMs)`;
-      throw new TokenBudgetError('RATE_LIMITED', message);
-    } finally {
-      patience.end();
-    }
-  }
-
-  async #acquire(
-    request: CheckedRequest,
-    startedAtMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Permit> {
+  #view(): Promise<WireView> {
     this.#assertOpen();
-    const amounts = this.#amounts(request);
-    const number = this.#nextNumber();
-    const { priority, agent } = request;
-    const onWait = (waitMs: number, ahead: number) => {
-      this.#telling.emit('limit:waiting', { waitMs, ahead });
-    };
-    const id = permitId(this.#idPrefix, number);
-    const outcome = await this.#unlessDown(
-      this.#backend.acquire({ id, ...amounts, priority, agent }, signal, onWait),
-    );
-    if (outcome === 'down' || isGrant(outcome))
-      return this.#permit(request, number, amounts, outcome, startedAtMs);
-    throw await this.#refusal(outcome);
-  }
-
-  async #refusal(outcome: WireOutcome): Promise<TokenBudgetError> {
-    if (outcome.is === 'lineFull') {
-      this.#metrics.refused('lineFull');
-      return new TokenBudgetError('LINE_FULL', 'Too many requests wait already (maxWaiting)');
-    }
-    if (outcome.is !== 'refused') return unexpected(outcome);
-    const { reason, limit, waitMs } = await this.#verdict(outcome.with);
-    this.#metrics.refused(reason ?? 'line');
-    if (limit === null)
-      return new TokenBudgetError('RATE_LIMITED', `${reason}: there is a permit in ${waitMs} ms`);
-    return new TokenBudgetError(
-      'NEVER_FITS',
-      `${reason}: the request is larger than ${limit}, it can never be made`,
-      {
-        field: `limits.${reason}`,
-      },
-    );
-  }
-
-  /** With `onStoreError: 'allow'`, what a store that is away cannot decide is `down`. */
-  async #unlessDown<T>(outcome: Promise<T>): Promise<T | 'down'> {
-    try {
-      return await outcome;
-    } catch (error) {
-      const { code } = asTokenBudgetError(error);
-      const isDown = code === 'STORE_UNAVAILABLE' || code === 'TIMEOUT';
-      if (isDown && this.#settings.allowWithoutStore && error instanceof TokenBudgetError) return 'down';
-      throw error;
-    }
-  }
-
-  #permit(
-    request: CheckedRequest,
-    number: number,
-    amounts: { inputTokens: number; outputTokens: number },
-    grant: WireGrant | 'down',
-    startedAtMs: number,
-  ): Permit {
-    const nowMs = this.#settings.now();
-    const held = grant === 'down' ? undefined : grant;
-    return this.#permitAt(nowMs, request, number, amounts, held, startedAtMs);
-  }
-
-  /** `grant`: `undefined` when the store is away. */
-  #permitAt(
-    nowMs: number,
-    request: CheckedRequest,
-    number: number,
-    amounts: { inputTokens: number; outputTokens: number },
-    grant: PromptGrant | undefined,
-    startedAtMs: number,
-  ): Permit {
-    const waitedMs = Math.max(0, nowMs - startedAtMs);
-    const permit = new Permit(this.#issuer, {
-      number,
-      admittedAtMs: grant === undefined ? nowMs : grant.admittedAtMs,
-      expiresAtMs: grant === undefined ? nowMs : grant.expiresAtMs,
-      waitedMs,
-      inputTokens: amounts.inputTokens,
-      outputTokens: amounts.outputTokens,
-      model: request.model,
-      sessionId: request.sessionId,
-      isUnheld: grant === undefined,
-      grantedAtMs: nowMs,
-    });
-    this.#metrics.admitted(waitedMs, amounts, nowMs);
-    if (request.sessionId !== undefined) this.#sessions.touch(request.sessionId);
-    this.#watch.look(nowMs);
-    return permit;
-  }
-
-  #settle(permit: Permit, number: number, usage: RequestUsage): PermitSettlement | Promise<PermitSettlement> {
-    const used = readUsage(usage);
-    const { inputTokens, outputTokens } = used;
-    const signals = this.#readAnswer(used.answer, undefined, true);
-    const nowMs = this.#settings.now();
-    const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
-    this.#metrics.settled(used, used.responseTimeMs ?? elapsedMs);
-    if (signals?.isSuccess === false) this.#metrics.error(signals.status);
-    if (permit.sessionId !== undefined) {
-      this.#sessions.count(permit.sessionId, inputTokens, outputTokens, signals?.isSuccess === false);
-    }
-    if (permit.model !== undefined && signals?.isSuccess !== false) {
-      this.#expectations.learn(permit.model, outputTokens);
-    }
-    if (permit.isUnheld) return this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs);
-    if (signals !== undefined || this.#prompt === undefined) {
-      return this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
-    }
-    const { known, late } = this.#prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
-    return {
-      estimated: known
-        ? { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens }
-        : { inputTokens: 0, outputTokens: 0 },
-      used: { inputTokens, outputTokens },
-      late,
-      known,
-    };
-  }
-
-  async #settleUnheld(
-    permit: Permit,
-    inputTokens: number,
-    outputTokens: number,
-    signals: ProviderSignals | undefined,
-    ageMs: number,
-  ): Promise<PermitSettlement> {
-    if (signals !== undefined) await this.#ask({ is: 'observe', with: wireSignals(signals, ageMs) });
-    const estimated = { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens };
-    return { estimated, used: { inputTokens, outputTokens }, late: false, known: false };
-  }
-
-  async #settleById(
-    id: string,
-    inputTokens: number,
-    outputTokens: number,
-    signals: ProviderSignals | undefined,
-    ageMs: number,
-  ): Promise<PermitSettlement> {
-    const wire = signals === undefined ? null : toJson(wireSignals(signals, ageMs));
-    const settled = await this.#backend.settle(id, inputTokens, outputTokens, wire);
-    if (signals !== undefined) this.#heard(signals);
-    const used = { inputTokens, outputTokens };
-    // Kept while the store is away: what it will say is not known yet.
-    if (settled === undefined) return { estimated: used, used, late: false, known: true };
-    const { known, late } = settled;
-    return {
-      estimated: { inputTokens: settled.inputTokens, outputTokens: settled.outputTokens },
-      used,
-      late,
-      known,
-    };
-  }
-
-  async #cancel(permit: Permit): Promise<boolean> {
-    this.#metrics.cancelled();
-    return permit.isUnheld ? false : await this.#backend.cancel(permit.id);
-  }
-
-  /** What an answer says; of an error that says nothing about limits: that the request failed. */
-  #readAnswer(
-    answer: unknown,
-    provider: Provider | undefined,
-    isSettle: boolean,
-  ): ProviderSignals | undefined {
-    if (answer === undefined && isSettle) return undefined;
-    return readSignals(answer, provider === undefined ? {} : { provider });
-  }
-
-  /** Tells what a provider said. */
-  #heard(signals: ProviderSignals): void {
-    if (signals.hit !== undefined) {
-      this.#metrics.hit(signals.hit.kind);
-      this.#telling.emit('limit:hit', {
-        kind: signals.hit.kind,
-        retryAfterMs: signals.hit.retryAfterMs ?? null,
-        provider: signals.provider,
-      });
-    }
-    if (this.#settings.adoptLimits) this.#adopt(signals);
-  }
-
-  /** A provider that tells other limits than ours knows better. */
-  #adopt(signals: ProviderSignals): void {
-    const names: Record<string, RateLimitName> = {
-      requests: 'rpm',
-      inputTokens: 'itpm',
-      outputTokens: 'otpm',
-      tokens: 'tpm',
-    };
-    if (HOURLY.has(signals.provider)) return;
-    const limits = { ...this.#limits };
-    let isChanged = false;
-    for (const { unit, limit } of signals.readings) {
-      const name = names[unit];
-      if (name === undefined || limit === undefined || limits[name] === limit) continue;
-      limits[name] = limit;
-      isChanged = true;
-    }
-    if (isChanged) this.setLimits(limits).catch(error => this.#telling.emit('error', error));
-  }
-
-  /** What a request is held for. */
-  #amounts(request: CheckedRequest): { inputTokens: number; outputTokens: number } {
-    const { inputTokens, maxOutputTokens, model } = request;
-    const { itpm, otpm } = this.#limits;
-    const learned =
-      maxOutputTokens === undefined && model !== undefined
-        ? this.#expectations.outputTokens(model)
-        : undefined;
-    return {
-      inputTokens: inputTokens ?? perRequest(itpm),
-      outputTokens: maxOutputTokens ?? learned ?? perRequest(otpm),
-    };
-  }
-
-  #coolsDownForMs({ sessionId }: CheckedRequest): number {
-    return sessionId === undefined ? 0 : this.#sessions.coolsDownForMs(sessionId);
-  }
-
-  /** Waits until a session has cooled down, however often that is put off meanwhile. */
-  async #coolDown(request: CheckedRequest, signal: AbortSignal | undefined): Promise<void> {
-    for (let forMs = this.#coolsDownForMs(request); forMs > 0; forMs = this.#coolsDownForMs(request)) {
-      if (request.maxWaitMs !== undefined && request.maxWaitMs < forMs) {
-        this.#metrics.refused('session');
-        const message = `The session cools down for ${forMs} ms, longer than ${request.maxWaitMs} ms (maxWaitMs)`;
-        throw new TokenBudgetError('RATE_LIMITED', message);
-      }
-      await pauseFor(forMs, signal, this.#home.signal);
-    }
-  }
-
-  async #view(): Promise<WireView> {
-    this.#assertOpen();
-    const outcome = await this.#backend.query('{"is":"view"}');
-    if (outcome.is !== 'view') throw unexpected(outcome);
-    this.#inForce(limitsOf(outcome.with));
-    return outcome.with;
-  }
-
-  /** A verdict names a limit by its number among those in force, which another process may have changed. */
-  async #verdict(verdict: WireVerdict): Promise<RequestVerdict> {
-    const isOfRule = verdict.is !== 'now' && verdict.with.reason.is === 'rule';
-    if (isOfRule && this.#settings.isShared) await this.#view();
-    return verdictOf(verdict, ruleNames(this.#limits));
-  }
-
-  #inForce(limits: RateLimits): void {
-    if (isDeepStrictEqual(limits, this.#limits)) return;
-    this.#limits = limits;
-    this.#telling.emit('limits:changed', limits);
+    return this.#parts.inForce.view();
   }
 
   async #done(operation: object): Promise<boolean> {
@@ -717,12 +388,7 @@ export class RateLimitManager extends LimiterEmitter {
   }
 
   #ask(operation: object): Promise<WireOutcome> {
-    return this.#backend.query(toJson(operation as Parameters<typeof toJson>[0]));
-  }
-
-  #nextNumber(): number {
-    this.#lastNumber += 1;
-    return this.#lastNumber;
+    return this.#parts.backend.query(toJson(operation as Parameters<typeof toJson>[0]));
   }
 
   #assertOpen(): void {
@@ -730,18 +396,18 @@ export class RateLimitManager extends LimiterEmitter {
   }
 }
 
+function openBackend(settings: LimiterSettings, telling: Telling<RateLimitEvents>): LimiterBackend {
+  try {
+    if (settings.store === 'memory') return new EmbeddedLimiterBackend(settings);
+    return new (loadRemoteLimiter())(settings, telling);
+  } catch (cause) {
+    throw new TokenBudgetError('INVALID_CONFIG', asTokenBudgetError(cause).message, { cause });
+  }
+}
+
 /** Loaded by whoever has a store on Redis. */
 function loadRemoteLimiter(): typeof RemoteLimiter {
   return (require('../backend/remote-limiter') as typeof import('../backend/remote-limiter')).RemoteLimiter;
-}
-
-/** An even share of what a minute allows, as long as nothing is known of a request. */
-function perRequest(limit: number | undefined): number {
-  return limit === undefined ? 0 : Math.floor(limit / 60);
-}
-
-function unexpected(outcome: WireOutcome): TokenBudgetError {
-  return new TokenBudgetError('STORE_UNAVAILABLE', `Unexpected outcome: ${outcome.is}`);
 }
 
 function readPermitId(value: unknown): string {

@@ -1,0 +1,145 @@
+import { toJson } from '../json';
+import { type Provider, type ProviderSignals, readSignals } from '../providers';
+import type { PermitSettlement, RateLimitName, RequestUsage } from '../types/rate-limit';
+import { readUsage } from './arguments';
+import type { LimiterParts } from './parts';
+import type { Permit, PermitIssuer } from './permit';
+import { permitId } from './permit-id';
+import { wireSignals } from './wire';
+
+/** Whose limits are of an hour, not of a minute. */
+const HOURLY: ReadonlySet<Provider> = new Set(['github', 'bitbucket']);
+
+/** How requests end: what they used, and what the provider said. */
+export class Settlements implements PermitIssuer {
+  readonly #parts: LimiterParts;
+
+  constructor(parts: LimiterParts) {
+    this.#parts = parts;
+  }
+
+  idOf(number: number): string {
+    return permitId(this.#parts.idPrefix, number);
+  }
+
+  settlePermit(
+    permit: Permit,
+    number: number,
+    usage: RequestUsage,
+  ): PermitSettlement | Promise<PermitSettlement> {
+    const used = readUsage(usage);
+    const { inputTokens, outputTokens } = used;
+    const signals = readAnswer(used.answer);
+    const nowMs = this.#parts.settings.now();
+    const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
+    this.#parts.metrics.settled(used, used.responseTimeMs ?? elapsedMs);
+    if (signals?.isSuccess === false) this.#parts.metrics.error(signals.status);
+    if (permit.sessionId !== undefined) {
+      this.#parts.sessions.count(permit.sessionId, inputTokens, outputTokens, signals?.isSuccess === false);
+    }
+    if (permit.model !== undefined && signals?.isSuccess !== false) {
+      this.#parts.expectations.learn(permit.model, outputTokens);
+    }
+    if (permit.isUnheld) return this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs);
+    if (signals !== undefined || this.#parts.prompt === undefined) {
+      return this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
+    }
+    const { known, late } = this.#parts.prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
+    return {
+      estimated: known
+        ? { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens }
+        : { inputTokens: 0, outputTokens: 0 },
+      used: { inputTokens, outputTokens },
+      late,
+      known,
+    };
+  }
+
+  async cancelPermit(permit: Permit): Promise<boolean> {
+    this.#parts.metrics.cancelled();
+    return permit.isUnheld ? false : await this.#parts.backend.cancel(permit.id);
+  }
+
+  /** Of a permit of any process. */
+  settleOther(id: string, usage: RequestUsage): Promise<PermitSettlement> {
+    const used = readUsage(usage);
+    return this.#settleById(id, used.inputTokens, used.outputTokens, readAnswer(used.answer), 0);
+  }
+
+  /** What a provider said that belongs to no permit. `ageMs`: how long ago its request left. */
+  async observe(signals: ProviderSignals, ageMs: number | undefined): Promise<void> {
+    await this.#parts.backend.query(toJson({ is: 'observe', with: wireSignals(signals, ageMs) }));
+    this.#heard(signals);
+  }
+
+  async #settleUnheld(
+    permit: Permit,
+    inputTokens: number,
+    outputTokens: number,
+    signals: ProviderSignals | undefined,
+    ageMs: number,
+  ): Promise<PermitSettlement> {
+    if (signals !== undefined) await this.observe(signals, ageMs);
+    const estimated = { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens };
+    return { estimated, used: { inputTokens, outputTokens }, late: false, known: false };
+  }
+
+  async #settleById(
+    id: string,
+    inputTokens: number,
+    outputTokens: number,
+    signals: ProviderSignals | undefined,
+    ageMs: number,
+  ): Promise<PermitSettlement> {
+    const wire = signals === undefined ? null : toJson(wireSignals(signals, ageMs));
+    const settled = await this.#parts.backend.settle(id, inputTokens, outputTokens, wire);
+    if (signals !== undefined) this.#heard(signals);
+    const used = { inputTokens, outputTokens };
+    // Kept while the store is away: what it will say is not known yet.
+    if (settled === undefined) return { estimated: used, used, late: false, known: true };
+    const { known, late } = settled;
+    return {
+      estimated: { inputTokens: settled.inputTokens, outputTokens: settled.outputTokens },
+      used,
+      late,
+      known,
+    };
+  }
+
+  /** Tells what a provider said. */
+  #heard(signals: ProviderSignals): void {
+    if (signals.hit !== undefined) {
+      this.#parts.metrics.hit(signals.hit.kind);
+      this.#parts.telling.emit('limit:hit', {
+        kind: signals.hit.kind,
+        retryAfterMs: signals.hit.retryAfterMs ?? null,
+        provider: signals.provider,
+      });
+    }
+    if (this.#parts.settings.adoptLimits) this.#adopt(signals);
+  }
+
+  /** A provider that tells other limits than ours knows better. */
+  #adopt(signals: ProviderSignals): void {
+    const names: Record<string, RateLimitName> = {
+      requests: 'rpm',
+      inputTokens: 'itpm',
+      outputTokens: 'otpm',
+      tokens: 'tpm',
+    };
+    if (HOURLY.has(signals.provider)) return;
+    const limits = { ...this.#parts.inForce.limits };
+    let isChanged = false;
+    for (const { unit, limit } of signals.readings) {
+      const name = names[unit];
+      if (name === undefined || limit === undefined || limits[name] === limit) continue;
+      limits[name] = limit;
+      isChanged = true;
+    }
+    if (isChanged) this.#parts.inForce.set(limits).catch(error => this.#parts.telling.emit('error', error));
+  }
+}
+
+function readAnswer(answer: unknown): ProviderSignals | undefined {
+  return answer === undefined ? undefined : readSignals(answer);
+}
