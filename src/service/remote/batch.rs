@@ -59,6 +59,9 @@ impl Tracker {
         self.last_sequence.set(sequence);
         let ticket = Ticket { client: Arc::clone(&self.settings.client), sequence, retry: false };
         let calls = entries.iter().map(|entry| Rc::clone(&entry.pending)).collect();
+        if matches!(queue.subject, Subject::Limiter(_)) {
+            self.line.on_batch();
+        }
         let batch = match &queue.subject {
             Subject::Budget(orchestrator) => Batch::Budget(store::Batch {
                 orchestrator: orchestrator.clone(),

@@ -33,6 +33,8 @@ pub(super) struct Line {
     waiting: RefCell<HashMap<CallId, Operation>>,
     calls: RefCell<HashMap<PermitId, CallId>>,
     poll_at: Cell<Option<Instant>>,
+    /// It was said that our turn has come, and no batch has left since. What is under way was perhaps decided before.
+    is_told: Cell<bool>,
     changed: Notify,
 }
 
@@ -77,6 +79,18 @@ impl Line {
         if self.len() > 0 || self.poll_at.get().is_some() {
             self.set_poll(Some(Duration::ZERO));
         }
+    }
+
+    /// News of a turn can come before the answer that says who waits, for they travel apart.
+    fn poll_when_told(&self) {
+        if self.is_told.get() && self.len() > 0 {
+            self.set_poll(Some(Duration::ZERO));
+        }
+    }
+
+    /// A batch leaves; it asks for every turn told so far.
+    pub(super) fn on_batch(&self) {
+        self.is_told.set(false);
     }
 
     /// Waits until it is time to poll.
@@ -145,8 +159,9 @@ impl Tracker {
     pub(super) fn on_turn(self: &Rc<Self>, payload: &[u8]) {
         let Some((name, _)) = self.limiter() else { return };
         let told = format!("{} {}", self.settings.client, name.encoded());
-        if payload == told.as_bytes() && self.line.len() > 0 {
-            self.line.set_poll(Some(Duration::ZERO));
+        if payload == told.as_bytes() {
+            self.line.is_told.set(true);
+            self.line.poll_when_told();
         }
     }
 
@@ -186,6 +201,7 @@ impl Tracker {
         }
         let poll_in = receipt.poll_in_ms.map(Duration::from_millis);
         self.line.set_poll(poll_in.map(|poll_in| if receipt.places > 0 { poll_in.min(PATIENCE) } else { poll_in }));
+        self.line.poll_when_told();
         if receipt.places < self.line.len() {
             self.line_up_again(&queue.subject);
         }
