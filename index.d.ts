@@ -1532,6 +1532,8 @@ declare class Permit {
     /** By the store's clock. */
     get admittedAt(): Date;
     get expiresAt(): Date;
+    /** What `JSON.stringify` shows. */
+    toJSON(): Record<string, unknown>;
     /** Whether it was settled or cancelled. */
     get isEnded(): boolean;
     /**

@@ -239,3 +239,20 @@ test('tryAcquire gives a permit or the verdict, and never waits', async () => {
   expect(second).toMatchObject({ permit: null, verdict: { verdict: 'wait', waitMs: 61_000, reason: 'rpm' } });
   expect((await manager.getStatus()).waiting).toBe(0);
 });
+
+test('a permit as JSON tells what it is, and can be ended by its id elsewhere', async () => {
+  const manager = plain({ rpm: 10 });
+  const permit = await manager.acquire({ inputTokens: 5, maxOutputTokens: 7, sessionId: 's' });
+  const told = JSON.parse(JSON.stringify(permit));
+  expect(told).toEqual({
+    id: permit.id,
+    admittedAt: permit.admittedAt.toISOString(),
+    expiresAt: permit.expiresAt.toISOString(),
+    waitedMs: 0,
+    inputTokens: 5,
+    outputTokens: 7,
+    sessionId: 's',
+    isUnheld: false,
+  });
+  expect(await manager.settle(told.id, { inputTokens: 1, outputTokens: 1 })).toMatchObject({ known: true });
+});

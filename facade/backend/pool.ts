@@ -6,6 +6,7 @@ import type {
   PoolPolicy,
   PoolView,
 } from '../credentials/pool-backend';
+import { TokenBudgetError } from '../errors';
 import { toJson } from '../json';
 
 export type Operation = Parameters<typeof toJson>[0];
@@ -132,7 +133,13 @@ export abstract class PoolOperations implements PoolBackend {
     account: string,
     sealed: string,
   ): Promise<void> {
-    await this.#ask(pool, policy, { is: 'keep', with: { fingerprint, account, sealed } });
+    const outcome = await this.#ask(pool, policy, { is: 'keep', with: { fingerprint, account, sealed } });
+    if (outcome?.is === 'done' && !outcome.with) {
+      throw new TokenBudgetError(
+        'STORE_UNAVAILABLE',
+        'The store keeps as many tokens of this pool as it can: 10,000',
+      );
+    }
   }
 
   async kept(

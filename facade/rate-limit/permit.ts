@@ -87,6 +87,13 @@ export class Permit {
     return new Date(this.#expiresAtMs);
   }
 
+  /** What `JSON.stringify` shows. */
+  toJSON(): Record<string, unknown> {
+    const { id, admittedAt, expiresAt, waitedMs, inputTokens, outputTokens, model, sessionId, isUnheld } =
+      this;
+    return { id, admittedAt, expiresAt, waitedMs, inputTokens, outputTokens, model, sessionId, isUnheld };
+  }
+
   /** Whether it was settled or cancelled. */
   get isEnded(): boolean {
     return this.#isEnded;
