@@ -45,6 +45,21 @@ declare class TokenBudgetError extends Error {
     });
 }
 
+type Listener<Arguments> = Arguments extends readonly unknown[] ? (...args: Arguments) => void : never;
+type Arguments<Given> = Given extends readonly unknown[] ? Given : never;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface TypedEmitter<Events> extends EventEmitter {
+    on<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    once<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    off<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    addListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    removeListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    prependListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    prependOnceListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    emit<E extends keyof Events & string>(event: E, ...args: Arguments<Events[E]>): boolean;
+}
+declare const TypedEmitter: new <Events>() => TypedEmitter<Events>;
+
 /** A calendar period, in the time zone of `timeZone`. */
 type BudgetPeriod = 'hourly' | 'daily' | 'monthly';
 /** Tokens per period. A period left out is unlimited; 0 allows nothing. */
@@ -95,6 +110,113 @@ interface BudgetKeys {
     reservations: string;
     overrides: string;
     metadata: string;
+}
+
+/** One server address. */
+interface RedisNode {
+    host: string;
+    port?: number;
+}
+/** TLS towards the store; certificates and keys as PEM. */
+interface RedisTlsOptions {
+    ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
+    cert?: string | Uint8Array;
+    key?: string | Uint8Array;
+    /** Default `true`. `false` accepts any certificate: never in production. */
+    rejectUnauthorized?: boolean;
+}
+/** Where Redis or Valkey is. `{}` is `localhost:6379`. A field wins over the same part of `url`. */
+interface RedisOptions {
+    /** Default `localhost`. */
+    host?: string;
+    /** Default 6379. */
+    port?: number;
+    username?: string;
+    password?: string;
+    /** Default 0; a cluster has only 0. */
+    db?: number;
+    /** Begins every key. Default `orchestrator`. */
+    keyPrefix?: string;
+    /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
+    url?: string;
+    tls?: boolean | RedisTlsOptions;
+    /** Sentinels to ask for the primary called `name`. Default port 26379. */
+    sentinels?: readonly RedisNode[];
+    /** The name of the primary, with `sentinels`. */
+    name?: string;
+    sentinelUsername?: string;
+    sentinelPassword?: string;
+    /** Nodes of a cluster to begin with; `true` begins with `host` and `port`. */
+    cluster?: readonly RedisNode[] | true;
+    /**
+     * Whether connections live in a thread of their own. Default `false`: in the event loop of the thread that
+     * calls, where a call changes threads least often. `true` takes work off a busy main thread and makes each
+     * call about as long as two thread changes slower.
+     */
+    ioThread?: boolean;
+    /**
+     * How long the thread looks for the answer to a call that nothing else waits beside, before it sleeps, in
+     * microseconds. A server on the same machine answers sooner than a sleeping thread wakes up; where looking is in
+     * vain it is hardly ever tried. Default 100, at most 1,000; 0 never looks.
+     */
+    busyPollMicros?: number;
+}
+/** Where state lives, and how long to wait for it. Durations are milliseconds. */
+interface StoreOptions {
+    /** State on Redis or Valkey, shared by every process. Default: in memory. */
+    redis?: RedisOptions;
+    /** In memory, shared by name between the objects and worker threads of this process. */
+    memory?: {
+        name?: string;
+    };
+    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+    clock?: () => number;
+    /** Every operation ends within this. Default 2,000. */
+    commandTimeout?: number;
+    /** Default 5,000. */
+    connectTimeout?: number;
+    /** Reports that may wait for an absent or slow store after their promise resolved. Default 100,000. */
+    spoolLimit?: number;
+    /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
+    maxPending?: number;
+}
+/**
+ * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
+ * Durations are milliseconds.
+ *
+ * @example
+ * ```ts
+ * const tracker = new TokenBudgetTracker({
+ *   defaultBudget: { hourly: 100_000, daily: 1_000_000 },
+ *   redis: { url: 'redis://localhost:6379/0' },
+ * });
+ * ```
+ */
+interface BudgetConfig extends StoreOptions {
+    /** For every orchestrator without its own. Default: unlimited. */
+    defaultBudget?: TokenBudget;
+    /** Each replaces the default as a whole. */
+    orchestratorBudgets?: Record<string, TokenBudget>;
+    /** Ascending fractions above 0, at most 1000. Default `[0.5, 0.75, 0.9, 1.0]`. */
+    thresholds?: readonly number[];
+    /** Life of a reservation that nobody releases. Default 900,000 (15 minutes). */
+    reservationTTL?: number;
+    /** Default `true`. */
+    enableOverrides?: boolean;
+    /** IANA name of the zone in which hours, days and months begin. Default `UTC`. */
+    timeZone?: string;
+    /** How long a `requestId` is remembered. Default 3,600,000 (1 hour). */
+    idempotencyTTL?: number;
+    /** How long after its expiry a reservation can still be settled. Default 86,400,000 (1 day). */
+    lateSettleTTL?: number;
+    /** Entries kept per orchestrator and period; 0 keeps none. Default 100,000. */
+    historyLimit?: number;
+    /** Whether ending a reservation records its usage. Default `record`. */
+    settle?: 'record' | 'release-only';
+    /** Whether every process hears every threshold. Default `false`: the one that crossed it. */
+    broadcast?: boolean;
+    /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
+    onStoreError?: 'reject' | 'allow' | 'deny';
 }
 
 /**
@@ -341,126 +463,6 @@ interface TrackerEvents extends StoreEvents {
 type TrackerEventName = keyof TrackerEvents;
 type TrackerListener<E extends TrackerEventName> = (...args: TrackerEvents[E]) => void;
 
-/** Node's emitter, with listeners typed by the name of the event. */
-interface TypedEmitter extends EventEmitter {
-    on<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    once<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    off<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    addListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    removeListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    prependListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    prependOnceListener<E extends TrackerEventName>(event: E, listener: TrackerListener<E>): this;
-    emit<E extends TrackerEventName>(event: E, ...args: TrackerEvents[E]): boolean;
-}
-declare const TypedEmitter: new () => TypedEmitter;
-
-/** One server address. */
-interface RedisNode {
-    host: string;
-    port?: number;
-}
-/** TLS towards the store; certificates and keys as PEM. */
-interface RedisTlsOptions {
-    ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
-    cert?: string | Uint8Array;
-    key?: string | Uint8Array;
-    /** Default `true`. `false` accepts any certificate: never in production. */
-    rejectUnauthorized?: boolean;
-}
-/** Where Redis or Valkey is. `{}` is `localhost:6379`. A field wins over the same part of `url`. */
-interface RedisOptions {
-    /** Default `localhost`. */
-    host?: string;
-    /** Default 6379. */
-    port?: number;
-    username?: string;
-    password?: string;
-    /** Default 0; a cluster has only 0. */
-    db?: number;
-    /** Begins every key. Default `orchestrator`. */
-    keyPrefix?: string;
-    /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
-    url?: string;
-    tls?: boolean | RedisTlsOptions;
-    /** Sentinels to ask for the primary called `name`. Default port 26379. */
-    sentinels?: readonly RedisNode[];
-    /** The name of the primary, with `sentinels`. */
-    name?: string;
-    sentinelUsername?: string;
-    sentinelPassword?: string;
-    /** Nodes of a cluster to begin with; `true` begins with `host` and `port`. */
-    cluster?: readonly RedisNode[] | true;
-    /**
-     * Whether connections live in a thread of their own. Default `false`: in the event loop of the thread that
-     * calls, where a call changes threads least often. `true` takes work off a busy main thread and makes each
-     * call about as long as two thread changes slower.
-     */
-    ioThread?: boolean;
-    /**
-     * How long the thread looks for the answer to a call that nothing else waits beside, before it sleeps, in
-     * microseconds. A server on the same machine answers sooner than a sleeping thread wakes up; where looking is in
-     * vain it is hardly ever tried. Default 100, at most 1,000; 0 never looks.
-     */
-    busyPollMicros?: number;
-}
-/** Where state lives, and how long to wait for it. Durations are milliseconds. */
-interface StoreOptions {
-    /** State on Redis or Valkey, shared by every process. Default: in memory. */
-    redis?: RedisOptions;
-    /** In memory, shared by name between the objects and worker threads of this process. */
-    memory?: {
-        name?: string;
-    };
-    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
-    clock?: () => number;
-    /** Every operation ends within this. Default 2,000. */
-    commandTimeout?: number;
-    /** Default 5,000. */
-    connectTimeout?: number;
-    /** Reports that may wait for an absent or slow store after their promise resolved. Default 100,000. */
-    spoolLimit?: number;
-    /** Operations that may wait at once; one more rejects with `STORE_UNAVAILABLE`. Default 100,000. */
-    maxPending?: number;
-}
-/**
- * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
- * Durations are milliseconds.
- *
- * @example
- * ```ts
- * const tracker = new TokenBudgetTracker({
- *   defaultBudget: { hourly: 100_000, daily: 1_000_000 },
- *   redis: { url: 'redis://localhost:6379/0' },
- * });
- * ```
- */
-interface BudgetConfig extends StoreOptions {
-    /** For every orchestrator without its own. Default: unlimited. */
-    defaultBudget?: TokenBudget;
-    /** Each replaces the default as a whole. */
-    orchestratorBudgets?: Record<string, TokenBudget>;
-    /** Ascending fractions above 0, at most 1000. Default `[0.5, 0.75, 0.9, 1.0]`. */
-    thresholds?: readonly number[];
-    /** Life of a reservation that nobody releases. Default 900,000 (15 minutes). */
-    reservationTTL?: number;
-    /** Default `true`. */
-    enableOverrides?: boolean;
-    /** IANA name of the zone in which hours, days and months begin. Default `UTC`. */
-    timeZone?: string;
-    /** How long a `requestId` is remembered. Default 3,600,000 (1 hour). */
-    idempotencyTTL?: number;
-    /** How long after its expiry a reservation can still be settled. Default 86,400,000 (1 day). */
-    lateSettleTTL?: number;
-    /** Entries kept per orchestrator and period; 0 keeps none. Default 100,000. */
-    historyLimit?: number;
-    /** Whether ending a reservation records its usage. Default `record`. */
-    settle?: 'record' | 'release-only';
-    /** Whether every process hears every threshold. Default `false`: the one that crossed it. */
-    broadcast?: boolean;
-    /** What checks and reservations answer while the store is away or refuses. Default `reject`. */
-    onStoreError?: 'reject' | 'allow' | 'deny';
-}
-
 /** Options of `checkBudget` and `getUsageStats`. */
 interface CheckOptions {
     /** When it aborts, the promise rejects with its reason. */
@@ -516,7 +518,7 @@ interface CloseOptions {
  * }
  * ```
  */
-declare class TokenBudgetTracker extends TypedEmitter {
+declare class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     #private;
     /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
     constructor(config?: BudgetConfig);
@@ -752,21 +754,6 @@ interface TokenRateLimit extends RateLimitInfo {
  */
 declare function formatRateLimits(limits: readonly TokenRateLimit[]): string[];
 
-type Name$1 = keyof StoreEvents;
-type Listener$1<E extends Name$1> = (...args: StoreEvents[E]) => void;
-/** Node's emitter, with listeners typed by the name of the event. */
-interface StoreEmitter extends EventEmitter {
-    on<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    once<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    off<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    addListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    removeListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    prependListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    prependOnceListener<E extends Name$1>(event: E, listener: Listener$1<E>): this;
-    emit<E extends Name$1>(event: E, ...args: StoreEvents[E]): boolean;
-}
-declare const StoreEmitter: new () => StoreEmitter;
-
 /**
  * A token for one request. It does not show its token: that is no own property, so that neither JSON nor
  * `console.log` nor `structuredClone` finds it.
@@ -887,7 +874,7 @@ interface ResourceOptions {
  * const issues = await manager.withRotation('github', token => listIssues(token));
  * ```
  */
-declare class TokenManager extends StoreEmitter {
+declare class TokenManager extends TypedEmitter<StoreEvents> {
     #private;
     /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
     constructor(tokens: ReadonlyArray<string | TokenInput>, options?: TokenManagerOptions);
@@ -1432,21 +1419,6 @@ interface RateLimitState {
     learned: Array<[name: string, count: number]>;
 }
 
-type Name = keyof RateLimitEvents;
-type Listener<E extends Name> = (...args: RateLimitEvents[E]) => void;
-/** Node's emitter, with listeners typed by the name of the event. */
-interface LimiterEmitter extends EventEmitter {
-    on<E extends Name>(event: E, listener: Listener<E>): this;
-    once<E extends Name>(event: E, listener: Listener<E>): this;
-    off<E extends Name>(event: E, listener: Listener<E>): this;
-    addListener<E extends Name>(event: E, listener: Listener<E>): this;
-    removeListener<E extends Name>(event: E, listener: Listener<E>): this;
-    prependListener<E extends Name>(event: E, listener: Listener<E>): this;
-    prependOnceListener<E extends Name>(event: E, listener: Listener<E>): this;
-    emit<E extends Name>(event: E, ...args: RateLimitEvents[E]): boolean;
-}
-declare const LimiterEmitter: new () => LimiterEmitter;
-
 interface TokensByDirection {
     input: number;
     output: number;
@@ -1568,7 +1540,7 @@ declare class Permit {
  * });
  * ```
  */
-declare class RateLimitManager extends LimiterEmitter {
+declare class RateLimitManager extends TypedEmitter<RateLimitEvents> {
     #private;
     /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
     constructor(config?: RateLimitConfig);

@@ -24,6 +24,7 @@ import * as queries from './queries';
 import { TypedEmitter } from './typed-emitter';
 import type { BudgetCheck, BudgetInForce, BudgetPeriod, TokenBudget } from './types/budget';
 import type { BudgetConfig } from './types/config';
+import type { TrackerEvents } from './types/events';
 import type {
   CheckOptions,
   CloseOptions,
@@ -56,7 +57,7 @@ const CLEAR_BATCH = 500;
  * }
  * ```
  */
-export class TokenBudgetTracker extends TypedEmitter {
+export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   readonly #settings: Settings;
   readonly #backend: Backend;
   readonly #announcer: Announcer;

@@ -1,10 +1,10 @@
 import { openPools } from '../backend/open-pools';
 import { TokenBudgetError } from '../errors';
 import { Telling } from '../telling';
+import { TypedEmitter } from '../typed-emitter';
 import type { StoreEvents } from '../types/events';
 import * as check from '../validate';
 import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
-import { StoreEmitter } from './emitter';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
 import { leaseOf, TokenLease, takenOf } from './lease';
@@ -44,7 +44,7 @@ export let partsOf: (manager: TokenManager, provider: string) => Promise<{ pool:
  * const issues = await manager.withRotation('github', token => listIssues(token));
  * ```
  */
-export class TokenManager extends StoreEmitter {
+export class TokenManager extends TypedEmitter<StoreEvents> {
   readonly #settings: ManagerSettings;
   readonly #backend: PoolBackend;
   readonly #pools: Pools;

@@ -6,6 +6,7 @@ import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { toJson } from '../json';
 import { type Provider, type ProviderSignals, readSignals } from '../providers';
 import { Telling } from '../telling';
+import { TypedEmitter } from '../typed-emitter';
 import type { CloseOptions, ReadyOptions } from '../types/options';
 import type {
   AcquireOptions,
@@ -27,7 +28,6 @@ import { readAgent, readRequest, readShare } from './arguments';
 import type { LimiterBackend } from './backend';
 import { type Batched, type BatchOptions, batch } from './batch';
 import { type LimiterSettings, readLimiterConfig, readLimits } from './config';
-import { LimiterEmitter } from './emitter';
 import { Expectations } from './expectations';
 import { InForce, unexpected } from './in-force';
 import { LimiterMetrics, type LimiterMetricsSnapshot } from './metrics';
@@ -76,7 +76,7 @@ const PROVIDERS: readonly Provider[] = [
  * });
  * ```
  */
-export class RateLimitManager extends LimiterEmitter {
+export class RateLimitManager extends TypedEmitter<RateLimitEvents> {
   readonly #parts: LimiterParts;
   readonly #admissions: Admissions;
   readonly #settlements: Settlements;

@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 use token_budget::clock::ManualClock;
 use token_budget::domain::credentials::operation::Receipt;
 use token_budget::store::CredentialBatch;
-use token_budget::store::redis::config::{Credentials, RedisConfig, Topology};
 use token_budget::store::redis::credentials::CredentialStore;
-use token_budget::store::redis::keys::Keys;
 use token_budget::store::redis::link::Link;
 
-use super::link_harness::Place;
+use super::link_harness::{Place, open_link};
 
 pub struct CredentialLink<P> {
     /// In front of the keys of the case.
@@ -30,20 +28,9 @@ impl<P: Place> crate::credentials::harness::Harness for CredentialLink<P> {
     async fn open() -> Self {
         static CASES: AtomicU64 = AtomicU64::new(0);
         let prefix = format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed));
-        let topology = P::topology();
-        let is_cluster = matches!(topology, Topology::Cluster(_));
-        let config = RedisConfig {
-            topology,
-            credentials: Credentials::default(),
-            db: 0,
-            tls: None,
-            key_prefix: prefix.clone(),
-            connect_timeout: Duration::from_secs(5),
-        };
-        let link = Link::open(config, None, Box::new(|_| {}));
-        link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
+        let (link, keys) = open_link::<P>(&prefix).await;
         let clock = Arc::new(ManualClock::at(0));
-        let store = CredentialStore::with_manual_clock(link, Keys::new(prefix.clone(), is_cluster), clock.clone());
+        let store = CredentialStore::with_manual_clock(link, keys, clock.clone());
         Self { prefix, store, clock, place: PhantomData }
     }
 

@@ -11,12 +11,10 @@ use std::time::{Duration, Instant};
 use token_budget::clock::ManualClock;
 use token_budget::domain::rate_limit::operation::Receipt;
 use token_budget::store::RateLimitBatch;
-use token_budget::store::redis::config::{Credentials, RedisConfig, Topology};
-use token_budget::store::redis::keys::Keys;
 use token_budget::store::redis::link::Link;
 use token_budget::store::redis::rate_limit::RateLimitStore;
 
-use super::link_harness::Place;
+use super::link_harness::{Place, open_link};
 
 pub struct LimiterLink<P> {
     /// In front of the keys of the case.
@@ -30,20 +28,9 @@ impl<P: Place> crate::rate_limit::harness::Harness for LimiterLink<P> {
     async fn open() -> Self {
         static CASES: AtomicU64 = AtomicU64::new(0);
         let prefix = format!("limits-{}", CASES.fetch_add(1, Ordering::Relaxed));
-        let topology = P::topology();
-        let is_cluster = matches!(topology, Topology::Cluster(_));
-        let config = RedisConfig {
-            topology,
-            credentials: Credentials::default(),
-            db: 0,
-            tls: None,
-            key_prefix: prefix.clone(),
-            connect_timeout: Duration::from_secs(5),
-        };
-        let link = Link::open(config, None, Box::new(|_| {}));
-        link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
+        let (link, keys) = open_link::<P>(&prefix).await;
         let clock = Arc::new(ManualClock::at(0));
-        let store = RateLimitStore::with_manual_clock(link, Keys::new(prefix.clone(), is_cluster), clock.clone());
+        let store = RateLimitStore::with_manual_clock(link, keys, clock.clone());
         Self { prefix, store, clock, place: PhantomData }
     }
 

@@ -83,6 +83,23 @@ fn address(server: &Server) -> Address {
     Address { host: "127.0.0.1".to_owned(), port: server.port }
 }
 
+/// A link to the servers of `P`, connected, and the names of keys that begin with `prefix`.
+pub async fn open_link<P: Place>(prefix: &str) -> (Link, Keys) {
+    let topology = P::topology();
+    let is_cluster = matches!(topology, Topology::Cluster(_));
+    let config = RedisConfig {
+        topology,
+        credentials: Credentials::default(),
+        db: 0,
+        tls: None,
+        key_prefix: prefix.to_owned(),
+        connect_timeout: Duration::from_secs(5),
+    };
+    let link = Link::open(config, None, Box::new(|_| {}));
+    link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
+    (link, Keys::new(prefix, is_cluster))
+}
+
 pub struct LinkHarness<P> {
     /// In front of the keys of the case.
     pub prefix: String,
@@ -97,20 +114,9 @@ impl<P: Place> crate::conformance::harness::Harness for LinkHarness<P> {
     async fn open() -> Self {
         static CASES: AtomicU64 = AtomicU64::new(0);
         let prefix = format!("case-{}", CASES.fetch_add(1, Ordering::Relaxed));
-        let topology = P::topology();
-        let is_cluster = matches!(topology, Topology::Cluster(_));
-        let config = RedisConfig {
-            topology,
-            credentials: Credentials::default(),
-            db: 0,
-            tls: None,
-            key_prefix: prefix.clone(),
-            connect_timeout: Duration::from_secs(5),
-        };
-        let link = Link::open(config, None, Box::new(|_| {}));
-        link.ready(Instant::now() + Duration::from_secs(10)).await.expect("connects");
+        let (link, keys) = open_link::<P>(&prefix).await;
         let clock = Arc::new(ManualClock::at(0));
-        let store = RedisStore::with_manual_clock(link, Keys::new(prefix.clone(), is_cluster), clock.clone());
+        let store = RedisStore::with_manual_clock(link, keys, clock.clone());
         Self { prefix, store, clock, place: PhantomData }
     }
 

@@ -18,6 +18,7 @@ mod overrides;
 pub mod rate_limit;
 mod runs;
 pub mod script;
+mod server_clock;
 pub mod server_error;
 pub mod store;
 pub mod transport;

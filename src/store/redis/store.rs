@@ -1,17 +1,16 @@
 //! The store on Redis.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::decode::{self, Reply};
 use super::encode::{self, Timing};
-use super::estimate::ClockEstimate;
 use super::keys::Keys;
+use super::server_clock::ServerClock;
 use super::transport::{Call, Transport};
 use super::windows::WindowCache;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::domain::error::{Applied, StoreError};
 use crate::domain::operation::Receipt;
 use crate::store::{Batch, Store};
@@ -32,26 +31,21 @@ pub struct RedisStore<T> {
     pub(super) transport: T,
     pub(super) keys: Keys,
     channel: String,
-    estimate: RefCell<ClockEstimate>,
+    clock: ServerClock,
     windows: WindowCache,
-    system: SystemClock,
-    /// Takes the place of the server's clock.
-    manual: Option<Arc<dyn Clock>>,
 }
 
 impl<T: Transport> RedisStore<T> {
     pub fn new(transport: T, keys: Keys) -> Self {
         let channel = keys.events_channel();
-        let estimate = RefCell::new(ClockEstimate::default());
-        let windows = WindowCache::default();
-        Self { transport, keys, channel, estimate, windows, system: SystemClock, manual: None }
+        Self { transport, keys, channel, clock: ServerClock::default(), windows: WindowCache::default() }
     }
 
     /// A store whose scripts go by `clock` instead of the server's, for tests. Keys still end by
     /// the server's clock, and live a day longer than they would, so that no decision meets the
     /// end of a key.
     pub fn with_manual_clock(transport: T, keys: Keys, clock: Arc<dyn Clock>) -> Self {
-        Self { manual: Some(clock), ..Self::new(transport, keys) }
+        Self { clock: ServerClock::manual(clock), ..Self::new(transport, keys) }
     }
 
     pub fn keys(&self) -> &Keys {
@@ -85,14 +79,14 @@ impl<T: Transport> RedisStore<T> {
     }
 
     fn timing(&self, batch: &Batch, now_estimate_ms: u64) -> Timing {
-        let slack_ms = if self.manual.is_some() { 0 } else { CLOCK_SLACK_MS };
+        let slack_ms = if self.clock.is_manual() { 0 } else { CLOCK_SLACK_MS };
         let windows = self.windows.pairs(&batch.policy, now_estimate_ms.saturating_sub(slack_ms));
         Timing { windows, clock_ms: self.clock_ms() }
     }
 
     /// The clock scripts are told to go by; 0 is the server's.
     pub(super) fn clock_ms(&self) -> u64 {
-        self.manual.as_ref().map_or(0, |clock| clock.now_ms())
+        self.clock.script_ms()
     }
 
     async fn ask(&self, batch: &Batch, call: &Call, deadline: Instant) -> Result<Reply, StoreError> {
@@ -103,7 +97,7 @@ impl<T: Transport> RedisStore<T> {
         let (Reply::Applied(Receipt { now_ms, .. }) | Reply::Stale { now_ms }) = &reply;
         // A remembered receipt tells an old time.
         if !batch.ticket.retry || matches!(reply, Reply::Stale { .. }) {
-            self.estimate.borrow_mut().learn(*now_ms, self.system.now_ms(), round_trip_ms);
+            self.clock.learn(*now_ms, round_trip_ms);
         }
         Ok(reply)
     }
@@ -115,13 +109,6 @@ impl<T: Transport> Store for RedisStore<T> {
     }
 
     fn now_ms(&self) -> u64 {
-        match &self.manual {
-            Some(clock) => clock.now_ms(),
-            None => {
-                let learned_ms = self.estimate.borrow().offset_ms();
-                let offset_ms = learned_ms.unwrap_or_else(|| self.transport.clock_offset_ms());
-                self.system.now_ms().saturating_add_signed(offset_ms)
-            }
-        }
+        self.clock.now_ms(&self.transport)
     }
 }

@@ -7,15 +7,14 @@ pub mod decode;
 pub mod encode;
 pub mod keys;
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
 use self::keys::LimiterKeys;
-use super::estimate::ClockEstimate;
 use super::keys::Keys;
+use super::server_clock::ServerClock;
 use super::transport::Transport;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::domain::error::StoreError;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::rate_limit::operation::Receipt;
@@ -26,22 +25,19 @@ pub struct RateLimitStore<T> {
     transport: T,
     keys: Keys,
     channel: String,
-    estimate: RefCell<ClockEstimate>,
-    system: SystemClock,
-    /// Takes the place of the server's clock.
-    manual: Option<Arc<dyn Clock>>,
+    clock: ServerClock,
 }
 
 impl<T: Transport> RateLimitStore<T> {
     pub fn new(transport: T, keys: Keys) -> Self {
         let channel = keys.turns_channel();
-        Self { transport, keys, channel, estimate: RefCell::default(), system: SystemClock, manual: None }
+        Self { transport, keys, channel, clock: ServerClock::default() }
     }
 
     /// A store whose script goes by `clock` instead of the server's, for tests. Keys still end by the server's
     /// clock, and live a day longer than they would.
     pub fn with_manual_clock(transport: T, keys: Keys, clock: Arc<dyn Clock>) -> Self {
-        Self { manual: Some(clock), ..Self::new(transport, keys) }
+        Self { clock: ServerClock::manual(clock), ..Self::new(transport, keys) }
     }
 
     /// The keys of one limiter.
@@ -56,28 +52,20 @@ impl<T: Transport> RateLimitStore<T> {
     /// [`StoreError::Unavailable`] when no answer came, which says whether something may have been applied;
     /// [`StoreError::Refused`] when the server refused, and nothing was written.
     pub async fn apply_until(&self, batch: &RateLimitBatch, deadline: Instant) -> Result<Receipt, StoreError> {
-        let clock_ms = self.manual.as_ref().map_or(0, |clock| clock.now_ms());
-        let call = encode::batch_call(&self.keys_of(&batch.limiter), &self.channel, batch, clock_ms);
+        let call = encode::batch_call(&self.keys_of(&batch.limiter), &self.channel, batch, self.clock.script_ms());
         let asked_at = Instant::now();
         let value = self.transport.call(&call, deadline).await?;
         let round_trip_ms = asked_at.elapsed().as_millis() as u64;
         let reply = decode::batch_reply(batch, value)?;
         // A remembered receipt tells an old time.
         if !batch.ticket.retry {
-            self.estimate.borrow_mut().learn(reply.clock_ms, self.system.now_ms(), round_trip_ms);
+            self.clock.learn(reply.clock_ms, round_trip_ms);
         }
         Ok(reply.receipt)
     }
 
     /// The server's clock, as well as it is known here.
     pub fn now_ms(&self) -> u64 {
-        match &self.manual {
-            Some(clock) => clock.now_ms(),
-            None => {
-                let learned_ms = self.estimate.borrow().offset_ms();
-                let offset_ms = learned_ms.unwrap_or_else(|| self.transport.clock_offset_ms());
-                self.system.now_ms().saturating_add_signed(offset_ms)
-            }
-        }
+        self.clock.now_ms(&self.transport)
     }
 }
