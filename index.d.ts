@@ -1261,9 +1261,15 @@ interface RateLimitConfig extends StoreOptions {
     clientLease?: number;
     /** Requests that may wait at once, of all processes together. Default 10,000. */
     maxWaiting?: number;
-    /** What `acquire` does while the store is away: `reject`, or `allow` with a permit that holds nothing. Default `reject`. */
+    /**
+     * What `acquire` does while the store is away: `reject`, or `allow` with a permit that holds nothing. Nothing is
+     * limited then, and what such permits used is counted nowhere. Default `reject`.
+     */
     onStoreError?: 'reject' | 'allow';
-    /** Whether limits that a provider tells with its responses replace the configured ones of a minute. Default `false`. */
+    /**
+     * Whether limits that OpenAI, Azure OpenAI or Anthropic tell with their responses replace those of a minute, for every
+     * process. Default `false`.
+     */
     adoptLimits?: boolean;
     /** Share of answers that the learned estimate of output tokens covers, from 0.5 to below 1. Default 0.95. */
     outputQuantile?: number;
@@ -1288,7 +1294,7 @@ interface AcquireOptions extends RequestEstimate {
     sessionId?: string;
     /** Gives up the place in the line. */
     signal?: AbortSignal;
-    /** Waits no longer; rejects with `RATE_LIMITED` then. */
+    /** Stays no longer in the line; rejects with `RATE_LIMITED` then. 0 takes what there is at once. */
     maxWaitMs?: number;
 }
 /** Why a request has to wait or can never be made. */
@@ -1436,7 +1442,7 @@ interface SecondsHistogram {
 interface LimiterMetricsSnapshot {
     requests: {
         admitted: number;
-        /** Of those admitted, the ones that were not admitted at once. */
+        /** Those that were not admitted at once, but had a place in the line. */
         waited: number;
         settled: number;
         cancelled: number;
@@ -1480,7 +1486,7 @@ interface PermitDetails {
 }
 /**
  * Leave to make one request. End it with {@link Permit.settle} when the request was made, with
- * {@link Permit.cancel} when it was not; `await using` cancels what was not settled. A permit that nobody ends
+ * {@link Permit.cancel} when it was not; what `await using` finds not ended stays counted as estimated. A permit that nobody ends
  * expires after `permitTTL`, or when its process dies: what it took stays counted until it leaves its windows, for
  * its request may have been made.
  */
@@ -1512,12 +1518,12 @@ declare class Permit {
      * The request was made. What it really used takes the place of the estimate; `headers`, `response` or `error`
      * tell what the provider says about its limits.
      *
-     * Rejects with `PERMIT_NOT_FOUND` when it was ended before.
+     * Rejects with `PERMIT_NOT_FOUND` when it was ended here before; `known` is `false` when it was ended elsewhere.
      */
     settle(usage: RequestUsage): Promise<PermitSettlement>;
     /** The request was not made: everything it took is given back. `false`: the store did not know the permit. */
     cancel(): Promise<boolean>;
-    /** For `await using`. */
+    /** For `await using`: what was not ended stays counted as estimated, for its request may have been made. */
     [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -1525,8 +1531,8 @@ declare class Permit {
  * Paces requests to a provider so that none of its limits is exceeded, for every process of a fleet at once.
  *
  * In no stretch of 60 seconds (a day, ...) is more admitted than a limit allows. Several limits are taken together
- * or not at all; a refusal consumes nothing. First come, first served within a priority. Methods never throw: what
- * is wrong with their arguments rejects with a `TokenBudgetError`.
+ * or not at all; a refusal consumes nothing. First come, first served within a priority. Methods that return a promise
+ * never throw: what is wrong with their arguments rejects with a `TokenBudgetError`.
  *
  * @example
  * ```ts

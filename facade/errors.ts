@@ -62,8 +62,8 @@ export class TokenBudgetError extends Error {
   }
 }
 
-export function closedError(): TokenBudgetError {
-  return new TokenBudgetError('CLOSED', 'The tracker is closed');
+export function closedError(what = 'tracker'): TokenBudgetError {
+  return new TokenBudgetError('CLOSED', `The ${what} is closed`);
 }
 
 export function reservationNotFound(reservationId: string): TokenBudgetError {

@@ -170,4 +170,16 @@ describe('adoptLimits', () => {
     await advance(0);
     expect(await manager.getLimits()).toEqual({ rpm: 50 });
   });
+
+  test('not those of a policy that may be of any time, and none of nothing', async () => {
+    const manager = plain({ rpm: 50 }, { adoptLimits: true });
+    await manager.observe({ 'ratelimit-policy': '"hour";q=5000;w=3600', ratelimit: '"hour";r=4999;t=3600' });
+    await manager.observe({
+      'x-ratelimit-limit-requests': '0',
+      'x-ratelimit-remaining-requests': '0',
+      'x-ratelimit-reset-requests': '1s',
+    });
+    await advance(0);
+    expect(await manager.getLimits()).toEqual({ rpm: 50 });
+  });
 });

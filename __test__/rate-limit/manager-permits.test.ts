@@ -76,18 +76,24 @@ test('cancel gives everything back, the paced turn too', async () => {
   expect(await rejection(permit.settle(NOTHING))).toMatchObject({ code: 'PERMIT_NOT_FOUND' });
 });
 
-test('await using cancels what was not settled, and only that', async () => {
+test('await using leaves counted what was not ended: its request may have been made', async () => {
   const manager = plain(LIMITS);
   {
     await using permit = await manager.acquire(ASKED);
     expect(permit.isEnded).toBe(false);
   }
-  expect(await used(manager)).toEqual({ rpm: 0, itpm: 0, otpm: 0 });
+  expect(await used(manager)).toEqual({ rpm: 1, itpm: 300, otpm: 200 });
+  expect((await manager.getStatus()).underWay).toBe(0);
   {
     await using permit = await manager.acquire(ASKED);
     await permit.settle({ inputTokens: 5, outputTokens: 5 });
   }
-  expect(await used(manager)).toEqual({ rpm: 1, itpm: 5, otpm: 5 });
+  expect(await used(manager)).toEqual({ rpm: 2, itpm: 305, otpm: 205 });
+  {
+    await using permit = await manager.acquire(ASKED);
+    await permit.cancel();
+  }
+  expect(await used(manager)).toEqual({ rpm: 2, itpm: 305, otpm: 205 });
 });
 
 describe('all limits are taken together, or none', () => {

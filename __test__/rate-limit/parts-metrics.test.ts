@@ -20,6 +20,7 @@ describe('metrics', () => {
   test('everything is counted once', () => {
     const { metrics } = make();
     metrics.admitted(0, { inputTokens: 100, outputTokens: 20 });
+    metrics.waited();
     metrics.admitted(40, { inputTokens: 300, outputTokens: 80 });
     metrics.refused('rule');
     metrics.refused('rule');
@@ -158,6 +159,7 @@ function parseLabels(text: string): Record<string, string> {
 describe('the text for Prometheus', () => {
   const filled = () => {
     const { metrics } = make();
+    metrics.waited();
     metrics.admitted(1500, { inputTokens: 800, outputTokens: 200 });
     metrics.settled({ inputTokens: 700, outputTokens: 100 }, 400_000);
     metrics.refused('rule "0"\\\n');

@@ -24,8 +24,6 @@ const Status = { granted: 0, waiting: 1 } as const;
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 const RETRY_MS = 500;
-/** Who waits looks so often at least: nobody tells it that a permit has expired. */
-const PATIENCE_MS = 1000;
 /** Threads that share a store do not tell each other whose turn it is. */
 const SHARED_POLL_MS = 20;
 
@@ -175,7 +173,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     for (const [id, place] of waiting) {
       this.#numbers[0] = this.#now();
       this.#operations.cancel(id);
-      place.reject(closedError());
+      place.reject(closedError('limiter'));
     }
     this.#native.close();
     return Promise.resolve();
@@ -286,7 +284,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     // A sign of life that comes early does no harm, and setting it anew with each operation would cost.
     if (isIdle && this.#isIdle) return;
     clearTimeout(this.#timer);
-    const most = isIdle ? TIMEOUT_MAX_MS : this.#isShared ? SHARED_POLL_MS : PATIENCE_MS;
+    const most = this.#isShared && !isIdle ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
     this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
     this.#isIdle = isIdle;
     // The process waits for who waits, not for permits that somebody holds.

@@ -10,6 +10,8 @@ import { permitId } from './permit-id';
 import { Watch } from './watch';
 import type { WireGrant, WireOutcome } from './wire';
 
+const MINUTES_OF_A_DAY = 1440;
+
 /** The way from a request to its permit: at once where that is possible, else through the line. */
 export class Admissions {
   readonly #parts: LimiterParts;
@@ -57,19 +59,20 @@ export class Admissions {
 
   /** Nobody is admitted any more, and who waits here is sent home. */
   close(): void {
-    this.#home.abort(closedError());
+    this.#home.abort(closedError('limiter'));
   }
 
   /** What a request is held for. */
   amounts(request: CheckedRequest): { inputTokens: number; outputTokens: number } {
     const { inputTokens, maxOutputTokens, model } = request;
-    const { itpm, otpm } = this.#parts.inForce.limits;
+    const { itpm, otpm, tpm, tpd } = this.#parts.inForce.limits;
+    const total = tpm ?? (tpd === undefined ? undefined : tpd / MINUTES_OF_A_DAY);
     const learned =
       maxOutputTokens === undefined && model !== undefined
         ? this.#parts.expectations.outputTokens(model)
         : undefined;
     return {
-      inputTokens: inputTokens ?? perRequest(itpm),
+      inputTokens: inputTokens ?? perRequest(itpm ?? total),
       outputTokens: maxOutputTokens ?? learned ?? perRequest(otpm),
     };
   }
@@ -91,8 +94,11 @@ export class Admissions {
     const startedAtMs = this.#parts.settings.now();
     const patience = new Patience(request.signal, request.maxWaitMs);
     try {
-      if (this.#coolsDownForMs(request) > 0) await this.#coolDown(request, patience.signal);
-      return await this.#acquire(request, startedAtMs, patience.signal);
+      if (this.#coolsDownForMs(request) > 0) {
+        patience.begin();
+        await this.#coolDown(request, patience.signal);
+      }
+      return await this.#acquire(request, startedAtMs, patience);
     } catch (error) {
       if (!patience.isOver(error)) throw error;
       this.#parts.metrics.refused('maxWait');
@@ -103,21 +109,19 @@ export class Admissions {
     }
   }
 
-  async #acquire(
-    request: CheckedRequest,
-    startedAtMs: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Permit> {
-    if (this.#home.signal.aborted) throw closedError();
+  async #acquire(request: CheckedRequest, startedAtMs: number, patience: Patience): Promise<Permit> {
+    if (this.#home.signal.aborted) throw closedError('limiter');
     const amounts = this.amounts(request);
     const number = this.#nextNumber();
     const { priority, agent } = request;
     const onWait = (waitMs: number, ahead: number) => {
+      patience.begin();
+      this.#parts.metrics.waited();
       this.#parts.telling.emit('limit:waiting', { waitMs, ahead });
     };
     const id = permitId(this.#parts.idPrefix, number);
     const outcome = await this.#unlessDown(
-      this.#parts.backend.acquire({ id, ...amounts, priority, agent }, signal, onWait),
+      this.#parts.backend.acquire({ id, ...amounts, priority, agent }, patience.signal, onWait),
     );
     if (outcome === 'down' || isGrant(outcome))
       return this.#permit(request, number, amounts, outcome, startedAtMs);

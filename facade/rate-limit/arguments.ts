@@ -197,6 +197,6 @@ function ownUsage(source: Unchecked<RequestUsage>): Unchecked<RequestUsage> {
 
 /** A share of the whole, in millionths. */
 export function readShare(value: unknown, at: string): number {
-  if (typeof value === 'number' && value >= 0 && value <= 1) return Math.round(value * 1_000_000);
+  if (typeof value === 'number' && value >= 0 && value <= 1) return Math.floor(value * 1_000_000 + 1e-3);
   throw check.invalid(at, 'a number from 0 to 1', value);
 }

@@ -178,7 +178,7 @@ function* canonicalObject(value: object, at: string, depth: number): Generator<s
   else if (types.isSet(value)) yield* list('set[', value, ']');
   else if (ArrayBuffer.isView(value)) {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    yield `bytes ${bytes.toString('base64')}`;
+    yield `${Object.prototype.toString.call(value)} ${bytes.toString('base64')}`;
   } else if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
     yield* canonical((value as { toJSON(): unknown }).toJSON(), at, depth);
   } else if (isPlain(value)) {

@@ -61,8 +61,8 @@ const PROVIDERS: readonly Provider[] = [
  * Paces requests to a provider so that none of its limits is exceeded, for every process of a fleet at once.
  *
  * In no stretch of 60 seconds (a day, ...) is more admitted than a limit allows. Several limits are taken together
- * or not at all; a refusal consumes nothing. First come, first served within a priority. Methods never throw: what
- * is wrong with their arguments rejects with a `TokenBudgetError`.
+ * or not at all; a refusal consumes nothing. First come, first served within a priority. Methods that return a promise
+ * never throw: what is wrong with their arguments rejects with a `TokenBudgetError`.
  *
  * @example
  * ```ts
@@ -294,6 +294,7 @@ export class RateLimitManager extends TypedEmitter<RateLimitEvents> {
 
   /** Requests of the session wait for so many milliseconds. Default: the configured cooldown. */
   coolDownSession(sessionId: string, forMs?: number): void {
+    this.#assertOpen();
     const id = check.text(sessionId, 'sessionId', 256, 'well-formed');
     const duration =
       forMs === undefined
@@ -392,7 +393,7 @@ export class RateLimitManager extends TypedEmitter<RateLimitEvents> {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw closedError();
+    if (this.#closing !== undefined) throw closedError('limiter');
   }
 }
 

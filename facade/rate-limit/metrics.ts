@@ -25,7 +25,7 @@ export interface SecondsHistogram {
 export interface LimiterMetricsSnapshot {
   requests: {
     admitted: number;
-    /** Of those admitted, the ones that were not admitted at once. */
+    /** Those that were not admitted at once, but had a place in the line. */
     waited: number;
     settled: number;
     cancelled: number;
@@ -81,10 +81,14 @@ export class LimiterMetrics {
     nowMs = this.#now(),
   ): void {
     this.#admitted += 1;
-    if (waitMs > 0) this.#waited += 1;
     this.#waits.add(waitMs);
     this.#frequency.add(nowMs);
     addTokens(this.#estimated, estimated);
+  }
+
+  /** It is not admitted at once, but has a place in the line. */
+  waited(): void {
+    this.#waited += 1;
   }
 
   /** Neither admitted nor waiting any more. */

@@ -2,10 +2,11 @@ import { reasonOf, stopWaiting, whenAborted } from '../abort';
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
-/** Ends a wait: when the caller's signal says so, or after `maxWaitMs`. */
+/** Ends a wait: when the caller's signal says so, or `maxWaitMs` after it began. */
 export class Patience {
   /** `undefined`: nothing ends it. */
   readonly signal: AbortSignal | undefined;
+  #begin: (() => void) | undefined;
   readonly #end: (() => void) | undefined;
   readonly #isOver: object = {};
 
@@ -15,7 +16,10 @@ export class Patience {
       return;
     }
     const controller = new AbortController();
-    const stop = after(maxWaitMs, () => controller.abort(this.#isOver));
+    let stop = () => {};
+    this.#begin = () => {
+      stop = after(maxWaitMs, () => controller.abort(this.#isOver));
+    };
     const onAbort = () => controller.abort(reasonOf(signal as AbortSignal));
     if (signal !== undefined) whenAborted(signal, onAbort);
     this.signal = controller.signal;
@@ -23,6 +27,12 @@ export class Patience {
       stop();
       if (signal !== undefined) stopWaiting(signal, onAbort);
     };
+  }
+
+  /** There is something to wait for: how long a store takes to answer is no wait. Heard once. */
+  begin(): void {
+    this.#begin?.();
+    this.#begin = undefined;
   }
 
   /** Whether it ended the wait, and not the caller's signal. */

@@ -5,6 +5,9 @@ import type { PermitSettlement, RequestUsage } from '../types/rate-limit';
 /** Nothing has happened then, and it can be tried again. */
 const CAN_BE_MENDED: ReadonlySet<string> = new Set(['INVALID_ARGUMENT', 'STORE_UNAVAILABLE']);
 
+/** Of a permit that nobody ended: it says neither that the provider served the request nor that it refused. */
+const NOT_SETTLED = new Error('The permit was not settled');
+
 /** Ends permits; the manager that granted them. */
 export interface PermitIssuer {
   idOf(number: number): string;
@@ -34,7 +37,7 @@ export interface PermitDetails {
 
 /**
  * Leave to make one request. End it with {@link Permit.settle} when the request was made, with
- * {@link Permit.cancel} when it was not; `await using` cancels what was not settled. A permit that nobody ends
+ * {@link Permit.cancel} when it was not; what `await using` finds not ended stays counted as estimated. A permit that nobody ends
  * expires after `permitTTL`, or when its process dies: what it took stays counted until it leaves its windows, for
  * its request may have been made.
  */
@@ -103,7 +106,7 @@ export class Permit {
    * The request was made. What it really used takes the place of the estimate; `headers`, `response` or `error`
    * tell what the provider says about its limits.
    *
-   * Rejects with `PERMIT_NOT_FOUND` when it was ended before.
+   * Rejects with `PERMIT_NOT_FOUND` when it was ended here before; `known` is `false` when it was ended elsewhere.
    */
   settle(usage: RequestUsage): Promise<PermitSettlement> {
     try {
@@ -123,9 +126,11 @@ export class Permit {
     return await this.#end(this.#issuer.cancelPermit(this));
   }
 
-  /** For `await using`. */
+  /** For `await using`: what was not ended stays counted as estimated, for its request may have been made. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isEnded) await this.cancel();
+    if (this.#isEnded) return;
+    const { inputTokens, outputTokens } = this;
+    await this.settle({ inputTokens, outputTokens, error: NOT_SETTLED });
   }
 
   async #end<T>(outcome: Promise<T>): Promise<T> {

@@ -44,7 +44,12 @@ function readView(value: unknown): WireView {
     return {
       limit: check.countField(entry, 'limit', path),
       left: check.countField(entry, 'left', path),
-      resetsAtMs: check.countField(entry, 'resetsAtMs', path),
+      resetsAtMs: check.integer(
+        check.own(entry, 'resetsAtMs', path),
+        `${path}.resetsAtMs`,
+        0,
+        check.MAX_INSTANT_MS,
+      ),
       seenAtMs: check.countField(entry, 'seenAtMs', path),
     };
   };
@@ -93,6 +98,8 @@ function readSession(value: unknown, at: string): SavedSession {
   const [id, entry] = check.elements(value, at, 2);
   const source = check.object(entry, `${at}[1]`);
   const numberOf = (key: string) => check.countField(source, key, `${at}[1]`);
+  const instantOf = (key: string) =>
+    check.integer(check.own(source, key, `${at}[1]`), `${at}[1].${key}`, 0, check.MAX_INSTANT_MS);
   return [
     check.text(id, `${at}[0]`, TEXT_MAX_BYTES, 'well-formed'),
     {
@@ -100,9 +107,9 @@ function readSession(value: unknown, at: string): SavedSession {
       inputTokens: numberOf('inputTokens'),
       outputTokens: numberOf('outputTokens'),
       errors: numberOf('errors'),
-      startedAtMs: numberOf('startedAtMs'),
-      lastActiveAtMs: numberOf('lastActiveAtMs'),
-      coolsDownUntilMs: numberOf('coolsDownUntilMs'),
+      startedAtMs: instantOf('startedAtMs'),
+      lastActiveAtMs: instantOf('lastActiveAtMs'),
+      coolsDownUntilMs: instantOf('coolsDownUntilMs'),
     },
   ];
 }

@@ -7,8 +7,8 @@ import type { Permit, PermitIssuer } from './permit';
 import { permitId } from './permit-id';
 import { wireSignals } from './wire';
 
-/** Whose limits are of an hour, not of a minute. */
-const HOURLY: ReadonlySet<Provider> = new Set(['github', 'bitbucket']);
+/** Whose headers tell limits of a minute; those of others may be of an hour, or of anything. */
+const PER_MINUTE: ReadonlySet<Provider> = new Set(['openai', 'azure', 'anthropic']);
 
 /** How requests end: what they used, and what the provider said. */
 export class Settlements implements PermitIssuer {
@@ -32,19 +32,19 @@ export class Settlements implements PermitIssuer {
     const signals = readAnswer(used.answer);
     const nowMs = this.#parts.settings.now();
     const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
-    this.#parts.metrics.settled(used, used.responseTimeMs ?? elapsedMs);
-    if (signals?.isSuccess === false) this.#parts.metrics.error(signals.status);
-    if (permit.sessionId !== undefined) {
-      this.#parts.sessions.count(permit.sessionId, inputTokens, outputTokens, signals?.isSuccess === false);
-    }
-    if (permit.model !== undefined && signals?.isSuccess !== false) {
-      this.#parts.expectations.learn(permit.model, outputTokens);
-    }
-    if (permit.isUnheld) return this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs);
-    if (signals !== undefined || this.#parts.prompt === undefined) {
-      return this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
+    const count = () => this.#count(permit, used, used.responseTimeMs ?? elapsedMs, signals);
+    if (permit.isUnheld || signals !== undefined || this.#parts.prompt === undefined) {
+      const settled = permit.isUnheld
+        ? this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs)
+        : this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
+      // One that the store refused can be settled again, and counts once.
+      return settled.then(settlement => {
+        count();
+        return settlement;
+      });
     }
     const { known, late } = this.#parts.prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
+    count();
     return {
       estimated: known
         ? { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens }
@@ -56,20 +56,40 @@ export class Settlements implements PermitIssuer {
   }
 
   async cancelPermit(permit: Permit): Promise<boolean> {
+    const isKnown = permit.isUnheld ? false : await this.#parts.backend.cancel(permit.id);
     this.#parts.metrics.cancelled();
-    return permit.isUnheld ? false : await this.#parts.backend.cancel(permit.id);
+    return isKnown;
   }
 
   /** Of a permit of any process. */
-  settleOther(id: string, usage: RequestUsage): Promise<PermitSettlement> {
+  async settleOther(id: string, usage: RequestUsage): Promise<PermitSettlement> {
     const used = readUsage(usage);
-    return this.#settleById(id, used.inputTokens, used.outputTokens, readAnswer(used.answer), 0);
+    const signals = readAnswer(used.answer);
+    const settled = await this.#settleById(id, used.inputTokens, used.outputTokens, signals, 0);
+    if (settled.known) this.#parts.metrics.settled(used, used.responseTimeMs);
+    return settled;
   }
 
   /** What a provider said that belongs to no permit. `ageMs`: how long ago its request left. */
   async observe(signals: ProviderSignals, ageMs: number | undefined): Promise<void> {
     await this.#parts.backend.query(toJson({ is: 'observe', with: wireSignals(signals, ageMs) }));
     this.#heard(signals);
+  }
+
+  #count(
+    permit: Permit,
+    used: { inputTokens: number; outputTokens: number },
+    responseTimeMs: number,
+    signals: ProviderSignals | undefined,
+  ): void {
+    const { metrics, sessions, expectations } = this.#parts;
+    const isError = signals?.isSuccess === false;
+    metrics.settled(used, responseTimeMs);
+    if (isError) metrics.error(signals.status);
+    if (permit.sessionId !== undefined) {
+      sessions.count(permit.sessionId, used.inputTokens, used.outputTokens, isError);
+    }
+    if (permit.model !== undefined && !isError) expectations.learn(permit.model, used.outputTokens);
   }
 
   async #settleUnheld(
@@ -127,12 +147,13 @@ export class Settlements implements PermitIssuer {
       outputTokens: 'otpm',
       tokens: 'tpm',
     };
-    if (HOURLY.has(signals.provider)) return;
+    if (!PER_MINUTE.has(signals.provider)) return;
     const limits = { ...this.#parts.inForce.limits };
     let isChanged = false;
     for (const { unit, limit } of signals.readings) {
       const name = names[unit];
-      if (name === undefined || limit === undefined || limits[name] === limit) continue;
+      // A limit of nothing would let no request out that could learn of a better one.
+      if (name === undefined || limit === undefined || limit === 0 || limits[name] === limit) continue;
       limits[name] = limit;
       isChanged = true;
     }

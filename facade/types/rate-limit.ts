@@ -69,9 +69,15 @@ export interface RateLimitConfig extends StoreOptions {
   clientLease?: number;
   /** Requests that may wait at once, of all processes together. Default 10,000. */
   maxWaiting?: number;
-  /** What `acquire` does while the store is away: `reject`, or `allow` with a permit that holds nothing. Default `reject`. */
+  /**
+   * What `acquire` does while the store is away: `reject`, or `allow` with a permit that holds nothing. Nothing is
+   * limited then, and what such permits used is counted nowhere. Default `reject`.
+   */
   onStoreError?: 'reject' | 'allow';
-  /** Whether limits that a provider tells with its responses replace the configured ones of a minute. Default `false`. */
+  /**
+   * Whether limits that OpenAI, Azure OpenAI or Anthropic tell with their responses replace those of a minute, for every
+   * process. Default `false`.
+   */
   adoptLimits?: boolean;
   /** Share of answers that the learned estimate of output tokens covers, from 0.5 to below 1. Default 0.95. */
   outputQuantile?: number;
@@ -99,7 +105,7 @@ export interface AcquireOptions extends RequestEstimate {
   sessionId?: string;
   /** Gives up the place in the line. */
   signal?: AbortSignal;
-  /** Waits no longer; rejects with `RATE_LIMITED` then. */
+  /** Stays no longer in the line; rejects with `RATE_LIMITED` then. 0 takes what there is at once. */
   maxWaitMs?: number;
 }
 
