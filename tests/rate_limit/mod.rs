@@ -14,6 +14,7 @@ pub mod harness;
 pub mod ledger;
 pub mod limits;
 pub mod line;
+pub mod pauses;
 pub mod permits;
 pub mod plays;
 pub mod properties;
@@ -54,6 +55,11 @@ macro_rules! rate_limit_tests {
                 after_a_pause_one_call_at_a_time_tries, a_probe_that_is_cancelled_or_lost_is_free_again,
                 a_pause_by_hand_needs_no_probe, readings_bound_what_is_admitted,
                 readings_out_of_order_never_raise_what_is_left, a_call_that_was_settled_without_numbers_still_counts, what_was_not_used_is_given_back_to_the_quota,
+            ];
+            pauses: [
+                a_provider_that_refuses_again_is_left_alone_for_longer, a_wait_of_nothing_is_none_told,
+                calls_under_way_that_are_refused_one_by_one_count_once,
+                who_has_nothing_left_is_not_asked_as_soon_as_it_says, it_is_told_what_a_pause_goes_back_to,
             ];
             agents: [
                 idle_shares_are_lent_in_proportion_and_come_back, shares_are_at_most_the_whole,

@@ -126,7 +126,7 @@ pub struct Signals {
 #[serde(rename_all = "camelCase")]
 pub struct Hit {
     pub kind: HitKind,
-    /// How long the provider asks to wait, from when the store hears of it.
+    /// How long the provider asks to wait, from when the store hears of it; 0 says nothing.
     pub retry_after_ms: Option<u64>,
     /// 0 ... 1000, thousandths: chance, thrown by the client, by which a backoff is shortened: at most by half.
     pub jitter: u64,
@@ -236,6 +236,9 @@ pub struct View {
     pub paused_until_ms: u64,
     /// Hits since the last success.
     pub hits: u64,
+    /// What the last of them was, while the pause or the probing after it lasts.
+    #[serde(default)]
+    pub paused_by: Option<HitKind>,
     /// By the pacing; microseconds since the epoch.
     pub next_admission_us: u64,
     pub agents: Vec<AgentView>,

@@ -11,6 +11,7 @@ use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::fast_map::FastMap;
+use crate::domain::rate_limit::operation::HitKind;
 use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 
 /// Everything a store knows of one limiter.
@@ -63,6 +64,8 @@ pub struct LimiterState {
     pub(super) clients: Clients,
     pub(super) paused_until_ms: u64,
     pub(super) hits: u64,
+    /// Of the last burst.
+    pub(super) hit_kind: Option<HitKind>,
     /// After a hit, until a call succeeds.
     pub(super) half_open: bool,
     pub(super) last_hit_ms: u64,

@@ -21,6 +21,7 @@ impl LimiterState {
             waiting: self.places.len() as u64,
             paused_until_ms: if is_paused { self.paused_until_ms } else { 0 },
             hits: self.hits,
+            paused_by: self.paused_by(moment.now_ms),
             next_admission_us: self.next_admission_us,
             agents: self.agent_views(),
         }
@@ -75,6 +76,7 @@ impl LimiterState {
                 known.learn(reading, self.under_way.of(unit), now_ms);
             }
         }
+        self.hit_kind = self.paused_by(now_ms).or(view.paused_by);
         let paused_until_ms = view.paused_until_ms.min(now_ms + PAUSE_MAX_MS);
         self.paused_until_ms = self.paused_until_ms.max(paused_until_ms);
         self.hits = self.hits.max(view.hits.min(super::signals::HITS_MAX));
