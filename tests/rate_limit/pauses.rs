@@ -101,3 +101,23 @@ pub async fn it_is_told_what_a_pause_goes_back_to<H: Harness>(desk: Desk<H>) {
     desk.one(Operation::Pause { for_ms: 0 }).await;
     assert_eq!(paused_by().await, None);
 }
+
+pub async fn a_probe_that_takes_long_is_not_waited_for<H: Harness>(desk: Desk<H>) {
+    desk.one(hit(&desk, HitKind::Rate, None)).await;
+    desk.advance(MINUTE_MS);
+    desk.granted(call("slow", 1, 1)).await;
+    desk.advance(MINUTE_MS - 1);
+    assert_eq!(desk.refused(call("next", 1, 1)).await, (Reason::Probe, 1));
+    let receipt = desk.by("b", vec![call("next", 1, 1).waits().operation()]).await;
+    assert_eq!(receipt.poll_in_ms, Some(1));
+    desk.advance(1);
+    assert_eq!(desk.poll("b").await.len(), 1);
+    assert_eq!(desk.refused(call("other", 1, 1)).await, (Reason::Probe, MINUTE_MS));
+    // The slow one is under way all the same: its end makes no room for a further one, unless it succeeds.
+    assert_eq!(desk.view().await.under_way.requests, 2);
+    desk.one(settle_with("slow", 1, 1, Signals::default())).await;
+    assert_eq!(desk.refused(call("other", 1, 1)).await, (Reason::Probe, MINUTE_MS));
+    desk.by("b", vec![settle("next", 1, 1)]).await;
+    desk.granted(call("other", 1, 1)).await;
+    desk.granted(call("another", 1, 1)).await;
+}

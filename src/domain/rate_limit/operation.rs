@@ -64,12 +64,13 @@ pub enum Operation {
         agent: Agent,
         share_ppm: u64,
     },
-    /// Everything `from` has is `to`'s: share, usage, places in the line.
+    /// Everything `from` has is `to`'s: share, usage, places in the line. The calling client counts as the one that
+    /// gave the share.
     Handoff {
         from: Agent,
         to: Agent,
     },
-    /// Admits nothing until then; 0 ends every pause, backoff included.
+    /// Admits nothing until then; 0 ends every pause, backoff included, and forgets what the provider said is left.
     Pause {
         for_ms: u64,
     },

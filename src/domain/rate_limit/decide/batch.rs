@@ -72,7 +72,7 @@ impl LimiterState {
                 Outcome::Done(true)
             }
             Operation::Allocate { agent, share_ppm } => Outcome::Done(self.allocate(moment, agent, *share_ppm)),
-            Operation::Handoff { from, to } => Outcome::Done(self.hand_off(from, to)),
+            Operation::Handoff { from, to } => Outcome::Done(self.hand_off(moment, from, to)),
             Operation::Pause { for_ms } => {
                 self.pause(moment, *for_ms);
                 Outcome::Done(true)

@@ -3,6 +3,7 @@
 use super::PAUSE_MAX_MS;
 use super::state::{LimiterState, Moment};
 use crate::domain::quota::Reading;
+use crate::domain::rate_limit::amounts::Unit;
 use crate::domain::rate_limit::operation::{Hit, HitKind, Signals};
 use crate::domain::rate_limit::terms::Policy;
 
@@ -27,9 +28,15 @@ impl LimiterState {
         let is_latest = sent_at_ms > self.settled_at_ms;
         let sent_at_ms = if is_latest { sent_at_ms.saturating_sub(1) } else { 0 };
         for (unit, reading) in &signals.readings {
-            let reading = Reading { sent_at_ms, ..*reading };
-            self.quotas[unit.index()].learn(reading, self.under_way.of(*unit), moment.now_ms);
+            self.learn_quota(moment, *unit, Reading { sent_at_ms, ..*reading });
         }
+    }
+
+    /// A reset counts no later than the longest pause ends: one that was told wrong stops nobody for years.
+    pub(super) fn learn_quota(&mut self, moment: &Moment<'_>, unit: Unit, reading: Reading) {
+        let latest_ms = moment.now_ms + longest_ms(moment.policy);
+        let reading = Reading { resets_at_ms: reading.resets_at_ms.min(latest_ms), ..reading };
+        self.quotas[unit.index()].learn(reading, self.under_way.of(unit), moment.now_ms);
     }
 
     /// Pauses, twice as long as after the hit before. Hits of one burst count as one: those whose requests left
@@ -60,7 +67,7 @@ impl LimiterState {
         }
     }
 
-    /// Admits nothing for so long; 0 ends every pause.
+    /// Admits nothing for so long; 0 ends every pause, and forgets what providers said is left.
     pub(super) fn pause(&mut self, moment: &Moment<'_>, for_ms: u64) {
         if for_ms > 0 {
             self.hit_kind = self.paused_by(moment.now_ms);
@@ -72,6 +79,7 @@ impl LimiterState {
         self.hit_kind = None;
         self.half_open = false;
         self.probe = None;
+        self.quotas = Default::default();
     }
 
     /// The kind of the hit that a pause or probing goes back to; `None`: of neither, or of none.
@@ -80,7 +88,7 @@ impl LimiterState {
     }
 }
 
-/// No pause after a hit is longer.
+/// No pause after a hit is longer, and no reset counts later.
 fn longest_ms(policy: &Policy) -> u64 {
     policy.cooldown_max_ms.min(PAUSE_MAX_MS)
 }

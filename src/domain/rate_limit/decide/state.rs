@@ -70,6 +70,8 @@ pub struct LimiterState {
     pub(super) half_open: bool,
     pub(super) last_hit_ms: u64,
     pub(super) probe: Option<Arc<str>>,
+    /// When the next one may try, though the probe has not ended.
+    pub(super) probe_until_ms: u64,
     /// When a call was settled last.
     pub(super) settled_at_ms: u64,
     pub(super) next_admission_us: u64,

@@ -239,7 +239,7 @@ fn a_hit_pauses_and_then_one_call_at_a_time_tries() {
     assert_eq!(refused(desk.acquire("b", false)), (Reason::Cooldown, 60_000));
     desk.now_ms += 60_000;
     assert!(is_granted(desk.acquire("probe", false)));
-    assert_eq!(refused(desk.acquire("c", false)), (Reason::Probe, 0));
+    assert_eq!(refused(desk.acquire("c", false)), (Reason::Probe, 60_000));
     desk.hit(None, desk.now_ms);
     assert_eq!(refused(desk.acquire("c", false)), (Reason::Cooldown, 120_000));
     desk.now_ms += 120_000;

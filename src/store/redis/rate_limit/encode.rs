@@ -141,7 +141,7 @@ fn size_of(operation: &Operation) -> u64 {
         Operation::Observe(told) => signals(told),
         Operation::Cancel { .. } | Operation::SetTerms(_) | Operation::Pause { .. } => 1,
         Operation::Allocate { .. } | Operation::Handoff { .. } => 2,
-        Operation::Restore(view) => 15 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
+        Operation::Restore(view) => 16 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
         Operation::Learn(counters) => 2 * counters.len(),
         Operation::Poll | Operation::View | Operation::Learned => 0,
     };
@@ -228,6 +228,7 @@ fn write_view(writer: &mut Writer, view: &View) {
     writer.uint(view.paused_until_ms.min(MAX_TOKENS));
     writer.uint(view.hits);
     writer.uint(kind_number(view.paused_by));
+    writer.uint(view.next_admission_us.min(MAX_TOKENS));
     for unit in Unit::ALL {
         let quota = &view.quotas[unit.index()];
         writer.optional(Some(quota.limit.min(MAX_TOKENS)).filter(|limit| *limit > 0));

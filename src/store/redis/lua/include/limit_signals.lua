@@ -1,6 +1,7 @@
 -- What a response says: A[u ..] = sent ms, success 0|1, hit 0|1, retry after ms (-1, 0 = not told), jitter
 -- (thousandths), kind (0 none, 1 rate, 2 quota), n, n x (unit, limit (-1 = not told), remaining, resets ms). Its request left at `sent`.
 local function learn_quota(unit, limit, remaining, resets, sent)
+  resets = min(resets, now + min(A[8], PAUSE_MAX))
   if resets <= now then return end
   local q = unit * 4
   if limit >= 0 then S[25][q + 1] = min(limit, MAX) end
