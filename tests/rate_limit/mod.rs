@@ -9,6 +9,7 @@
 pub mod agents;
 pub mod batches;
 pub mod clients;
+pub mod clock;
 pub mod desk;
 pub mod harness;
 pub mod ledger;
@@ -30,7 +31,8 @@ macro_rules! rate_limit_tests {
                 a_check_tells_and_consumes_nothing, what_is_larger_than_a_limit_can_never_fit,
                 only_critical_calls_use_what_is_held_back, concurrent_calls_are_limited,
                 pacing_carries_fractions_and_never_a_burst, limits_change_while_calls_are_made,
-                windows_named_anew_know_what_others_know, time_never_goes_back,
+                windows_named_anew_know_what_others_know,
+                time_stands_still_while_the_clock_is_a_little_behind,
                 windows_shorter_than_their_parts_and_odd_ones_work, a_day_is_a_rolling_window_too,
             ];
             permits: [
@@ -63,6 +65,10 @@ macro_rules! rate_limit_tests {
                 calls_under_way_that_are_refused_one_by_one_count_once,
                 who_has_nothing_left_is_not_asked_as_soon_as_it_says, it_is_told_what_a_pause_goes_back_to,
                 a_probe_that_takes_long_is_not_waited_for,
+            ];
+            clock: [
+                a_clock_that_was_wrong_stalls_nobody, no_window_holds_more_though_the_clock_went_back,
+                a_pause_outlasts_a_wrong_clock_but_not_its_bound, to_ask_only_sees_a_wrong_clock_once,
             ];
             agents: [
                 idle_shares_are_lent_in_proportion_and_come_back, shares_are_at_most_the_whole,

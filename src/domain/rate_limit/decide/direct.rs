@@ -80,7 +80,7 @@ impl LimiterState {
 
     /// Could the call be made? Consumes nothing.
     pub fn check(&mut self, now_ms: u64, client: &str, policy: &Policy, ask: &Ask<'_>) -> Verdict {
-        let now_ms = self.pass(now_ms);
+        let now_ms = self.pass(now_ms, policy);
         let set_terms = self.set_terms.clone();
         let terms = set_terms.as_deref().unwrap_or(&policy.configured);
         self.verdict(&Moment { now_ms, client, policy, terms }, ask)

@@ -89,7 +89,7 @@ impl LimiterState {
 }
 
 /// No pause after a hit is longer, and no reset counts later.
-fn longest_ms(policy: &Policy) -> u64 {
+pub(super) fn longest_ms(policy: &Policy) -> u64 {
     policy.cooldown_max_ms.min(PAUSE_MAX_MS)
 }
 

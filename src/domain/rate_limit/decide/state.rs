@@ -42,7 +42,7 @@ use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct LimiterState {
-    /// Time never goes back for a limiter.
+    /// Time does not go back for a limiter, see [`LimiterState::instant`].
     pub(super) last_now_ms: u64,
     pub(super) set_terms: Option<Arc<Terms>>,
     pub(super) windows: Vec<KeptWindow>,
@@ -122,8 +122,8 @@ impl LimiterState {
 
     /// Lets time pass: what is over ends. Answers the instant to decide by.
     #[inline]
-    pub(super) fn pass(&mut self, now_ms: u64) -> u64 {
-        let now_ms = now_ms.max(self.last_now_ms);
+    pub(super) fn pass(&mut self, clock_ms: u64, policy: &Policy) -> u64 {
+        let now_ms = self.instant(clock_ms, policy);
         if now_ms >= self.life_until_ms {
             *self = Self { set_terms: self.set_terms.take(), ..Self::default() };
         }
@@ -141,8 +141,8 @@ impl LimiterState {
 
     /// The same, for a batch of `client` that can change something.
     #[inline]
-    pub(super) fn begin(&mut self, now_ms: u64, client: &str, policy: &Policy) -> u64 {
-        let now_ms = self.pass(now_ms);
+    pub(super) fn begin(&mut self, clock_ms: u64, client: &str, policy: &Policy) -> u64 {
+        let now_ms = self.pass(clock_ms, policy);
         self.last_now_ms = now_ms;
         self.name_windows(now_ms, policy);
         self.clients.renew(client, now_ms + policy.client_lease_ms);
