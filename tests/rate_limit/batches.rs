@@ -87,6 +87,26 @@ pub async fn what_is_remembered_counts_once<H: Harness>(desk: Desk<H>) {
     assert!(matches!(&view, Outcome::View(view) if view.windows[0].used.requests == 0), "{view:?}");
 }
 
+pub async fn the_pause_between_calls_is_remembered<H: Harness>(desk: Desk<H>) {
+    desk.policy.borrow_mut().configured.pause_us = 1_500;
+    desk.granted(call("a", 1, 1)).await;
+    let mut remembered = desk.view().await;
+    let next_us = START_MS * 1_000 + 1_500;
+    assert_eq!(remembered.next_admission_us, next_us);
+    desk.one(Operation::Cancel { id: "a".into() }).await;
+    desk.granted(call("a", 1, 1)).await;
+    desk.one(Operation::Restore(Box::new(remembered.clone()))).await;
+    assert_eq!(desk.view().await.next_admission_us, next_us);
+    desk.one(Operation::Cancel { id: "a".into() }).await;
+    desk.one(Operation::Restore(Box::new(remembered.clone()))).await;
+    assert_eq!(desk.refused(call("b", 1, 1)).await, (Reason::Pacing, 2));
+    // Nobody waits longer for it than one pause.
+    desk.advance(1);
+    remembered.next_admission_us += 10_000_000;
+    desk.one(Operation::Restore(Box::new(remembered))).await;
+    assert_eq!(desk.view().await.next_admission_us, next_us + 1_000);
+}
+
 pub async fn counters_add_up_and_have_an_end<H: Harness>(desk: Desk<H>) {
     let learn = |counters: &[(&str, u64)]| {
         Operation::Learn(counters.iter().map(|(name, more)| ((*name).into(), *more)).collect())

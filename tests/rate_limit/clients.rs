@@ -67,3 +67,23 @@ pub async fn shares_of_a_dead_client_end<H: Harness>(desk: Desk<H>) {
     let shares: Vec<_> = agents.iter().map(|agent| (&*agent.agent, agent.share_ppm, agent.used.requests)).collect();
     assert_eq!(shares, [("", 800_000, 1), ("y", 200_000, 0)]);
 }
+
+pub async fn a_share_that_was_handed_on_lives_with_who_did_it<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    let hand_off = |from: &str, to: &str| Operation::Handoff { from: from.into(), to: to.into() };
+    desk.by("dead", vec![share("x", 400_000), share("y", 100_000), share("z", 200_000), share("v", 50_000)]).await;
+    // To one that is new, to one that has a share, and to itself.
+    desk.by("a", vec![hand_off("x", "new"), hand_off("z", "y"), hand_off("v", "v")]).await;
+    desk.advance(LEASE_MS / 2);
+    desk.poll("a").await;
+    desk.advance(LEASE_MS / 2);
+    let of = |view: token_budget::domain::rate_limit::operation::View| -> Vec<(Box<str>, u64)> {
+        view.agents.into_iter().map(|agent| (agent.agent, agent.share_ppm)).collect()
+    };
+    let expected = [("", 250_000), ("new", 400_000), ("v", 50_000), ("y", 300_000)];
+    assert_eq!(of(desk.view().await), expected.map(|(name, share_ppm)| (name.into(), share_ppm)));
+    // They end with it.
+    desk.advance(LEASE_MS / 2);
+    assert_eq!(of(desk.view().await), []);
+}

@@ -133,3 +133,27 @@ pub async fn a_place_that_can_never_be_served_ends<H: Harness>(desk: Desk<H>) {
     let never = Verdict::Never { reason: Reason::Rule(0), limit: 80 };
     assert_eq!(again, Ok(Outcome::Refused(never)));
 }
+
+pub async fn who_comes_before_keeps_the_pause_between_calls<H: Harness>(desk: Desk<H>) {
+    desk.policy.borrow_mut().configured.pause_us = 1_500_700;
+    desk.granted(call("a", 1, 1)).await;
+    let wait_ms = async |call: Call| match desk.ask(call.waits()).await {
+        Outcome::Waiting { wait_ms, .. } => wait_ms,
+        other => panic!("does not wait: {other:?}"),
+    };
+    for (index, expected_ms) in [1_501, 1_501 + 1_500, 1_501 + 3_001, 1_501 + 4_502].into_iter().enumerate() {
+        assert_eq!(wait_ms(call(&format!("p{index}"), 1, 1)).await, expected_ms);
+    }
+    assert_eq!(desk.refused(call("b", 1, 1)).await, (Reason::Line, 1_501 + 6_002));
+    let wait = Verdict::Wait { wait_ms: 1_501 + 6_002, reason: Reason::Line };
+    assert_eq!(desk.one(call("", 1, 1).check()).await, Outcome::Verdict(wait));
+    assert_eq!(desk.refused(call("b", 1, 1).priority(Priority::Critical)).await, (Reason::Pacing, 1_501));
+    assert_eq!(wait_ms(call("p2", 1, 1)).await, 1_501 + 3_001);
+    // An agent with a line of its own is behind one at least.
+    desk.one(Operation::Allocate { agent: "x".into(), share_ppm: 500_000 }).await;
+    assert_eq!(desk.refused(call("b", 1, 1).agent("x")).await, (Reason::Line, 1_501 + 1_500));
+    for expected_ms in [1_501, 3_002, 4_503] {
+        desk.at(START_MS + expected_ms);
+        assert_eq!(desk.poll("a").await.len(), 1);
+    }
+}

@@ -9,11 +9,13 @@
 pub mod agents;
 pub mod batches;
 pub mod clients;
+pub mod clock;
 pub mod desk;
 pub mod harness;
 pub mod ledger;
 pub mod limits;
 pub mod line;
+pub mod pauses;
 pub mod permits;
 pub mod plays;
 pub mod properties;
@@ -29,7 +31,8 @@ macro_rules! rate_limit_tests {
                 a_check_tells_and_consumes_nothing, what_is_larger_than_a_limit_can_never_fit,
                 only_critical_calls_use_what_is_held_back, concurrent_calls_are_limited,
                 pacing_carries_fractions_and_never_a_burst, limits_change_while_calls_are_made,
-                windows_named_anew_know_what_others_know, time_never_goes_back,
+                windows_named_anew_know_what_others_know,
+                time_stands_still_while_the_clock_is_a_little_behind,
                 windows_shorter_than_their_parts_and_odd_ones_work, a_day_is_a_rolling_window_too,
             ];
             permits: [
@@ -43,10 +46,11 @@ macro_rules! rate_limit_tests {
                 who_does_not_wait_is_refused_behind_others, the_line_has_an_end, a_place_can_be_left,
                 a_place_is_asked_about_again, only_its_own_client_takes_a_place_up,
                 another_client_is_told_once_that_it_is_its_turn, a_place_that_can_never_be_served_ends,
+                who_comes_before_keeps_the_pause_between_calls,
             ];
             clients: [
                 permits_of_a_dead_client_return, places_of_a_dead_client_vanish, any_call_is_a_sign_of_life,
-                shares_of_a_dead_client_end,
+                shares_of_a_dead_client_end, a_share_that_was_handed_on_lives_with_who_did_it,
             ];
             signals: [
                 a_hit_pauses_everyone, hits_double_the_pause_up_to_a_bound, jitter_shortens_a_pause,
@@ -54,6 +58,17 @@ macro_rules! rate_limit_tests {
                 after_a_pause_one_call_at_a_time_tries, a_probe_that_is_cancelled_or_lost_is_free_again,
                 a_pause_by_hand_needs_no_probe, readings_bound_what_is_admitted,
                 readings_out_of_order_never_raise_what_is_left, a_call_that_was_settled_without_numbers_still_counts, what_was_not_used_is_given_back_to_the_quota,
+                a_reset_counts_no_later_than_the_longest_pause,
+            ];
+            pauses: [
+                a_provider_that_refuses_again_is_left_alone_for_longer, a_wait_of_nothing_is_none_told,
+                calls_under_way_that_are_refused_one_by_one_count_once,
+                who_has_nothing_left_is_not_asked_as_soon_as_it_says, it_is_told_what_a_pause_goes_back_to,
+                a_probe_that_takes_long_is_not_waited_for,
+            ];
+            clock: [
+                a_clock_that_was_wrong_stalls_nobody, no_window_holds_more_though_the_clock_went_back,
+                a_pause_outlasts_a_wrong_clock_but_not_its_bound, to_ask_only_sees_a_wrong_clock_once,
             ];
             agents: [
                 idle_shares_are_lent_in_proportion_and_come_back, shares_are_at_most_the_whole,
@@ -64,6 +79,7 @@ macro_rules! rate_limit_tests {
             batches: [
                 a_batch_is_decided_in_order, after_its_deadline_a_request_does_nothing,
                 a_repeated_batch_is_answered_and_not_applied, what_is_remembered_counts_once,
+                the_pause_between_calls_is_remembered,
                 counters_add_up_and_have_an_end, limiters_share_nothing,
                 after_a_long_silence_everything_is_forgotten_but_terms,
             ];

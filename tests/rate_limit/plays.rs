@@ -151,7 +151,7 @@ pub fn crowd() -> impl Strategy<Value = Play> {
 fn step() -> impl Strategy<Value = Step> {
     let deadline = prop_oneof![15 => Just(None), 1 => select(vec![-1, 0, 1]).prop_map(Some)];
     let batch = (0..3_usize, vec((act(), deadline), 0..8)).prop_map(|(client, acts)| Step::Batch { client, acts });
-    let back = select(vec![1, SECOND_MS, 2 * HOUR_MS]).prop_map(|by_ms| Step::Back { by_ms });
+    let back = select(vec![1, 10 * SECOND_MS, 11 * SECOND_MS, 2 * HOUR_MS]).prop_map(|by_ms| Step::Back { by_ms });
     prop_oneof![12 => batch, 5 => forward(), 1 => back]
 }
 

@@ -1,4 +1,4 @@
-use token_budget::domain::quota::Reading;
+use token_budget::domain::quota::{Quota, Reading};
 use token_budget::domain::rate_limit::amounts::Unit;
 use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Reason, Signals};
 use token_budget::domain::rate_limit::terms::MINUTE_MS;
@@ -43,7 +43,7 @@ pub async fn jitter_shortens_a_pause<H: Harness>(desk: Desk<H>) {
     assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS / 2);
     desk.advance(MINUTE_MS / 2);
     desk.one(sent_at(desk.now_ms(), hit(Some(5_000), 1_000))).await;
-    assert_eq!(desk.refused(call("a", 1, 1)).await.1, 5_000);
+    assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS);
 }
 
 pub async fn what_a_provider_asks_for_is_bounded<H: Harness>(desk: Desk<H>) {
@@ -69,10 +69,10 @@ pub async fn after_a_pause_one_call_at_a_time_tries<H: Harness>(desk: Desk<H>) {
     desk.one(sent_at(desk.now_ms(), hit(None, 0))).await;
     desk.advance(MINUTE_MS);
     desk.granted(call("probe", 1, 1)).await;
-    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Probe, 0));
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Probe, MINUTE_MS));
     // What was sent before the hit proves nothing.
     desk.one(settle("old", 1, 1)).await;
-    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Probe, 0));
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Probe, MINUTE_MS));
     desk.one(settle_with("probe", 1, 1, hit(None, 0))).await;
     assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, 2 * MINUTE_MS));
     desk.advance(2 * MINUTE_MS);
@@ -169,4 +169,20 @@ pub async fn what_was_not_used_is_given_back_to_the_quota<H: Harness>(desk: Desk
     desk.granted(call("c", 0, 20)).await;
     desk.one(Operation::Cancel { id: "c".into() }).await;
     assert_eq!(left().await, 20);
+}
+
+pub async fn a_reset_counts_no_later_than_the_longest_pause<H: Harness>(desk: Desk<H>) {
+    let year_ms = 365 * 24 * HOUR_MS;
+    desk.one(sent_at(desk.now_ms(), left(Unit::Requests, 0, desk.now_ms() + year_ms))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Remaining(Unit::Requests), HOUR_MS));
+    let mut remembered = desk.view().await;
+    desk.advance(HOUR_MS);
+    desk.granted(call("a", 1, 1)).await;
+    remembered.quotas[Unit::Requests.index()].resets_at_ms += year_ms;
+    desk.one(Operation::Restore(Box::new(remembered))).await;
+    assert_eq!(desk.refused(call("b", 1, 1)).await, (Reason::Remaining(Unit::Requests), HOUR_MS));
+    // What ends every pause ends this wait, too.
+    desk.one(Operation::Pause { for_ms: 0 }).await;
+    desk.granted(call("b", 1, 1)).await;
+    assert_eq!(desk.view().await.quotas, [Quota::default(); 4]);
 }

@@ -64,12 +64,13 @@ pub enum Operation {
         agent: Agent,
         share_ppm: u64,
     },
-    /// Everything `from` has is `to`'s: share, usage, places in the line.
+    /// Everything `from` has is `to`'s: share, usage, places in the line. The calling client counts as the one that
+    /// gave the share.
     Handoff {
         from: Agent,
         to: Agent,
     },
-    /// Admits nothing until then; 0 ends every pause, backoff included.
+    /// Admits nothing until then; 0 ends every pause, backoff included, and forgets what the provider said is left.
     Pause {
         for_ms: u64,
     },
@@ -126,7 +127,7 @@ pub struct Signals {
 #[serde(rename_all = "camelCase")]
 pub struct Hit {
     pub kind: HitKind,
-    /// How long the provider asks to wait, from when the store hears of it.
+    /// How long the provider asks to wait, from when the store hears of it; 0 says nothing.
     pub retry_after_ms: Option<u64>,
     /// 0 ... 1000, thousandths: chance, thrown by the client, by which a backoff is shortened: at most by half.
     pub jitter: u64,
@@ -236,6 +237,9 @@ pub struct View {
     pub paused_until_ms: u64,
     /// Hits since the last success.
     pub hits: u64,
+    /// What the last of them was, while the pause or the probing after it lasts.
+    #[serde(default)]
+    pub paused_by: Option<HitKind>,
     /// By the pacing; microseconds since the epoch.
     pub next_admission_us: u64,
     pub agents: Vec<AgentView>,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::PAUSE_MAX_MS;
 use super::clients::Holding;
 use super::state::{LimiterState, Moment, Permit};
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
@@ -62,8 +63,8 @@ impl LimiterState {
         if now_ms < self.paused_until_ms {
             found.meet(Reason::Cooldown, self.paused_until_ms - now_ms);
         }
-        if self.half_open && self.probe.is_some() {
-            found.meet(Reason::Probe, 0);
+        if self.half_open && self.probe.is_some() && now_ms < self.probe_until_ms {
+            found.meet(Reason::Probe, self.probe_until_ms - now_ms);
         }
         self.meet_quotas(now_ms, amounts, &mut found);
         self.meet_rules(moment, amounts, priority, &mut found);
@@ -155,6 +156,7 @@ impl LimiterState {
         }
         if self.half_open {
             self.probe = Some(Arc::clone(&id));
+            self.probe_until_ms = now_ms + moment.policy.cooldown_ms.min(PAUSE_MAX_MS);
         }
         let expires_at_ms = now_ms + moment.policy.permit_ttl_ms;
         let client = self.clients.hold(moment.client, Holding::Permit, now_ms + moment.policy.client_lease_ms);

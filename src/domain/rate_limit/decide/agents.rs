@@ -165,13 +165,9 @@ impl LimiterState {
         if number == 0 && self.agents.list.len() > AGENTS_MAX {
             return false;
         }
-        let lease_until_ms = moment.now_ms + moment.policy.client_lease_ms;
-        let giver = self.clients.hold(moment.client, Holding::Share, lease_until_ms);
         let number = if number == 0 { self.add_agent(name) } else { number };
-        let agent = self.agents.get_mut(number);
-        agent.share_ppm = share_ppm;
-        let before = agent.giver.replace(giver);
-        before.iter().for_each(|client| self.clients.let_go(client, Holding::Share));
+        self.agents.get_mut(number).share_ppm = share_ppm;
+        self.given(moment, number);
         self.agents.set_pool_share();
         true
     }
@@ -183,19 +179,29 @@ impl LimiterState {
         }
     }
 
-    /// Everything `from` has is `to`'s. Whether there was anything.
-    pub(super) fn hand_off(&mut self, from: &str, to: &str) -> bool {
+    /// Everything `from` has is `to`'s, and the calling client gave it. Whether there was anything.
+    pub(super) fn hand_off(&mut self, moment: &Moment<'_>, from: &str, to: &str) -> bool {
         let (from, target) = (self.agents.number_of(from), self.agents.number_of(to));
         if from == 0 {
             return false;
         }
-        if from != target {
-            match target == 0 && !to.is_empty() {
-                true => self.agents.get_mut(from).name = to.into(),
-                false => self.join_agents(from, target),
-            }
+        let receiver = if target == 0 && !to.is_empty() { from } else { target };
+        match receiver == from {
+            true => self.agents.get_mut(from).name = to.into(),
+            false => self.join_agents(from, receiver),
+        }
+        if receiver != 0 {
+            self.given(moment, receiver);
         }
         true
+    }
+
+    /// The share of this agent lives with the calling client from now on.
+    fn given(&mut self, moment: &Moment<'_>, number: u64) {
+        let lease_until_ms = moment.now_ms + moment.policy.client_lease_ms;
+        let giver = self.clients.hold(moment.client, Holding::Share, lease_until_ms);
+        let before = self.agents.get_mut(number).giver.replace(giver);
+        before.iter().for_each(|client| self.clients.let_go(client, Holding::Share));
     }
 
     fn add_agent(&mut self, name: &str) -> u64 {

@@ -13,7 +13,7 @@ impl LimiterState {
     /// once, at the end. Deadlines are held against the clock as it is, also when it went back.
     pub fn apply(&mut self, clock_ms: u64, client: &str, policy: &Policy, requests: &[Request]) -> Receipt {
         let writes = requests.iter().any(|request| request.operation.writes());
-        let now_ms = if writes { self.begin(clock_ms, client, policy) } else { self.pass(clock_ms) };
+        let now_ms = if writes { self.begin(clock_ms, client, policy) } else { self.pass(clock_ms, policy) };
         let mut receipt = Receipt { now_ms, ..Receipt::default() };
         for request in requests {
             let outcome = match request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= clock_ms) {
@@ -72,7 +72,7 @@ impl LimiterState {
                 Outcome::Done(true)
             }
             Operation::Allocate { agent, share_ppm } => Outcome::Done(self.allocate(moment, agent, *share_ppm)),
-            Operation::Handoff { from, to } => Outcome::Done(self.hand_off(from, to)),
+            Operation::Handoff { from, to } => Outcome::Done(self.hand_off(moment, from, to)),
             Operation::Pause { for_ms } => {
                 self.pause(moment, *for_ms);
                 Outcome::Done(true)

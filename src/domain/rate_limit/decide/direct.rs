@@ -8,6 +8,7 @@ use super::turns::Turns;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::operation::{Priority, Reason, Signals, Verdict};
 use crate::domain::rate_limit::terms::Policy;
+use crate::domain::tokens::{self, MAX_TOKENS};
 
 /// A call that somebody wants to make. `requests` of its amounts is 1.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,7 @@ impl LimiterState {
 
     /// Could the call be made? Consumes nothing.
     pub fn check(&mut self, now_ms: u64, client: &str, policy: &Policy, ask: &Ask<'_>) -> Verdict {
-        let now_ms = self.pass(now_ms);
+        let now_ms = self.pass(now_ms, policy);
         let set_terms = self.set_terms.clone();
         let terms = set_terms.as_deref().unwrap_or(&policy.configured);
         self.verdict(&Moment { now_ms, client, policy, terms }, ask)
@@ -147,7 +148,8 @@ impl LimiterState {
         }
     }
 
-    /// How long a call has to wait as far as is known, and why, the line included.
+    /// How long a call has to wait as far as is known, and why, the line included: each that comes before keeps the
+    /// pause between calls.
     #[inline]
     fn hindrance(
         &self,
@@ -158,7 +160,11 @@ impl LimiterState {
         key: (u64, u64, u64),
     ) -> (u64, Option<Reason>) {
         let obstacles = self.obstacles(moment, agent, amounts, priority);
-        let is_behind = self.is_behind_others(moment, agent, key);
-        (obstacles.wait_ms, if is_behind { Some(Reason::Line) } else { obstacles.reason })
+        if !self.is_behind_others(moment, agent, key) {
+            return (obstacles.wait_ms, obstacles.reason);
+        }
+        let before = u128::from(self.ahead(agent, key).max(1));
+        let paced_ms = (before * u128::from(moment.terms.pause_us) / 1_000).min(u128::from(MAX_TOKENS)) as u64;
+        (tokens::add(obstacles.wait_ms, paced_ms), Some(Reason::Line))
     }
 }

@@ -73,11 +73,12 @@ impl LimiterState {
         self.ahead(number, key)
     }
 
-    /// Places in front of one, in the line of its agent.
+    /// Places in front of one, or of a call that would come now, in the line of its agent.
     pub(super) fn ahead(&self, number: u64, key: OrderKey) -> u64 {
         let line = &self.agents.get(number).line;
         match line.keys().next_back() {
             Some(last) if *last == key => line.len() as u64 - 1,
+            Some(last) if *last < key => line.len() as u64,
             _ => line.range(..key).count() as u64,
         }
     }

@@ -9,6 +9,7 @@
 
 mod admission;
 mod agents;
+mod anew;
 mod batch;
 mod clients;
 mod direct;
@@ -33,6 +34,9 @@ pub const AGENTS_MAX: usize = 64;
 
 /// The whole of a limit, in millionths.
 pub const WHOLE_PPM: u64 = 1_000_000;
+
+/// A clock that goes back by no more is taken to stand still.
+pub const CLOCK_BACK_MAX_MS: u64 = 10_000;
 
 /// How long a permit that expired can still be settled.
 pub const LATE_SETTLE_MS: u64 = 3_600_000;

@@ -95,6 +95,15 @@ impl Parts {
         }
     }
 
+    /// Counts all that is here as if it had been now.
+    pub fn gather(&mut self, now_ms: u64) {
+        let (number, sum) = (self.number(now_ms), self.sum);
+        self.list.clear();
+        if sum != Amounts::default() {
+            self.list.push_back((number, sum));
+        }
+    }
+
     /// Takes over what a window of another length knows: what it counted, counts here not earlier than it did.
     pub fn inherit(&mut self, source: &Parts, now_ms: u64) {
         for &(number, amounts) in &source.list {

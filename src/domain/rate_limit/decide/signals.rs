@@ -3,7 +3,8 @@
 use super::PAUSE_MAX_MS;
 use super::state::{LimiterState, Moment};
 use crate::domain::quota::Reading;
-use crate::domain::rate_limit::operation::{Hit, Signals};
+use crate::domain::rate_limit::amounts::Unit;
+use crate::domain::rate_limit::operation::{Hit, HitKind, Signals};
 use crate::domain::rate_limit::terms::Policy;
 
 /// Doublings stop here.
@@ -27,47 +28,73 @@ impl LimiterState {
         let is_latest = sent_at_ms > self.settled_at_ms;
         let sent_at_ms = if is_latest { sent_at_ms.saturating_sub(1) } else { 0 };
         for (unit, reading) in &signals.readings {
-            let reading = Reading { sent_at_ms, ..*reading };
-            self.quotas[unit.index()].learn(reading, self.under_way.of(*unit), moment.now_ms);
+            self.learn_quota(moment, *unit, Reading { sent_at_ms, ..*reading });
         }
     }
 
-    /// Pauses, twice as long as after the hit before. Hits of one burst count as one.
+    /// A reset counts no later than the longest pause ends: one that was told wrong stops nobody for years.
+    pub(super) fn learn_quota(&mut self, moment: &Moment<'_>, unit: Unit, reading: Reading) {
+        let latest_ms = moment.now_ms + longest_ms(moment.policy);
+        let reading = Reading { resets_at_ms: reading.resets_at_ms.min(latest_ms), ..reading };
+        self.quotas[unit.index()].learn(reading, self.under_way.of(unit), moment.now_ms);
+    }
+
+    /// Pauses, twice as long as after the hit before. Hits of one burst count as one: those whose requests left
+    /// before the last hit was heard of. Of a request of which nobody knows when it left, the pause tells.
     fn hit(&mut self, moment: &Moment<'_>, hit: &Hit, sent_at_ms: u64) {
         let now_ms = moment.now_ms;
-        let is_same_burst = now_ms < self.paused_until_ms && sent_at_ms <= self.last_hit_ms;
+        let is_same_burst = if sent_at_ms > 0 { sent_at_ms <= self.last_hit_ms } else { now_ms < self.paused_until_ms };
+        // That nothing is left weighs more than that it came too fast.
+        let is_graver = hit.kind == HitKind::Quota && self.hit_kind != Some(HitKind::Quota);
         if !is_same_burst {
             self.hits = (self.hits + 1).min(HITS_MAX);
             self.half_open = true;
             self.last_hit_ms = now_ms;
-        } else if hit.retry_after_ms.is_none() {
-            return;
         }
-        let pause_ms = pause_ms(moment.policy, hit, self.hits);
-        self.paused_until_ms = self.paused_until_ms.max(now_ms + pause_ms);
+        if !is_same_burst || is_graver {
+            self.hit_kind = Some(hit.kind);
+        }
+        // A provider that refuses again was wrong about the wait it told before, or told none.
+        let told_ms = hit.retry_after_ms.filter(|told_ms| *told_ms > 0);
+        let backs_off = match is_same_burst {
+            true => is_graver,
+            false => told_ms.is_none() || self.hits > 1 || hit.kind == HitKind::Quota,
+        };
+        let backoff_ms = if backs_off { backoff_ms(moment.policy, hit, self.hits) } else { 0 };
+        let pause_ms = told_ms.unwrap_or(0).min(longest_ms(moment.policy)).max(backoff_ms);
+        if pause_ms > 0 {
+            self.paused_until_ms = self.paused_until_ms.max(now_ms + pause_ms);
+        }
     }
 
-    /// Admits nothing for so long; 0 ends every pause.
+    /// Admits nothing for so long; 0 ends every pause, and forgets what providers said is left.
     pub(super) fn pause(&mut self, moment: &Moment<'_>, for_ms: u64) {
         if for_ms > 0 {
+            self.hit_kind = self.paused_by(moment.now_ms);
             self.paused_until_ms = self.paused_until_ms.max(moment.now_ms + for_ms.min(PAUSE_MAX_MS));
             return;
         }
         self.paused_until_ms = 0;
         self.hits = 0;
+        self.hit_kind = None;
         self.half_open = false;
         self.probe = None;
+        self.quotas = Default::default();
+    }
+
+    /// The kind of the hit that a pause or probing goes back to; `None`: of neither, or of none.
+    pub(super) fn paused_by(&self, now_ms: u64) -> Option<HitKind> {
+        self.hit_kind.filter(|_| self.half_open || now_ms < self.paused_until_ms)
     }
 }
 
-fn pause_ms(policy: &Policy, hit: &Hit, hits: u64) -> u64 {
-    let longest_ms = policy.cooldown_max_ms.min(PAUSE_MAX_MS);
-    match hit.retry_after_ms {
-        Some(retry_after_ms) => retry_after_ms.min(longest_ms),
-        None => {
-            let doubled_ms = u128::from(policy.cooldown_ms) << hits.saturating_sub(1);
-            let pause_ms = doubled_ms.min(u128::from(longest_ms)) as u64;
-            pause_ms - pause_ms * hit.jitter.min(1_000) / 2_000
-        }
-    }
+/// No pause after a hit is longer, and no reset counts later.
+pub(super) fn longest_ms(policy: &Policy) -> u64 {
+    policy.cooldown_max_ms.min(PAUSE_MAX_MS)
+}
+
+fn backoff_ms(policy: &Policy, hit: &Hit, hits: u64) -> u64 {
+    let doubled_ms = u128::from(policy.cooldown_ms) << hits.saturating_sub(1);
+    let pause_ms = doubled_ms.min(u128::from(longest_ms(policy))) as u64;
+    pause_ms - pause_ms * hit.jitter.min(1_000) / 2_000
 }

@@ -11,6 +11,7 @@ use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::fast_map::FastMap;
+use crate::domain::rate_limit::operation::HitKind;
 use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 
 /// Everything a store knows of one limiter.
@@ -41,7 +42,7 @@ use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct LimiterState {
-    /// Time never goes back for a limiter.
+    /// Time does not go back for a limiter, see [`LimiterState::instant`].
     pub(super) last_now_ms: u64,
     pub(super) set_terms: Option<Arc<Terms>>,
     pub(super) windows: Vec<KeptWindow>,
@@ -63,10 +64,14 @@ pub struct LimiterState {
     pub(super) clients: Clients,
     pub(super) paused_until_ms: u64,
     pub(super) hits: u64,
+    /// Of the last burst.
+    pub(super) hit_kind: Option<HitKind>,
     /// After a hit, until a call succeeds.
     pub(super) half_open: bool,
     pub(super) last_hit_ms: u64,
     pub(super) probe: Option<Arc<str>>,
+    /// When the next one may try, though the probe has not ended.
+    pub(super) probe_until_ms: u64,
     /// When a call was settled last.
     pub(super) settled_at_ms: u64,
     pub(super) next_admission_us: u64,
@@ -117,8 +122,8 @@ impl LimiterState {
 
     /// Lets time pass: what is over ends. Answers the instant to decide by.
     #[inline]
-    pub(super) fn pass(&mut self, now_ms: u64) -> u64 {
-        let now_ms = now_ms.max(self.last_now_ms);
+    pub(super) fn pass(&mut self, clock_ms: u64, policy: &Policy) -> u64 {
+        let now_ms = self.instant(clock_ms, policy);
         if now_ms >= self.life_until_ms {
             *self = Self { set_terms: self.set_terms.take(), ..Self::default() };
         }
@@ -136,8 +141,8 @@ impl LimiterState {
 
     /// The same, for a batch of `client` that can change something.
     #[inline]
-    pub(super) fn begin(&mut self, now_ms: u64, client: &str, policy: &Policy) -> u64 {
-        let now_ms = self.pass(now_ms);
+    pub(super) fn begin(&mut self, clock_ms: u64, client: &str, policy: &Policy) -> u64 {
+        let now_ms = self.pass(clock_ms, policy);
         self.last_now_ms = now_ms;
         self.name_windows(now_ms, policy);
         self.clients.renew(client, now_ms + policy.client_lease_ms);

@@ -239,7 +239,7 @@ fn a_hit_pauses_and_then_one_call_at_a_time_tries() {
     assert_eq!(refused(desk.acquire("b", false)), (Reason::Cooldown, 60_000));
     desk.now_ms += 60_000;
     assert!(is_granted(desk.acquire("probe", false)));
-    assert_eq!(refused(desk.acquire("c", false)), (Reason::Probe, 0));
+    assert_eq!(refused(desk.acquire("c", false)), (Reason::Probe, 60_000));
     desk.hit(None, desk.now_ms);
     assert_eq!(refused(desk.acquire("c", false)), (Reason::Cooldown, 120_000));
     desk.now_ms += 120_000;
@@ -334,10 +334,10 @@ fn a_place_that_can_never_be_served_ends() {
 }
 
 #[test]
-fn time_never_goes_back() {
+fn time_stands_still_while_the_clock_is_a_little_behind() {
     let mut desk = Desk::new(vec![rule(Unit::Requests, 1)]);
     desk.acquire("a", false);
-    desk.now_ms -= 1_000_000;
+    desk.now_ms -= 10_000;
     assert_eq!(refused(desk.acquire("b", false)), (Reason::Rule(0), MINUTE_MS + 1_000));
     assert_eq!(desk.view().now_ms, START_MS);
 }

@@ -21,6 +21,7 @@ impl LimiterState {
             waiting: self.places.len() as u64,
             paused_until_ms: if is_paused { self.paused_until_ms } else { 0 },
             hits: self.hits,
+            paused_by: self.paused_by(moment.now_ms),
             next_admission_us: self.next_admission_us,
             agents: self.agent_views(),
         }
@@ -68,17 +69,24 @@ impl LimiterState {
             }
         }
         for unit in Unit::ALL {
-            let (known, told) = (&mut self.quotas[unit.index()], view.quotas[unit.index()]);
-            if known.left(now_ms).is_none() {
+            let told = view.quotas[unit.index()];
+            if self.quotas[unit.index()].left(now_ms).is_none() {
                 let limit = Some(told.limit).filter(|limit| *limit > 0);
                 let reading = Reading { limit, remaining: told.left, resets_at_ms: told.resets_at_ms, sent_at_ms: 0 };
-                known.learn(reading, self.under_way.of(unit), now_ms);
+                self.learn_quota(moment, unit, reading);
             }
         }
+        self.hit_kind = self.paused_by(now_ms).or(view.paused_by);
         let paused_until_ms = view.paused_until_ms.min(now_ms + PAUSE_MAX_MS);
         self.paused_until_ms = self.paused_until_ms.max(paused_until_ms);
         self.hits = self.hits.max(view.hits.min(super::signals::HITS_MAX));
         self.half_open = self.half_open || self.hits > 0;
+        let next_admission_us = view.next_admission_us.min(now_ms * 1_000 + moment.terms.pause_us);
+        if next_admission_us > self.next_admission_us {
+            self.next_admission_us = next_admission_us;
+            // A cancel of the last admission does not take this back.
+            self.last_admission = None;
+        }
     }
 
     pub(super) fn learn(&mut self, moment: &Moment<'_>, counters: &[(Box<str>, u64)]) {

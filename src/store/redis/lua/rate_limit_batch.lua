@@ -33,6 +33,7 @@ State one MessagePack array, S:
         25 quotas, per unit: limit, left, resets ms, seen ms   26 windows, W each   27 clients by name:
         lease until ms, permits, places, shares   28 has agents 0|1
         29 no permit expires or is forgotten before ms   30 last settle ms
+        31 kind of the last burst of hits: 0 none, 1 rate, 2 quota   32 another may probe from ms
       W: 1 window ms   2 width of a part ms   3 named ms   4-6 sums   7 parts: number, amounts, oldest first
 Permits hash by id: 1 open | 2 late, admitted ms, expires ms, amounts, agent's number, client; or 3, member of line
 Ends    sorted set of permits by expiry, of late ones by when they are forgotten
@@ -46,7 +47,7 @@ local min, max, pack, decode = math.min, math.max, cmsgpack.pack, cmsgpack.unpac
 local MAX, WHOLE, SLOT, CLASS = 9007199254740991, 1000000, 17592186044416, 8796093022208
 local PERMITS, ENDS, LINE, AGENTS, LEARNED = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local LATE_MS, LATE_MAX, HITS_MS, LEARNED_MS, LEARNED_MAX = 3600000, 4096, 3600000, 2592000000, 4096
-local AGENTS_MAX, WINDOWS_KEPT, LOW_PENALTY_MS, HITS_MAX, PAUSE_MAX = 64, 8, 60000, 30, CLASS
+local AGENTS_MAX, WINDOWS_KEPT, LOW_PENALTY_MS, HITS_MAX, PAUSE_MAX, BACK_MAX = 64, 8, 60000, 30, CLASS, 10000
 local A = decode(ARGV[1])
 local client, lease_ms, writes = A[4], A[10], A[12] == 1
 local out, o = { A[1], 0, 0 }, 3

@@ -6,7 +6,7 @@ use crate::domain::error::{OperationError, StoreError};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
 use crate::domain::rate_limit::operation::{
-    AgentView, Grant, Operation, Outcome, Reason, Receipt, Verdict, View, WindowView,
+    AgentView, Grant, HitKind, Operation, Outcome, Reason, Receipt, Verdict, View, WindowView,
 };
 use crate::domain::rate_limit::terms::{Concurrency, Rule, Terms};
 use crate::store::RateLimitBatch;
@@ -141,6 +141,12 @@ fn read_view(reader: &mut Reader<'_>, now_ms: u64) -> Decoded<View> {
     }
     let under_way = read_amounts(reader)?;
     let (waiting, paused_until_ms, hits) = (reader.uint()?, reader.uint()?, reader.uint()?);
+    let paused_by = match reader.uint()? {
+        0 => None,
+        1 => Some(HitKind::Rate),
+        2 => Some(HitKind::Quota),
+        _ => return Err("a kind of hit"),
+    };
     let next_admission_us = reader.uint()?;
     let mut agents = list(reader, |reader| {
         let (agent, share_ppm) = (reader.text()?.into(), reader.uint()?);
@@ -157,6 +163,7 @@ fn read_view(reader: &mut Reader<'_>, now_ms: u64) -> Decoded<View> {
         waiting,
         paused_until_ms,
         hits,
+        paused_by,
         next_admission_us,
         agents,
     })

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::keys::LimiterKeys;
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
-use crate::domain::rate_limit::operation::{Operation, Priority, Request, Signals, View};
+use crate::domain::rate_limit::operation::{HitKind, Operation, Priority, Request, Signals, View};
 use crate::domain::rate_limit::terms::Terms;
 use crate::domain::tokens::MAX_TOKENS;
 use crate::store::RateLimitBatch;
@@ -133,7 +133,7 @@ fn kind_of(operation: &Operation) -> u64 {
 
 /// Elements behind kind, size and deadline.
 fn size_of(operation: &Operation) -> u64 {
-    let signals = |signals: &Signals| 6 + 4 * signals.readings.len();
+    let signals = |signals: &Signals| 7 + 4 * signals.readings.len();
     let size = match operation {
         Operation::Check { .. } => 5,
         Operation::Acquire { .. } => 7,
@@ -141,7 +141,7 @@ fn size_of(operation: &Operation) -> u64 {
         Operation::Observe(told) => signals(told),
         Operation::Cancel { .. } | Operation::SetTerms(_) | Operation::Pause { .. } => 1,
         Operation::Allocate { .. } | Operation::Handoff { .. } => 2,
-        Operation::Restore(view) => 14 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
+        Operation::Restore(view) => 16 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
         Operation::Learn(counters) => 2 * counters.len(),
         Operation::Poll | Operation::View | Operation::Learned => 0,
     };
@@ -206,6 +206,7 @@ fn write_signals(writer: &mut Writer, signals: &Signals) {
     let retry_after_ms = signals.hit.and_then(|hit| hit.retry_after_ms);
     writer.optional(retry_after_ms.map(|retry_after_ms| retry_after_ms.min(MAX_TOKENS)));
     writer.uint(signals.hit.map_or(0, |hit| hit.jitter));
+    writer.uint(kind_number(signals.hit.map(|hit| hit.kind)));
     writer.uint(signals.readings.len() as u64);
     for (unit, reading) in &signals.readings {
         writer.uint(unit.index() as u64);
@@ -215,9 +216,19 @@ fn write_signals(writer: &mut Writer, signals: &Signals) {
     }
 }
 
+fn kind_number(kind: Option<HitKind>) -> u64 {
+    match kind {
+        None => 0,
+        Some(HitKind::Rate) => 1,
+        Some(HitKind::Quota) => 2,
+    }
+}
+
 fn write_view(writer: &mut Writer, view: &View) {
     writer.uint(view.paused_until_ms.min(MAX_TOKENS));
     writer.uint(view.hits);
+    writer.uint(kind_number(view.paused_by));
+    writer.uint(view.next_admission_us.min(MAX_TOKENS));
     for unit in Unit::ALL {
         let quota = &view.quotas[unit.index()];
         writer.optional(Some(quota.limit.min(MAX_TOKENS)).filter(|limit| *limit > 0));

@@ -14,7 +14,7 @@ end
 local function obstacles(agent, r, n, t, priority)
   local reason, wait = nil, 0
   if now < S[10] then reason, wait = 4, S[10] - now end
-  if S[12] == 1 and S[14] ~= '' then reason = reason or 5 end
+  if S[12] == 1 and S[14] ~= '' and now < S[32] then reason, wait = reason or 5, max(wait, S[32] - now) end
   local longest, at, Q = -1, nil, S[25]
   for q = 0, 12, 4 do
     local resets = Q[q + 3]

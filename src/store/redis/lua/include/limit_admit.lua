@@ -12,11 +12,13 @@ local function is_behind_others(agent, score, member)
   return false
 end
 
--- How long a call has to wait as far as is known, and why (nil: not at all), the line included.
+-- How long a call has to wait as far as is known, and why (nil: not at all), the line included: each that comes
+-- before keeps the pause between calls.
 local function hindrance(agent, r, n, t, priority, score, member)
   local reason, wait = obstacles(agent, r, n, t, priority)
-  if S[22] > 0 and is_behind_others(agent, score, member) then reason = 6 end
-  return reason, wait
+  if S[22] == 0 or not is_behind_others(agent, score, member) then return reason, wait end
+  local before = max(1, member and ahead(agent, member) or arrived(agent, score))
+  return 6, add(wait, min(MAX, floor(before * T[1] / 1000)))
 end
 
 -- Admits the call: everything is taken at once. Answers when the permit expires.
@@ -37,7 +39,7 @@ local function admit(agent, id, r, n, t)
     local us = now * 1000
     S[15] = ((S[15] + 1000 > us and S[15] <= us) and S[15] or us) + T[1]
   end
-  if S[12] == 1 then S[14] = id end
+  if S[12] == 1 then S[14], S[32] = id, now + min(A[7], PAUSE_MAX) end
   hold(client, 2)
   local expires = now + A[9]
   P[id], changed[id], ends[id] = { 1, now, expires, r, n, t, agent[1], client }, true, expires

@@ -61,6 +61,13 @@ local function set_pool_share()
   for k = 2, #G do G[1][4] = G[1][4] - G[k][4] end
 end
 
+-- The share of the agent lives with the calling client from now on.
+local function give(agent)
+  hold(client, 4)
+  if agent[5] ~= '' then release(agent[5], 4) end
+  agent[5] = client
+end
+
 local function add_agent(name)
   if not G[2] then
     for k = 1, #S[26] do G[1][8][k] = new_window(S[26][k][1], 20) end

@@ -44,6 +44,12 @@ local function ahead(agent, member)
   return rank - call('ZCOUNT', LINE, '-inf', '(' .. format('%.0f', agent[2] * SLOT))
 end
 
+-- Places in front of a call that would come now.
+local function arrived(agent, score)
+  local from = agent[2] * SLOT
+  return call('ZCOUNT', LINE, format('%.0f', from), format('%.0f', from + score))
+end
+
 local function join_line(agent, id, r, n, t, priority)
   S[5], S[22], active = S[5] + 1, S[22] + 1, nil
   if agent[1] ~= 0 then agent[7] = agent[7] + 1 end

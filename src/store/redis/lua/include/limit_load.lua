@@ -1,4 +1,4 @@
--- The clock, read once and never going back; the state; what the operations name. Every key is looked at by a
+-- The clock, read once and hardly ever going back; the state; what the operations name. Every key is looked at by a
 -- command of its type before anything is written.
 -- shift: from `now` to instants of the server, see clock.lua. P: permits and places by id, false = none.
 -- changed: ids of P to be written. ends: ids with their new place in ENDS, false = none.
@@ -17,17 +17,16 @@ local S = stored and select(2, pcall(decode, stored))
 if stored and (type(S) ~= 'table' or S[1] ~= 1) then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
 end
-local is_blank, dirty = not S, false
+local is_blank, is_back, dirty = not S, false, false
 if S then
-  if now < S[2] then now = S[2] end
-  is_blank = now >= S[3]
+  is_back = now + BACK_MAX < S[2]
+  if not is_back then now = max(now, S[2]) end
+  is_blank = not is_back and now >= S[3]
 end
+local is_new = is_blank or is_back
 out[2], out[3] = clock, now
-if is_blank then
-  S = {
-    1, 0, 0, MAX, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, '', 0, '', 0, 0, 0, 0, 0, S and S[24] or false,
-    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}, {}, 0, MAX, 0
-  }
+if is_new then
+  --- @include limit_anew
 end
 local P, changed, ends = {}, {}, {}
 local function load_permits(ids)
@@ -36,27 +35,28 @@ local function load_permits(ids)
     local values = call('HMGET', PERMITS, unpack(ids, from, upto))
     for k = from, upto do
       local id, value = ids[k], values[k - from + 1]
-      if P[id] == nil then P[id] = value and not is_blank and { decode(value) } or false end
+      if P[id] == nil then P[id] = value and not is_new and { decode(value) } or false end
     end
   end
 end
 load_permits(A[14])
 -- What is touched only when somebody waits is looked at only then. Of the rest, ENDS is written first.
-local is_due, may_wait = now >= S[29], is_blank or A[15] == 1 or S[22] > 0
+local is_due, may_wait = now >= S[29], is_new or A[15] == 1 or S[22] > 0
 local due = is_due and call('ZRANGEBYSCORE', ENDS, '-inf', now) or {}
 local ends_known = (is_due or may_wait) and call('ZCARD', ENDS) or S[21] + S[6]
 local line_known = may_wait and call('ZCARD', LINE) or S[22]
-if is_blank or A[16] == 1 then call('HLEN', LEARNED) end
+if is_new or A[16] == 1 then call('HLEN', LEARNED) end
 local G, is_lost = { { 0, 0, '', WHOLE, '', 0, 0, {} } }, ends_known ~= S[21] + S[6] or line_known ~= S[22]
 if S[28] == 1 then
   local text = call('GET', AGENTS)
   if text then G = decode(text) else is_lost = true end
-elseif is_blank or A[15] == 1 then
+elseif is_new or A[15] == 1 then
   call('STRLEN', AGENTS)
 end
-if is_blank then -- What other keys may still hold belongs to a time that is over.
+if is_new then -- What other keys may still hold belongs to a time that is over.
   due, is_lost = {}, false
-  if writes then call('DEL', PERMITS, ENDS, LINE, AGENTS, LEARNED) end
+  if writes or is_back then call('DEL', PERMITS, ENDS, LINE, AGENTS) end
+  if writes and is_blank then call('DEL', LEARNED) end
 else
   load_permits(due)
   local is_missing = false

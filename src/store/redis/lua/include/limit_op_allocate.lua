@@ -13,10 +13,9 @@ else
   if others + share > WHOLE or (agent[1] == 0 and #G > AGENTS_MAX) then
     done = 0
   else
-    hold(client, 4)
     if agent[1] == 0 then agent = add_agent(name) end
-    if agent[5] ~= '' then release(agent[5], 4) end
-    agent[4], agent[5] = share, client
+    agent[4] = share
+    give(agent)
     set_pool_share()
   end
 end

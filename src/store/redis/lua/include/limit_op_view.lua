@@ -1,6 +1,6 @@
 -- View: 11, size, deadline. Out: T (n and its elements), set 0|1, n, n x (window ms, sums, m, m x part), quotas,
--- amounts under way, places, paused until ms (0 = not), hits, next admission us, n, n x (agent, share, amounts
--- used, places).
+-- amounts under way, places, paused until ms (0 = not), hits, kind of hit, next admission us, n, n x (agent, share,
+-- amounts used, places).
 local function put(value) out[o + 1], o = value, o + 1 end
 local function put_all(list)
   for k = 1, #list do out[o + k] = list[k] end
@@ -21,7 +21,7 @@ for k = 4, #T, 4 do
 end
 out[n_at] = n
 put_all(S[25])
-put_all({ S[7], S[8], S[9], S[22], now < S[10] and S[10] or 0, S[11], S[15], G[2] and #G or 0 })
+put_all({ S[7], S[8], S[9], S[22], now < S[10] and S[10] or 0, S[11], paused_by(), S[15], G[2] and #G or 0 })
 local shortest = shortest_window()
 for k = 1, G[2] and #G or 0 do
   local w = shortest and G[k][8][shortest] or { 0, 0, 0, 0, 0, 0 }

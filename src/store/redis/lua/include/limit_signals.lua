@@ -1,6 +1,7 @@
--- What a response says: A[u ..] = sent ms, success 0|1, hit 0|1, retry after ms (-1 = not told), jitter (thousandths),
--- n, n x (unit, limit (-1 = not told), remaining, resets ms). Its request left at `sent`.
+-- What a response says: A[u ..] = sent ms, success 0|1, hit 0|1, retry after ms (-1, 0 = not told), jitter
+-- (thousandths), kind (0 none, 1 rate, 2 quota), n, n x (unit, limit (-1 = not told), remaining, resets ms). Its request left at `sent`.
 local function learn_quota(unit, limit, remaining, resets, sent)
+  resets = min(resets, now + min(A[8], PAUSE_MAX))
   if resets <= now then return end
   local q = unit * 4
   if limit >= 0 then S[25][q + 1] = min(limit, MAX) end
@@ -16,27 +17,35 @@ local function end_pauses()
   S[11], S[12], S[14] = 0, 0, ''
 end
 
-local function hit(retry_after, jitter, sent)
-  if now >= S[10] or sent > S[13] then
-    S[11], S[12], S[13] = min(S[11] + 1, HITS_MAX), 1, now
-  elseif retry_after < 0 then -- One of the same burst.
-    return
+-- The kind of the hit that a pause or probing goes back to.
+local function paused_by()
+  if S[12] == 1 or now < S[10] then return S[31] end
+  return 0
+end
+
+local function hit(told, jitter, hit_kind, sent)
+  local is_same_burst, is_graver = now < S[10], hit_kind == 2 and S[31] ~= 2
+  if sent > 0 then is_same_burst = sent <= S[13] end
+  if not is_same_burst then S[11], S[12], S[13] = min(S[11] + 1, HITS_MAX), 1, now end
+  if not is_same_burst or is_graver then S[31] = hit_kind end
+  local backs_off = is_graver
+  if not is_same_burst then backs_off = told <= 0 or S[11] > 1 or hit_kind == 2 end
+  local longest, backoff = min(A[8], PAUSE_MAX), 0
+  if backs_off then
+    backoff = min(A[7] * 2 ^ max(S[11] - 1, 0), longest)
+    backoff = backoff - floor(backoff * min(jitter, 1000) / 2000)
   end
-  local longest, pause = min(A[8], PAUSE_MAX), retry_after
-  if retry_after < 0 then
-    pause = min(A[7] * 2 ^ (S[11] - 1), longest)
-    pause = pause - floor(pause * min(jitter, 1000) / 2000)
-  end
-  S[10] = max(S[10], now + min(pause, longest))
+  local pause = max(min(told, longest), backoff)
+  if pause > 0 then S[10] = max(S[10], now + pause) end
 end
 
 local function observe(u, sent)
   if A[u + 2] == 1 then
-    hit(A[u + 3], A[u + 4], sent)
+    hit(A[u + 3], A[u + 4], A[u + 5], sent)
   elseif A[u + 1] == 1 and sent > S[13] then
     end_pauses()
   end
   -- New only when its request left after the last settle and the last reading, see `decide/signals.rs`.
   sent = sent > S[30] and max(0, sent - 1) or 0
-  for k = u + 6, u + 2 + 4 * A[u + 5], 4 do learn_quota(A[k], A[k + 1], A[k + 2], A[k + 3], sent) end
+  for k = u + 7, u + 3 + 4 * A[u + 6], 4 do learn_quota(A[k], A[k + 1], A[k + 2], A[k + 3], sent) end
 end

@@ -1,0 +1,92 @@
+use token_budget::domain::quota::{Quota, Reading};
+use token_budget::domain::rate_limit::amounts::Unit;
+use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Outcome, Reason, Signals};
+use token_budget::domain::rate_limit::terms::{Concurrency, DAY_MS, MINUTE_MS, Terms};
+
+use super::desk::*;
+use super::harness::Harness;
+
+const WRONG_MS: u64 = START_MS + 400 * DAY_MS;
+
+fn hit(now_ms: u64, retry_after_ms: Option<u64>) -> Operation {
+    let hit = Hit { kind: HitKind::Rate, retry_after_ms, jitter: 0 };
+    Operation::Observe(Signals { sent_at_ms: now_ms, hit: Some(hit), ..Signals::default() })
+}
+
+pub async fn a_clock_that_was_wrong_stalls_nobody<H: Harness>(desk: Desk<H>) {
+    let concurrency = Some(Concurrency { limit: 2, ordinary: 2 });
+    let only = Terms { concurrency, pause_us: 1_500_000, ..terms(&[per_minute(Unit::Requests, 9)]) };
+    desk.one(Operation::SetTerms(Some(only.clone()))).await;
+    desk.at(WRONG_MS);
+    desk.one(Operation::Learn(vec![("out".into(), 3)])).await;
+    desk.one(Operation::Allocate { agent: "x".into(), share_ppm: 400_000 }).await;
+    desk.granted(call("a", 1, 1)).await;
+    desk.advance(2 * SECOND_MS);
+    desk.granted(call("b", 1, 1)).await;
+    desk.ask(call("waits", 1, 1).waits()).await;
+    let reading = Reading { limit: None, remaining: 50, resets_at_ms: WRONG_MS + MINUTE_MS, sent_at_ms: 0 };
+    let readings = vec![(Unit::Requests, reading)];
+    desk.one(Operation::Observe(Signals { readings, ..Signals::default() })).await;
+    let view = desk.view().await;
+    assert_eq!((view.waiting, view.under_way.requests, view.agents.len()), (1, 2, 2));
+    desk.at(START_MS + SECOND_MS);
+    let receipt = desk.by("a", vec![settle("a", 1, 1)]).await;
+    let is_known = matches!(receipt.outcomes[0], Ok(Outcome::Settled { known: true, .. }));
+    assert_eq!((receipt.now_ms, receipt.places, is_known), (desk.now_ms(), 0, false));
+    let view = desk.view().await;
+    assert_eq!((view.terms, view.is_set, view.waiting, view.under_way.requests), (only, true, 0, 0));
+    assert_eq!((view.quotas, view.agents), ([Quota::default(); 4], Vec::new()));
+    assert_eq!(view.windows[0].used.requests, 2);
+    assert_eq!(desk.one(Operation::Learned).await, Outcome::Learned(vec![("out".into(), 3)]));
+    // The pause between calls begins now at the latest.
+    assert_eq!(desk.refused(call("waits", 1, 1)).await, (Reason::Pacing, 1_500));
+    desk.advance(1_500);
+    desk.granted(call("waits", 1, 1)).await;
+    desk.advance(31 * DAY_MS);
+    assert_eq!(desk.one(Operation::Learned).await, Outcome::Learned(Vec::new()));
+}
+
+pub async fn no_window_holds_more_though_the_clock_went_back<H: Harness>(desk: Desk<H>) {
+    let desk = desk.rules(&[per_minute(Unit::Requests, 3)]);
+    desk.at(WRONG_MS);
+    desk.granted(call("a", 1, 1)).await;
+    desk.advance(30 * SECOND_MS);
+    desk.granted(call("b", 5, 1)).await;
+    desk.at(START_MS);
+    desk.granted(call("c", 1, 1)).await;
+    assert_eq!(desk.refused(call("d", 1, 1)).await, (Reason::Rule(0), FREE_MS));
+    let used = desk.view().await.windows[0].used;
+    assert_eq!((used.requests, used.input_tokens), (3, 7));
+    desk.advance(FREE_MS);
+    for id in ["d", "e", "f"] {
+        desk.granted(call(id, 1, 1)).await;
+    }
+    assert_eq!(desk.refused(call("g", 1, 1)).await, (Reason::Rule(0), FREE_MS));
+}
+
+pub async fn a_pause_outlasts_a_wrong_clock_but_not_its_bound<H: Harness>(desk: Desk<H>) {
+    desk.at(WRONG_MS);
+    desk.one(hit(WRONG_MS, None)).await;
+    desk.at(START_MS);
+    let view = desk.view().await;
+    assert_eq!((view.hits, view.paused_until_ms), (1, START_MS + HOUR_MS));
+    assert_eq!(view.paused_by, Some(HitKind::Rate));
+    desk.advance(HOUR_MS);
+    desk.granted(call("probe", 1, 1)).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await.0, Reason::Probe);
+    desk.one(settle("probe", 1, 1)).await;
+    desk.granted(call("a", 1, 1)).await;
+    assert_eq!(desk.view().await.hits, 0);
+}
+
+pub async fn to_ask_only_sees_a_wrong_clock_once<H: Harness>(desk: Desk<H>) {
+    let desk = desk.rules(&[per_minute(Unit::Requests, 1)]);
+    desk.at(WRONG_MS);
+    desk.granted(call("a", 1, 1)).await;
+    desk.at(START_MS);
+    let view = desk.view().await;
+    assert_eq!((view.now_ms, view.under_way.requests, view.windows[0].used.requests), (START_MS, 0, 1));
+    desk.advance(30 * SECOND_MS);
+    assert_eq!(desk.view().await.windows[0].parts, view.windows[0].parts);
+    assert_eq!(desk.refused(call("b", 1, 1)).await, (Reason::Rule(0), FREE_MS - 30 * SECOND_MS));
+}
