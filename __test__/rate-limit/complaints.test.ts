@@ -197,7 +197,10 @@ describe('locked out', () => {
     const manager = plain({ rpm: 40 });
     for (let n = 0; n < 3; n++) {
       await manager.observe(refusal({ 'retry-after': '5' }));
-      await advance(5_000);
+      // As long as the provider asks, and longer when it refuses again.
+      const { waitMs } = await manager.canMakeRequest();
+      expect(waitMs).toBeGreaterThanOrEqual(n === 0 ? 5_000 : 60_000);
+      await advance(waitMs);
     }
     const probe = await manager.acquire();
     expect((await manager.tryAcquire()).verdict).toMatchObject({ reason: 'probe' });

@@ -80,9 +80,14 @@ function readView(value: unknown): WireView {
     waiting: 0,
     pausedUntilMs: numberOf('pausedUntilMs'),
     hits: numberOf('hits'),
+    pausedBy: readPausedBy(check.own(source, 'pausedBy', at), `${at}.pausedBy`),
     nextAdmissionUs: numberOf('nextAdmissionUs'),
     agents: [],
   };
+}
+
+function readPausedBy(value: unknown, at: string): WireView['pausedBy'] {
+  return value === null || value === undefined ? null : check.oneOf(value, at, ['rate', 'quota'] as const);
 }
 
 function readAmounts(value: unknown, at: string): WireAmounts {

@@ -82,6 +82,7 @@ export function statusOf(view: WireView): RateLimitStatus {
     underWay: view.underWay.requests,
     waiting: view.waiting,
     pausedUntil: view.pausedUntilMs > view.nowMs ? new Date(view.pausedUntilMs) : null,
+    pausedBy: view.pausedBy,
     hits: view.hits,
     agents: view.agents.map(({ agent, sharePpm, used, waiting }) => ({
       agent,

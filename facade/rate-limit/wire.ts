@@ -53,6 +53,7 @@ export interface WireView {
   waiting: number;
   pausedUntilMs: number;
   hits: number;
+  pausedBy: 'rate' | 'quota' | null;
   nextAdmissionUs: number;
   agents: Array<{ agent: string; sharePpm: number; used: WireAmounts; waiting: number }>;
 }

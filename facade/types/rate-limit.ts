@@ -186,6 +186,11 @@ export interface RateLimitStatus {
   waiting: number;
   /** Nothing is admitted before. */
   pausedUntil: Date | null;
+  /**
+   * What the last refusal was for, as long as it has effects: too fast, or nothing left of the day or of the money.
+   * `null` as well when somebody paused by hand.
+   */
+  pausedBy: 'rate' | 'quota' | null;
   /** Refusals of the provider since it last served a request. */
   hits: number;
   agents: Array<{ agent: string; share: number; waiting: number; requests: number }>;
