@@ -2,7 +2,7 @@
 import { RateLimitError } from '@wundr.io/token-budget/credentials';
 import { rejection } from '../facade/helpers';
 import type { Quota } from './support/provider-server';
-import { closeAll, github, manager as make, provider } from './support/setup';
+import { closeAll, github, manager as make, provider, ticking } from './support/setup';
 
 afterEach(closeAll);
 
@@ -23,6 +23,29 @@ test('tokens of one user do not add up', async () => {
   expect(server.tokens()).toEqual(['a', 'a', 'other', 'other']);
   expect(await manager.countAvailableTokens()).toBe(0);
   expect(server.onSpent()).toEqual([]);
+});
+
+test('after a reset no more goes out at once than the limit allows', async () => {
+  let nowMs = Date.UTC(2026, 0, 1);
+  const manager = make(['a'], { reserve: 0, clock: () => nowMs });
+  await manager.updateRateLimit('a', { limit: 20, remaining: 0, reset: nowMs / 1000 + 60 });
+  nowMs += 60_000;
+  expect(await manager.countAvailableTokens()).toBe(1);
+  const calls = Array.from({ length: 200 }, () => manager.withRotation(async () => 'done'));
+  const outcomes = await Promise.allSettled(calls);
+  const refused = outcomes.flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  expect(refused).toHaveLength(180);
+  expect(refused.every(reason => reason instanceof RateLimitError)).toBe(true);
+  expect(await manager.countAvailableTokens()).toBe(0);
+});
+
+test('an estimate that is too low is healed by asking the provider', async () => {
+  const { manager, server } = await github({ a: 10 }, { clock: ticking() });
+  const reset = (server.quotas.get('a')?.get('core')?.resetsAtMs as number) / 1000;
+  await manager.updateRateLimit('a', { limit: 10, remaining: 0, reset });
+  expect(await manager.countAvailableTokens()).toBe(0);
+  expect(await manager.checkRateLimits()).toMatchObject([{ limit: 10, remaining: 10 }]);
+  expect(await manager.countAvailableTokens()).toBe(1);
 });
 
 test('no cap of two attempts skips the healthy token', async () => {

@@ -11,6 +11,9 @@ import { toJson } from '../json';
 
 export type Operation = Parameters<typeof toJson>[0];
 
+/** Longer ago than any clock reaches back: the store takes such a reading for the oldest. */
+const UNKNOWN_AGE_MS = Number.MAX_SAFE_INTEGER;
+
 /** What the store answers, as `src/domain/credentials/operation.rs` names it. */
 export type PoolOutcome =
   | {
@@ -83,7 +86,7 @@ export abstract class PoolOperations implements PoolBackend {
               limit: reading.limit ?? null,
               remaining: reading.remaining,
               resetsAtMs: reading.resetInMs,
-              sentAtMs: 0,
+              sentAtMs: reading.ageMs ?? UNKNOWN_AGE_MS,
             },
       retryAfterMs: retryAfterMs ?? null,
       jitter: Math.floor(Math.random() * 1001),

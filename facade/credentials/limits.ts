@@ -115,6 +115,7 @@ async function ask(
 ) {
   const { limitsPath = '' } = profileOf(provider);
   const url = new URL(limitsPath, sender.baseUrl(provider, 'provider'));
+  const sentAtMs = await pool.now();
   const response = await sender.sendOn(provider, url, secret.reveal(), signal);
   const nowMs = await pool.now();
   const { verdict, answered } = await judge(response, provider, () => nowMs);
@@ -128,7 +129,8 @@ async function ask(
   }
   const limits = await readLimits(response, provider, nowMs);
   for (const [resource, { limit, remaining, resetInMs }] of limits.readings) {
-    const reading = { remaining, resetInMs, ...(limit === null ? {} : { limit }) };
+    const ageMs = Math.max(0, Math.ceil((await pool.now()) - sentAtMs));
+    const reading = { remaining, resetInMs, ageMs, ...(limit === null ? {} : { limit }) };
     await pool.report(fingerprint, resource, 0, { kind: 'served', reading });
   }
   const { core, resources, nearLimit } = limits;

@@ -38,7 +38,13 @@ export interface Exhausted {
 /** How a request went. */
 export interface Answered {
   kind: 'served' | 'spent' | 'secondary' | 'unauthorized';
-  reading?: { limit?: number; remaining: number; resetInMs: number };
+  reading?: {
+    limit?: number;
+    remaining: number;
+    resetInMs: number;
+    /** How long ago the request left, where no token was picked for it. Unknown unless told. */
+    ageMs?: number;
+  };
   retryAfterMs?: number;
 }
 

@@ -24,7 +24,8 @@ pub struct Reading {
 
 impl Reading {
     /// Makes instants of durations. A client knows how long ago it asked and in how long the quota resets;
-    /// until the store's clock is known, `sent_at_ms` and `resets_at_ms` hold that.
+    /// until the store's clock is known, `sent_at_ms` and `resets_at_ms` hold that. Whoever does not know when it
+    /// asked says [`MAX_TOKENS`], which becomes 0.
     pub fn date(&mut self, now_ms: u64) {
         self.sent_at_ms = now_ms.saturating_sub(self.sent_at_ms);
         self.resets_at_ms = now_ms.saturating_add(self.resets_at_ms).min(MAX_TOKENS);
@@ -68,9 +69,11 @@ impl Quota {
     /// assert_eq!(quota.left(30), Some(55));
     /// assert_eq!(quota.left(60_000), None);
     /// ```
-    pub fn learn(&mut self, reading: Reading, under_way: u64, now_ms: u64) {
+    ///
+    /// Returns whether the reading is newer than what was known.
+    pub fn learn(&mut self, reading: Reading, under_way: u64, now_ms: u64) -> bool {
         if reading.resets_at_ms <= now_ms {
-            return;
+            return false;
         }
         if let Some(limit) = reading.limit {
             self.limit = limit.min(MAX_TOKENS);
@@ -83,6 +86,7 @@ impl Quota {
                 if is_newer { reading.resets_at_ms } else { self.resets_at_ms.max(reading.resets_at_ms) };
             self.seen_at_ms = now_ms;
         }
+        is_newer
     }
 
     /// Something was admitted.

@@ -42,6 +42,13 @@ pub fn served(remaining: u64, resets_at_ms: u64) -> Answered {
     Answered { reading: Some(reading), ..answered(AnswerKind::Served) }
 }
 
+/// Served, as [`served`], to a request that left at `sent_at_ms` and that nothing was picked for.
+pub fn asked(remaining: u64, resets_at_ms: u64, sent_at_ms: u64) -> Answered {
+    let mut answered = served(remaining, resets_at_ms);
+    answered.reading.as_mut().expect("it has numbers").sent_at_ms = sent_at_ms;
+    answered
+}
+
 pub fn spent(remaining: u64, resets_at_ms: u64) -> Answered {
     Answered { kind: AnswerKind::Spent, ..served(remaining, resets_at_ms) }
 }

@@ -36,7 +36,12 @@ macro_rules! credential_tests {
             quotas: [
                 every_pick_counts_at_once, answers_that_overtake_each_other_raise_nothing,
                 what_was_reported_meanwhile_may_have_been_served_later, what_is_under_way_is_taken_off_a_reading, a_reading_of_a_window_that_is_over_says_nothing,
-                after_the_reset_it_is_unknown, what_was_never_sent_is_given_back_once,
+                after_the_reset_it_is_taken_as_whole,
+                the_first_numbers_of_an_assumed_window_replace_it, what_was_reported_in_an_assumed_window_is_taken_off,
+                an_assumed_window_ends_in_a_minute, without_a_limit_nothing_is_assumed,
+                what_was_under_way_at_the_reset_is_taken_off, a_reset_is_believed_for_a_month,
+                a_question_that_left_after_all_else_is_newer, a_question_beside_others_is_not,
+                an_older_reading_that_is_spent_too_moves_the_reset, what_was_never_sent_is_given_back_once,
                 what_nothing_was_picked_for_can_only_lower, a_request_that_nobody_reports_ends,
                 large_numbers_are_exact,
             ];

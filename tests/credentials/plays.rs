@@ -67,6 +67,8 @@ pub struct Told {
     pub reading: Option<(Option<u64>, u64, i64)>,
     pub retry_after_ms: Option<u64>,
     pub jitter: u64,
+    /// How long ago the request left, where that is known.
+    pub age_ms: Option<u64>,
 }
 
 /// Two clients that agree about half of the pool.
@@ -138,11 +140,13 @@ fn told() -> impl Strategy<Value = Told> {
     let resets = prop_oneof![8 => -2..5_i64, 4 => 0..3 * HOUR_MS as i64, 1 => 0..40 * DAY_MS as i64];
     let reading = weighted(0.6, (limit, numbers, resets));
     let wait = weighted(0.2, prop_oneof![4 => 0..2 * HOUR_MS, 1 => any::<u64>()]);
-    (kind, reading, wait, 0..1_100_u64).prop_map(|(kind, reading, retry_after_ms, jitter)| Told {
+    let age = weighted(0.5, prop_oneof![8 => 0..4_u64, 1 => 0..MINUTE_MS, 1 => any::<u64>()]);
+    (kind, reading, wait, 0..1_100_u64, age).prop_map(|(kind, reading, retry_after_ms, jitter, age_ms)| Told {
         kind,
         reading,
         retry_after_ms,
         jitter,
+        age_ms,
     })
 }
 
@@ -247,7 +251,7 @@ impl<H: Harness> Stage<H> {
             limit,
             remaining,
             resets_at_ms: self.now_ms.saturating_add_signed(from_now_ms),
-            sent_at_ms: 0,
+            sent_at_ms: told.age_ms.map_or(0, |age_ms| self.now_ms.saturating_sub(age_ms)),
         });
         Answered { kind: told.kind, reading, retry_after_ms: told.retry_after_ms, jitter: told.jitter }
     }

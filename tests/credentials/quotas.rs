@@ -1,4 +1,4 @@
-use token_budget::domain::credentials::operation::{AnswerKind, Answered};
+use token_budget::domain::credentials::operation::{AnswerKind, Answered, Outcome};
 use token_budget::domain::quota::Reading;
 use token_budget::domain::tokens::MAX_TOKENS;
 
@@ -6,6 +6,12 @@ use super::desk::*;
 use super::harness::Harness;
 
 const RESET_MS: u64 = START_MS + HOUR_MS;
+
+/// Served, with these numbers of this limit.
+fn limited(limit: u64, remaining: u64, resets_at_ms: u64) -> Answered {
+    let reading = Reading { limit: Some(limit), remaining, resets_at_ms, sent_at_ms: 0 };
+    Answered { reading: Some(reading), ..answered(AnswerKind::Served) }
+}
 
 pub async fn every_pick_counts_at_once<H: Harness>(desk: Desk<H>) {
     desk.report_of("a", 0, served(3, RESET_MS)).await;
@@ -67,14 +73,148 @@ pub async fn a_reading_of_a_window_that_is_over_says_nothing<H: Harness>(desk: D
     assert_eq!(desk.pick(&[]).await, "a");
 }
 
-pub async fn after_the_reset_it_is_unknown<H: Harness>(desk: Desk<H>) {
-    desk.report_of("a", 0, spent(0, RESET_MS)).await;
+pub async fn after_the_reset_it_is_taken_as_whole<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, limited(20, 0, RESET_MS)).await;
     desk.set_now(RESET_MS - 2);
     assert_eq!(desk.pick(&["b", "c"]).await, "-");
-    assert_eq!(desk.pick(&["b", "c"]).await, "a");
+    desk.set_now(RESET_MS);
+    let picks = (0..200).map(|_| pick(&["b", "c"])).collect();
+    let outcomes = desk.apply(picks).await;
+    let went = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Picked { .. }))).count();
+    assert_eq!((went, desk.left("a").await, desk.count("core").await), (20, Some(0), 2));
+    let first = Outcome::Picked {
+        fingerprint: "a".into(),
+        picked_at_ms: RESET_MS,
+        left: Some(19),
+        resets_at_ms: RESET_MS + MINUTE_MS,
+    };
+    assert_eq!(outcomes[0], Ok(first));
+}
+
+pub async fn the_first_numbers_of_an_assumed_window_replace_it<H: Harness>(desk: Desk<H>) {
+    let next_ms = RESET_MS + HOUR_MS;
+    desk.report_of("a", 0, limited(20, 0, RESET_MS)).await;
+    desk.set_now(RESET_MS);
+    for _ in 0..20 {
+        desk.pick(&["b", "c"]).await;
+    }
+    assert_eq!(desk.left("a").await, Some(0));
+    // It had grown to 50; 19 others are under way.
+    desk.report("a", limited(50, 49, next_ms)).await;
+    let core = desk.core("a").await;
+    assert_eq!((core.quota.limit, core.quota.left, core.quota.resets_at_ms), (50, 30, next_ms));
+    // From then on the numbers of others can only lower it.
+    desk.report_of("a", desk.now() - 11, limited(50, 48, next_ms)).await;
+    assert_eq!(desk.left("a").await, Some(30));
+}
+
+pub async fn what_was_reported_in_an_assumed_window_is_taken_off<H: Harness>(desk: Desk<H>) {
+    let next_ms = RESET_MS + HOUR_MS;
+    desk.report_of("a", 0, limited(20, 1, RESET_MS)).await;
+    desk.pick(&["b", "c"]).await;
+    let before_ms = desk.now();
+    desk.set_now(RESET_MS);
+    desk.pick(&["b", "c"]).await;
+    let early_ms = desk.now();
+    desk.pick(&["b", "c"]).await;
+    // One without numbers, one that was sent before the reset and may have been served after all others.
+    desk.report("a", answered(AnswerKind::Served)).await;
+    desk.report_of("a", before_ms, limited(20, 17, next_ms)).await;
+    assert_eq!((desk.left("a").await, desk.core("a").await.quota.resets_at_ms), (Some(16), next_ms));
+    desk.report_of("a", early_ms, limited(20, 19, next_ms)).await;
+    assert_eq!(desk.left("a").await, Some(17));
+}
+
+pub async fn an_assumed_window_ends_in_a_minute<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, limited(2, 0, RESET_MS)).await;
+    desk.set_now(RESET_MS + SECOND_MS - 1);
+    for expected in ["a", "a", "-"] {
+        assert_eq!(desk.pick(&["b", "c"]).await, expected);
+        if expected == "a" {
+            desk.report("a", answered(AnswerKind::Served)).await;
+        }
+    }
+    desk.set_now(RESET_MS + SECOND_MS + MINUTE_MS - 2);
+    for expected in ["-", "a", "a", "-"] {
+        assert_eq!(desk.pick(&["b", "c"]).await, expected);
+    }
+}
+
+pub async fn without_a_limit_nothing_is_assumed<H: Harness>(desk: Desk<H>) {
+    let mut told = served(0, RESET_MS);
+    told.reading.as_mut().expect("it has numbers").limit = None;
+    desk.report_of("a", 0, told).await;
+    desk.set_now(RESET_MS);
+    for _ in 0..10 {
+        assert_eq!(desk.pick(&["b", "c"]).await, "a");
+    }
     assert_eq!(desk.left("a").await, None);
-    desk.report("a", served(4_999, RESET_MS + HOUR_MS)).await;
-    assert_eq!(desk.left("a").await, Some(4_999));
+}
+
+pub async fn what_was_under_way_at_the_reset_is_taken_off<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, limited(10, 3, RESET_MS)).await;
+    desk.set_now(RESET_MS - 3);
+    desk.pick(&["b", "c"]).await;
+    let early_ms = desk.now();
+    desk.pick(&["b", "c"]).await;
+    desk.pick(&["b", "c"]).await;
+    assert_eq!(desk.left("a").await, Some(7));
+    // Picked before the window: what comes back was not taken from it.
+    assert!(desk.give_back("a", early_ms).await);
+    assert_eq!(desk.left("a").await, Some(7));
+    assert!(desk.give_back("a", desk.now()).await);
+    assert_eq!(desk.left("a").await, Some(8));
+}
+
+pub async fn a_reset_is_believed_for_a_month<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, spent(0, START_MS + 400 * DAY_MS)).await;
+    assert_eq!(desk.core("a").await.quota.resets_at_ms, START_MS + 31 * DAY_MS);
+    desk.set_now(START_MS + 31 * DAY_MS - 2);
+    assert_eq!(desk.pick(&["b", "c"]).await, "-");
+    assert_eq!(desk.pick(&["b", "c"]).await, "a");
+}
+
+pub async fn a_question_that_left_after_all_else_is_newer<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, served(0, RESET_MS)).await;
+    let sent_ms = desk.now();
+    desk.advance(10);
+    desk.report_of("a", 0, asked(4_000, RESET_MS, sent_ms)).await;
+    assert_eq!(desk.left("a").await, Some(0), "in the very millisecond of the last numbers");
+    assert_eq!(desk.count("core").await, 2);
+    desk.report_of("a", 0, asked(4_000, RESET_MS, sent_ms + 1)).await;
+    assert_eq!((desk.left("a").await, desk.count("core").await), (Some(4_000), 3));
+    // An instant to come is one of now.
+    desk.advance(10);
+    desk.report_of("a", 0, asked(4_500, RESET_MS, MAX_TOKENS)).await;
+    assert_eq!(desk.left("a").await, Some(4_500));
+}
+
+pub async fn a_question_beside_others_is_not<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, served(100, RESET_MS)).await;
+    desk.pick(&["b", "c"]).await;
+    let picked_ms = desk.now();
+    desk.advance(10);
+    desk.report_of("a", 0, asked(4_000, RESET_MS, desk.now())).await;
+    assert_eq!(desk.left("a").await, Some(99), "one is under way");
+    let sent_ms = desk.now();
+    desk.advance(10);
+    desk.report_of("a", picked_ms, answered(AnswerKind::Served)).await;
+    desk.advance(10);
+    desk.report_of("a", 0, asked(4_000, RESET_MS, sent_ms)).await;
+    assert_eq!(desk.left("a").await, Some(99), "one was reported after it had left");
+    desk.report_of("a", 0, asked(4_000, RESET_MS, desk.now())).await;
+    assert_eq!(desk.left("a").await, Some(4_000));
+}
+
+pub async fn an_older_reading_that_is_spent_too_moves_the_reset<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, spent(0, RESET_MS)).await;
+    for (reset_ms, known_ms) in [(RESET_MS + MINUTE_MS, RESET_MS + MINUTE_MS), (RESET_MS, RESET_MS + MINUTE_MS)] {
+        desk.advance(SECOND_MS);
+        desk.report_of("a", 0, spent(0, reset_ms)).await;
+        assert_eq!(desk.core("a").await.quota.resets_at_ms, known_ms);
+    }
+    desk.report_of("a", 0, served(7, RESET_MS + HOUR_MS)).await;
+    assert_eq!(desk.core("a").await.quota.resets_at_ms, RESET_MS + MINUTE_MS, "it does not say that it is spent");
 }
 
 pub async fn what_was_never_sent_is_given_back_once<H: Harness>(desk: Desk<H>) {
@@ -126,8 +266,9 @@ pub async fn large_numbers_are_exact<H: Harness>(desk: Desk<H>) {
     desk.report_of("a", 0, reading(MAX_TOKENS - 1, MAX_TOKENS)).await;
     desk.report_of("b", 0, reading(u64::MAX, u64::MAX)).await;
     let (a, b) = (desk.core("a").await.quota, desk.core("b").await.quota);
-    assert_eq!((a.limit, a.left, a.resets_at_ms), (MAX_TOKENS, MAX_TOKENS - 1, MAX_TOKENS));
-    assert_eq!((b.limit, b.left, b.resets_at_ms), (MAX_TOKENS, MAX_TOKENS, MAX_TOKENS));
+    let month_ms = START_MS + 31 * DAY_MS;
+    assert_eq!((a.limit, a.left, a.resets_at_ms), (MAX_TOKENS, MAX_TOKENS - 1, month_ms));
+    assert_eq!((b.limit, b.left, b.resets_at_ms), (MAX_TOKENS, MAX_TOKENS, month_ms));
     desk.pick(&["b", "c"]).await;
     assert_eq!(desk.left("a").await, Some(MAX_TOKENS - 2));
 }

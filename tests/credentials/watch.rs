@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use token_budget::domain::credentials::operation::*;
 
-use super::desk::WEEK_MS;
+use super::desk::{DAY_MS, WEEK_MS};
 use super::harness::Harness;
 use super::plays::{Stage, Step};
 
@@ -47,8 +47,9 @@ pub async fn watch<H: Harness>(steps: &[Step]) {
                 }
                 (Operation::Report { fingerprint, resource, picked_at_ms, result }, _) => {
                     let part = before.part(fingerprint, resource);
-                    raised_by_newer_numbers_only(&before, &after, &part, *picked_at_ms);
-                    note_spent(&mut spent, &before, part, *picked_at_ms, result);
+                    let left_at_ms = left_at_ms(*picked_at_ms, result);
+                    raised_by_newer_numbers_only(&before, &after, &part, left_at_ms);
+                    note_spent(&mut spent, &before, part, left_at_ms, result);
                 }
                 (Operation::Return { fingerprint, resource, .. }, _) => {
                     let part = before.part(fingerprint, resource);
@@ -149,20 +150,28 @@ fn not_spent(spent: &HashMap<Part, Spent>, part: &Part, now_ms: u64) {
     }
 }
 
+/// When a request left, as far as anybody says.
+fn left_at_ms(picked_at_ms: u64, result: &Answered) -> u64 {
+    match result.reading {
+        Some(reading) if picked_at_ms == 0 => reading.sent_at_ms,
+        _ => picked_at_ms,
+    }
+}
+
 /// What is left rises by numbers alone whose request was sent after the last ones were seen.
-fn raised_by_newer_numbers_only(before: &Snapshot, after: &Snapshot, part: &Part, picked_at_ms: u64) {
+fn raised_by_newer_numbers_only(before: &Snapshot, after: &Snapshot, part: &Part, left_at_ms: u64) {
     let Some(state) = before.resource(part) else { return };
-    if before.now_ms < state.quota.resets_at_ms && picked_at_ms <= state.quota.seen_at_ms {
+    if before.now_ms < state.quota.resets_at_ms && left_at_ms <= state.quota.seen_at_ms {
         assert!(after.left(part) <= before.left(part), "{:?} {:?}", state.quota, after.left(part));
     }
 }
 
-fn note_spent(spent: &mut HashMap<Part, Spent>, before: &Snapshot, part: Part, picked_at_ms: u64, result: &Answered) {
+fn note_spent(spent: &mut HashMap<Part, Spent>, before: &Snapshot, part: Part, left_at_ms: u64, result: &Answered) {
     let now_ms = before.now_ms;
     let Some(reading) = result.reading.filter(|reading| reading.resets_at_ms > now_ms) else { return };
     let is_spent = spent.get(&part).is_some_and(|(until_ms, _)| now_ms < *until_ms);
     let is_newer = match before.resource(&part) {
-        Some(state) if now_ms < state.quota.resets_at_ms => picked_at_ms > state.quota.seen_at_ms,
+        Some(state) if now_ms < state.quota.resets_at_ms => left_at_ms > state.quota.seen_at_ms,
         _ => true,
     };
     if is_newer {
@@ -170,6 +179,6 @@ fn note_spent(spent: &mut HashMap<Part, Spent>, before: &Snapshot, part: Part, p
     }
     let says_more = is_newer || !is_spent && before.left(&part).is_some_and(|left| left > 0);
     if says_more && reading.remaining == 0 {
-        spent.insert(part, (reading.resets_at_ms, now_ms));
+        spent.insert(part, (reading.resets_at_ms.min(now_ms + 31 * DAY_MS), now_ms));
     }
 }

@@ -115,7 +115,7 @@ impl Operation {
 #[serde(rename_all = "camelCase")]
 pub struct Answered {
     pub kind: AnswerKind,
-    /// `sent_at_ms` is filled in by the store.
+    /// `sent_at_ms` is heard where nothing was picked for the request, 0 when it is not known; else the pick tells.
     pub reading: Option<Reading>,
     /// How long the provider asks to wait, from when the store hears of it.
     pub retry_after_ms: Option<u64>,

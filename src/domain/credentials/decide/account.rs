@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::assumed::Assumed;
 use super::pause::{Pause, share};
 use super::under_way::UnderWay;
 use super::{RESOURCES_MAX, UNUSED_TTL_MS};
@@ -25,6 +26,7 @@ pub(super) struct ResourceState {
     pub quota: Quota,
     pub pause: Pause,
     pub under_way: UnderWay,
+    pub assumed: Assumed,
     /// When it was last told how a request went.
     pub reported_at_ms: u64,
     pub ends_at_ms: u64,

@@ -8,6 +8,7 @@
 //! data, never on whether something has been forgotten yet: what has outlived its life counts as absent.
 
 mod account;
+mod assumed;
 mod batch;
 mod kept;
 mod life;

@@ -111,6 +111,7 @@ impl PoolState {
         self.last_now_ms = now_ms;
         self.stay_with(position, credential, resource, now_ms);
         let (left, resets_at_ms) = self.change(&credential.account, resource, now_ms, |_, state| {
+            state.begin_window(now_ms);
             state.quota.take(1);
             state.under_way.begin(policy.request_ttl_ms, now_ms);
             state.left(policy, now_ms)

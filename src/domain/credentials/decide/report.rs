@@ -1,11 +1,15 @@
 //! How requests went.
 
 use super::account::{AccountState, ResourceState};
+use super::assumed::Assumed;
 use super::pause::Pause;
-use super::{PoolState, find};
+use super::{DAY_MS, PoolState, find};
 use crate::domain::credentials::operation::{Account, AnswerKind, Answered, Policy};
 use crate::domain::quota::Reading;
-use crate::domain::tokens::{MAX_TOKENS, add};
+use crate::domain::tokens::add;
+
+/// A reset is believed to be no further away: no quota lasts longer than a month.
+const RESET_MAX_MS: u64 = 31 * DAY_MS;
 
 impl PoolState {
     /// Takes in how the request went that was picked at `picked_at_ms` (0: none was picked for it). `false` and
@@ -90,20 +94,45 @@ impl ResourceState {
     ///
     /// A reading is newer than all that is known only when its request was picked after the last report, whether
     /// that had numbers or not: what was reported meanwhile is under way no more, and may have been served after
-    /// this one.
+    /// this one. Of a request that nothing was picked for (0) the reading itself may tell when it left; that
+    /// counts while nothing is under way.
     fn learn(&mut self, reading: Option<Reading>, picked_at_ms: u64, now_ms: u64) -> Option<Reading> {
-        let is_last = picked_at_ms > self.reported_at_ms;
+        let under_way = self.under_way.total(now_ms);
+        let left_at_ms = match reading {
+            Some(reading) if picked_at_ms == 0 && under_way == 0 => reading.sent_at_ms.min(now_ms),
+            _ => picked_at_ms,
+        };
+        let is_last = left_at_ms > self.reported_at_ms;
+        let is_first = self.assumed.is_told_by(left_at_ms);
+        // What was reported in the assumed window may have been served later than this one.
+        let meanwhile = if is_first && !is_last { self.assumed.reports } else { 0 };
         if picked_at_ms > 0 {
             self.reported_at_ms = now_ms;
+            self.assumed.reports += u64::from(self.assumed.since_ms > 0);
         }
         let told = reading.map(|reading| Reading {
-            resets_at_ms: reading.resets_at_ms.min(MAX_TOKENS),
-            sent_at_ms: if is_last { sent_at_ms(picked_at_ms) } else { 0 },
+            resets_at_ms: reading.resets_at_ms.min(add(now_ms, RESET_MAX_MS)),
+            sent_at_ms: if is_last || is_first { sent_at_ms(left_at_ms) } else { 0 },
             ..reading
         });
         let told = told.filter(|told| told.resets_at_ms > now_ms)?;
-        self.quota.learn(told, self.under_way.total(now_ms), now_ms);
+        self.take_in(told, under_way + meanwhile, now_ms);
         Some(told)
+    }
+
+    fn take_in(&mut self, told: Reading, under_way: u64, now_ms: u64) {
+        let seen_at_ms = self.quota.seen_at_ms;
+        if self.quota.learn(told, under_way, now_ms) {
+            self.assumed = Assumed::default();
+            return;
+        }
+        // An assumption that was only lowered still waits for the first numbers of its window.
+        if self.assumed.since_ms > 0 {
+            self.quota.seen_at_ms = seen_at_ms;
+        }
+        if told.remaining <= under_way {
+            self.quota.resets_at_ms = self.quota.resets_at_ms.max(told.resets_at_ms);
+        }
     }
 
     /// The quota is spent. Where the numbers say so until when, they are enough: that is no hit, but the end of

@@ -130,6 +130,7 @@ fn write_answered(writer: &mut Writer, answered: &Answered) {
     writer.optional(answered.reading.map(|reading| reading.remaining.min(MAX_TOKENS)));
     writer.optional(answered.reading.and_then(|reading| reading.limit).map(|limit| limit.min(MAX_TOKENS)));
     writer.uint(answered.reading.map_or(0, |reading| reading.resets_at_ms.min(MAX_TOKENS)));
+    writer.uint(answered.reading.map_or(0, |reading| reading.sent_at_ms.min(MAX_TOKENS)));
 }
 
 /// Led by `=`: a table of the script whose only name is `1` would be packed as a list, and `1` found no more.

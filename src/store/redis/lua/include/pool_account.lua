@@ -43,7 +43,7 @@ local function open(k, name)
   local resources = account[5]
   local r = resources[name]
   if not r or r[8] <= now then
-    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0 }
+    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0, 0, 0 }
     resources[name] = nil
     local count = 0
     for other, state in pairs(resources) do
@@ -51,6 +51,8 @@ local function open(k, name)
     end
     if count < RESOURCES_MAX then resources[name] = r end
   end
+  -- States of earlier versions do not tell of assumptions.
+  r[11], r[12] = r[11] or 0, r[12] or 0
   return account, r
 end
 

@@ -30,6 +30,11 @@ if best then
     if count < RESOURCES_MAX then current[name] = { tokens[best], min(MAX, now + WEEK) } end
   end
   local account, r = open(best, name)
+  -- After its reset a quota whose limit is known is taken as whole again, for a minute or until numbers tell more.
+  if now >= r[3] and r[1] > 0 then
+    r[2], r[3], r[4] = max(0, r[1] - under_way(r[9])), min(MAX, now + 60000), max(0, now - 1)
+    r[11], r[12] = now, 0
+  end
   r[2] = max(0, r[2] - 1)
   begin_request(r[9])
   prolong(account, r)

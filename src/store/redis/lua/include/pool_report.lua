@@ -1,24 +1,34 @@
 -- Report: 2, size, deadline, fingerprint, resource, picked at ms (0 = nothing was),
 --   answer: 0 served, 1 spent, 2 secondary limit, 3 unauthorized, wait ms (-1 = not told), jitter (thousandths),
---   remaining (-1 = no numbers), limit (-1 = not told), resets at ms. Out: 0, whether the policy names the token.
+--   remaining (-1 = no numbers), limit (-1 = not told), resets at ms, when the request left ms (0 = not told; heard
+--   where nothing was picked). Out: 0, whether the policy names the token.
 local k = numbers[A[i + 3]]
 if k then
   local picked, answered, wait, jitter = A[i + 5], A[i + 6], A[i + 7], A[i + 8]
-  local remaining, limit, resets = A[i + 9], A[i + 10], min(MAX, A[i + 11])
+  local remaining, limit, resets = A[i + 9], A[i + 10], min(MAX, A[i + 11], now + 31 * DAY)
   local is_told = remaining >= 0 and resets > now
   if answered == 3 then invalid[tokens[k]] = now end
   local account, r = open(k, A[i + 4])
   end_request(r[9], picked)
+  local others = under_way(r[9])
+  local left = picked
+  if picked == 0 and remaining >= 0 and others == 0 then left = min(now, A[i + 12]) end
   -- Only what was surely sent after the last numbers were seen, and the last request was reported, is newer, and
-  -- may tell of more.
-  local sent = picked > r[10] and picked - 1 or 0
-  if picked > 0 then r[10] = now end
+  -- may tell of more; and the first numbers of an assumed window, less what was reported in it meanwhile.
+  local is_last, is_first = left > r[10], r[11] > 0 and left >= r[11]
+  local sent = (is_last or is_first) and max(0, left - 1) or 0
+  if is_first and not is_last then others = others + r[12] end
+  if picked > 0 then r[10], r[12] = now, r[11] > 0 and r[12] + 1 or 0 end
   if is_told then
     if limit >= 0 then r[1] = min(MAX, limit) end
-    local told = max(0, min(MAX, remaining) - under_way(r[9]))
-    local is_newer = now >= r[3] or sent >= r[4]
-    if is_newer or told < r[2] then
-      r[2], r[3], r[4] = told, is_newer and resets or max(r[3], resets), now
+    local told = max(0, min(MAX, remaining) - others)
+    if now >= r[3] or sent >= r[4] then
+      r[2], r[3], r[4], r[11], r[12] = told, resets, now, 0, 0
+    elseif told < r[2] then
+      r[2], r[3] = told, max(r[3], resets)
+      if r[11] == 0 then r[4] = now end
+    elseif told == 0 then
+      r[3] = max(r[3], resets)
     end
   end
   if answered == 0 then

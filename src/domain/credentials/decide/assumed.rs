@@ -1,0 +1,41 @@
+//! What is assumed of a quota after its reset, until numbers tell more.
+//!
+//! With the reset the numbers of a window are over, but the limit is not: were the quota unknown, everything that
+//! waited for the reset would go out at once. So it is taken as whole again, and counted down by each pick.
+
+use super::account::ResourceState;
+use crate::domain::tokens::add;
+
+/// How long an assumption holds. Short, for windows of a minute are the shortest that providers tell of.
+const WINDOW_MS: u64 = 60_000;
+
+/// An assumed window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Assumed {
+    /// The first pick in it; 0 when the quota is not assumed.
+    pub since_ms: u64,
+    /// Reports since then.
+    pub reports: u64,
+}
+
+impl Assumed {
+    /// Whether a request that left then tells of this window.
+    pub fn is_told_by(&self, left_at_ms: u64) -> bool {
+        self.since_ms > 0 && left_at_ms >= self.since_ms
+    }
+}
+
+impl ResourceState {
+    /// Before a pick: a window that is over begins anew, where the limit is known. Requests under way may be
+    /// served in it.
+    pub fn begin_window(&mut self, now_ms: u64) {
+        if now_ms < self.quota.resets_at_ms || self.quota.limit == 0 {
+            return;
+        }
+        self.quota.left = self.quota.limit.saturating_sub(self.under_way.total(now_ms));
+        self.quota.resets_at_ms = add(now_ms, WINDOW_MS);
+        // As if it had been seen just before: all that is picked from now on is newer.
+        self.quota.seen_at_ms = now_ms.saturating_sub(1);
+        self.assumed = Assumed { since_ms: now_ms, reports: 0 };
+    }
+}
