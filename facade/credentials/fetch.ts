@@ -64,6 +64,7 @@ export class Sender {
     await prepare(pool);
     for (let redirects = 0; ; redirects++) {
       const isOurs = request.url.origin === base.origin && !request.leftOrigin;
+      pool.closing.throwIfClosed();
       const response = isOurs
         ? await this.#sendWithToken(pool, request, base, plan)
         : await this.#settings.send(request.url.href, initOf(request, request.headers));

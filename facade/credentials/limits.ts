@@ -72,10 +72,11 @@ export async function limitsOf(
   }
   try {
     const nowMs = await pool.now();
+    pool.closing.throwIfClosed();
     if (!mayAsk(provider, view, nowMs)) return { ...owner, ...known(view, nowMs), source: 'known' };
     return { ...owner, ...(await ask(pool, sender, credential, signal)), source: 'provider' };
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal?.aborted || pool.closing.isClosed) throw error;
     return { ...owner, ...NOTHING, resources: {}, source: 'provider', error: asError(error, provider) };
   }
 }

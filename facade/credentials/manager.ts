@@ -5,6 +5,7 @@ import { TypedEmitter } from '../typed-emitter';
 import type { StoreEvents } from '../types/events';
 import * as check from '../validate';
 import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
+import { Closing } from './closing';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
 import { leaseOf, TokenLease, takenOf } from './lease';
@@ -50,6 +51,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   readonly #pools: Pools;
   readonly #keeper: Keeper;
   readonly #sender: Sender;
+  readonly #end = new Closing();
   #closing: Promise<void> | undefined;
 
   static {
@@ -70,7 +72,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
       });
     }
     this.#backend = openPools(this.#settings.store, new Telling<StoreEvents>(this));
-    this.#pools = new Pools(this.#backend, this.#settings);
+    this.#pools = new Pools(this.#backend, this.#settings, this.#end);
     for (const credential of credentials) this.#pools.of(credential.provider).add(credential);
     this.#pools.of(this.#settings.provider);
     this.#keeper = new Keeper(this.#settings.encryptionKey);
@@ -188,8 +190,9 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
    * ```
    */
   async updateRateLimit(token: TokenReference, update: RateLimitUpdate): Promise<void> {
-    this.#assertOpen();
     const lease = token instanceof TokenLease ? token : undefined;
+    // What is under way may be reported while `close` waits for it.
+    if (lease === undefined) this.#assertOpen();
     const { pool, fingerprint } = find(this.#pools, token);
     const { resource, reading } = readUpdate(update, await pool.now());
     const answered = { kind: 'served' as const, ...(reading === undefined ? {} : { reading }) };
@@ -279,14 +282,18 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     await this.#some(undefined);
   }
 
-  /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
+  /**
+   * Ends at once what waits, with `CLOSED`, and sends nothing from then on; gives the requests under way, leases
+   * included, up to `timeout` (default 5,000 ms) to be answered and reported; then lets go of the store. A second
+   * call returns the same promise; everything else rejects with `CLOSED`.
+   */
   close(options: { timeout?: number } = {}): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
     try {
       const timeout = check.own(objectAt(options, 'options'), 'timeout', 'options');
       const timeoutMs =
         timeout === undefined ? CLOSE_TIMEOUT_MS : integerAt(timeout, 'options.timeout', 0, TIMER_MAX_MS);
-      this.#closing = this.#backend.close(timeoutMs);
+      this.#closing = this.#close(timeoutMs);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -296,6 +303,14 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const beganMs = performance.now();
+    this.#end.begin();
+    await this.#end.idle(timeoutMs);
+    const leftMs = timeoutMs - (performance.now() - beganMs);
+    await this.#backend.close(Math.max(0, Math.floor(leftMs)));
   }
 
   #assertOpen(): void {

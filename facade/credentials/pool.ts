@@ -1,5 +1,5 @@
-import { isAborted, reasonOf } from '../abort';
 import { refused } from './check';
+import type { Closing } from './closing';
 import { AuthError, RateLimitError } from './errors';
 import type { Credential, ManagerSettings } from './options';
 import type { Answered, Exhausted, PoolBackend, PoolPolicy, PoolView } from './pool-backend';
@@ -8,14 +8,16 @@ import { TakenToken } from './taken';
 /** The tokens of one provider, and what the store knows of them. */
 export class Pool {
   readonly provider: string;
+  readonly closing: Closing;
   readonly #backend: PoolBackend;
   readonly #settings: Omit<PoolPolicy, 'credentials'>;
   readonly #id: string;
   readonly #credentials = new Map<string, Credential>();
   #policy: PoolPolicy;
 
-  constructor(provider: string, backend: PoolBackend, { name, policy }: ManagerSettings) {
+  constructor(provider: string, backend: PoolBackend, { name, policy }: ManagerSettings, closing: Closing) {
     this.provider = provider;
+    this.closing = closing;
     this.#backend = backend;
     this.#settings = policy;
     // A provider has no slash.
@@ -49,15 +51,20 @@ export class Pool {
     return this.#credentials.get(fingerprint);
   }
 
-  /** A token for one request, or why there is none. */
+  /** A token for one request, or why there is none. Rejects with the reason of `signal`, or with `CLOSED`. */
   async pick(
     resource: string,
     except: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<TakenToken | Exhausted> {
-    if (isAborted(signal)) throw reasonOf(signal);
-    const picked = await this.#backend.pick(this.#id, this.#policy, resource, [...except], signal);
+    const picked = await this.closing.during(signal, either =>
+      this.#backend.pick(this.#id, this.#policy, resource, [...except], either),
+    );
     if ('exhausted' in picked) return picked;
+    if (this.closing.isClosed) {
+      await this.giveBack(picked.fingerprint, resource, picked.pickedAtMs).catch(() => {});
+      this.closing.throwIfClosed();
+    }
     const credential = this.#credentials.get(picked.fingerprint);
     // Removed while the store was asked.
     if (credential === undefined) {
@@ -128,8 +135,10 @@ export class Pools {
   readonly #pools = new Map<string, Pool>();
   readonly #backend: PoolBackend;
   readonly #settings: ManagerSettings;
+  readonly #closing: Closing;
 
-  constructor(backend: PoolBackend, settings: ManagerSettings) {
+  constructor(backend: PoolBackend, settings: ManagerSettings, closing: Closing) {
+    this.#closing = closing;
     this.#backend = backend;
     this.#settings = settings;
   }
@@ -143,7 +152,8 @@ export class Pools {
 
   /** Makes it when there is none. */
   of(provider: string): Pool {
-    const pool = this.#pools.get(provider) ?? new Pool(provider, this.#backend, this.#settings);
+    const pool =
+      this.#pools.get(provider) ?? new Pool(provider, this.#backend, this.#settings, this.#closing);
     this.#pools.set(provider, pool);
     return pool;
   }

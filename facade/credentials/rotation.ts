@@ -88,7 +88,7 @@ async function next(pool: Pool, plan: Plan, tried: string[]): Promise<TakenToken
 /** Also when the reset is over already, a moment passes: nothing turns in circles. */
 async function untilReset(pool: Pool, { resetsAtMs }: Exhausted, signal?: AbortSignal): Promise<void> {
   const leftMs = resetsAtMs - (await pool.now());
-  await wait(Math.min(Math.max(leftMs, 10), LOOK_AGAIN_MS), signal);
+  await pool.closing.during(signal, either => wait(Math.min(Math.max(leftMs, 10), LOOK_AGAIN_MS), either));
 }
 
 async function run<T>(
@@ -97,9 +97,11 @@ async function run<T>(
   attempt: number,
   fn: (token: string, context: RotationContext) => Promise<T> | T,
 ): Promise<Attempt<T>> {
-  if (isAborted(plan.signal)) {
-    await taken.cancel();
-    throw reasonOf(plan.signal);
+  const { closing } = taken.pool;
+  if (isAborted(plan.signal) || closing.isClosed) {
+    await taken.cancel().catch(() => {});
+    closing.throwIfClosed();
+    throw reasonOf(plan.signal as AbortSignal);
   }
   const { resource, credential } = taken;
   const { provider, account, fingerprint } = credential;
