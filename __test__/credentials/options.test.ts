@@ -104,6 +104,12 @@ test.each([
   expect(error.resetAtMs).toBe(resetAt?.getTime() ?? 0);
 });
 
+test.each([5, 1_768_395_600])('a reset of %s milliseconds was meant as seconds', seconds => {
+  expect(() => new RateLimitError('limited', 'github', seconds)).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT', field: 'resetAt' }),
+  );
+});
+
 test('fingerprints are those that are documented', async () => {
   const [view] = await make([{ token: 'secret', provider: 'github' }]).getAllTokens();
   // printf 'token-budget:github:secret' | sha256sum | cut -c 1-32

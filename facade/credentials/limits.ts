@@ -118,7 +118,13 @@ async function ask(
   const url = new URL(limitsPath, sender.baseUrl(provider, 'provider'));
   const response = await sender.sendOn(provider, url, secret.reveal(), signal);
   const nowMs = await pool.now();
-  const { verdict, answered } = await judge(response, provider, () => nowMs);
+  const from = {
+    provider,
+    resource: DEFAULT_RESOURCE,
+    longestPauseMs: pool.longestPauseMs,
+    now: () => nowMs,
+  };
+  const { verdict, answered } = await judge(response, from);
   if (verdict !== 'served' || !response.ok) {
     if (verdict !== 'served') await pool.report(fingerprint, DEFAULT_RESOURCE, 0, answered);
     void response.body?.cancel().catch(() => {});

@@ -3,20 +3,25 @@ import type { Closing } from './closing';
 import { AuthError, RateLimitError } from './errors';
 import type { Credential, ManagerSettings } from './options';
 import type { Answered, Exhausted, PoolBackend, PoolPolicy, PoolView } from './pool-backend';
+import { defaultBaseUrl } from './profiles';
 import { TakenToken } from './taken';
 
 /** The tokens of one provider, and what the store knows of them. */
 export class Pool {
   readonly provider: string;
   readonly closing: Closing;
+  /** Where the provider is, with a slash at its end; `undefined` when nobody told. */
+  readonly baseUrl: URL | undefined;
   readonly #backend: PoolBackend;
   readonly #settings: Omit<PoolPolicy, 'credentials'>;
   readonly #id: string;
   readonly #credentials = new Map<string, Credential>();
   #policy: PoolPolicy;
 
-  constructor(provider: string, backend: PoolBackend, { name, policy }: ManagerSettings, closing: Closing) {
+  constructor(provider: string, backend: PoolBackend, settings: ManagerSettings, closing: Closing) {
+    const { name, policy, baseUrls } = settings;
     this.provider = provider;
+    this.baseUrl = baseUrls.get(provider) ?? defaultBaseUrl(provider);
     this.closing = closing;
     this.#backend = backend;
     this.#settings = policy;
@@ -37,6 +42,11 @@ export class Pool {
     const was = this.#credentials.delete(fingerprint);
     if (was) this.#renew();
     return was;
+  }
+
+  /** No pause that nobody told is longer. */
+  get longestPauseMs(): number {
+    return this.#settings.cooldownMaxMs;
   }
 
   get size(): number {
@@ -111,13 +121,20 @@ export class Pool {
     return this.#backend.now();
   }
 
-  /** What a call fails with that finds no token. */
-  exhaustedError({ limited, resetsAtMs }: Exhausted): RateLimitError | AuthError {
-    if (this.#credentials.size === 0) return new AuthError(`No token for ${this.provider}`, this.provider);
+  /** What a call fails with that finds no token. `options.cause`: what was thrown on the last one. */
+  exhaustedError(
+    { limited, resetsAtMs }: Exhausted,
+    options?: { cause: unknown },
+  ): RateLimitError | AuthError {
+    const { provider } = this;
     if (limited === 0 && resetsAtMs === 0) {
-      return new AuthError(`${this.provider} accepts none of the tokens`, this.provider);
+      const message =
+        this.#credentials.size === 0 ? `No token for ${provider}` : `${provider} accepts none of the tokens`;
+      return new AuthError(message, provider, undefined, options);
     }
-    return new RateLimitError('All tokens have exceeded rate limits', this.provider, resetsAtMs);
+    // A Date, for an injected clock may count from anywhere.
+    const resetAt = resetsAtMs > 0 ? new Date(resetsAtMs) : null;
+    return new RateLimitError('All tokens have exceeded rate limits', provider, resetAt, options);
   }
 
   #renew(): void {

@@ -17,7 +17,9 @@ export class TakenToken {
   }
 
   judge(answer: unknown): Promise<Judgement> {
-    return judge(answer, this.credential.provider, () => this.pool.now());
+    const { pool, resource } = this;
+    const { provider, longestPauseMs } = pool;
+    return judge(answer, { provider, resource, longestPauseMs, now: () => pool.now() });
   }
 
   /** Never sent. */
