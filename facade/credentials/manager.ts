@@ -4,7 +4,7 @@ import { Telling } from '../telling';
 import { TypedEmitter } from '../typed-emitter';
 import type { StoreEvents } from '../types/events';
 import * as check from '../validate';
-import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
+import { booleanAt, integerAt, objectAt, onlyNames, refused, signalAt, wordAt } from './check';
 import { Closing } from './closing';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
@@ -29,6 +29,16 @@ export interface ResourceOptions {
   resource?: string;
   signal?: AbortSignal;
 }
+
+const RESOURCE_NAMES: ReadonlySet<string> = new Set<keyof ResourceOptions>(['resource', 'signal']);
+const ROTATION_NAMES: ReadonlySet<string> = new Set<keyof RotationOptions>([
+  'resource',
+  'signal',
+  'waitForReset',
+]);
+const SIGNAL_NAMES: ReadonlySet<string> = new Set(['signal']);
+const TIMEOUT_NAMES: ReadonlySet<string> = new Set(['timeout']);
+const READY_NAMES: ReadonlySet<string> = new Set(['timeout', 'signal']);
 
 /** What the clients work with; not for callers. */
 export let partsOf: (manager: TokenManager, provider: string) => Promise<{ pool: Pool; sender: Sender }>;
@@ -154,7 +164,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     const options = objectAt(given ?? {}, 'options');
     const waits = check.own(options, 'waitForReset', 'options');
     const plan = {
-      ...this.#read(options),
+      ...this.#read(options, ROTATION_NAMES),
       waitForReset:
         waits === undefined ? this.#settings.waitForReset : booleanAt(waits, 'options.waitForReset'),
     };
@@ -235,6 +245,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     provider?: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<TokenRateLimit[]> {
+    onlyNames(objectAt(options, 'options'), 'options', SIGNAL_NAMES);
     const signal = signalAt(options);
     const found: TokenRateLimit[] = [];
     for (const pool of await this.#some(provider))
@@ -272,6 +283,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   /** Resolves when the store is connected and, with an `encryptionKey`, keeps the tokens. */
   async ready(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<void> {
     this.#assertOpen();
+    onlyNames(objectAt(options, 'options'), 'options', READY_NAMES);
     const signal = signalAt(options);
     const timeout = check.own(options, 'timeout', 'options');
     const timeoutMs =
@@ -290,7 +302,8 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   close(options: { timeout?: number } = {}): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
     try {
-      const timeout = check.own(objectAt(options, 'options'), 'timeout', 'options');
+      onlyNames(objectAt(options, 'options'), 'options', TIMEOUT_NAMES);
+      const timeout = check.own(options, 'timeout', 'options');
       const timeoutMs =
         timeout === undefined ? CLOSE_TIMEOUT_MS : integerAt(timeout, 'options.timeout', 0, TIMER_MAX_MS);
       this.#closing = this.#close(timeoutMs);
@@ -336,8 +349,9 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     return pools;
   }
 
-  #read(options: unknown): { resource: string; signal: AbortSignal | undefined } {
+  #read(options: unknown, names = RESOURCE_NAMES): { resource: string; signal: AbortSignal | undefined } {
     const given = objectAt(options, 'options');
+    onlyNames(given, 'options', names);
     const resource = check.own(given, 'resource', 'options');
     return {
       resource: resource === undefined ? DEFAULT_RESOURCE : wordAt(resource, 'options.resource'),
