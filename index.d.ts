@@ -661,7 +661,6 @@ interface TokenManagerOptions extends StoreOptions {
     fetch?: typeof fetch;
 }
 
-/** What a provider answered that is no result. None of them holds a token, nor a cause that could. */
 /**
  * A provider answered with an error. `status` is that of the response, `undefined` when there was none.
  *
@@ -680,7 +679,10 @@ declare class ProviderError extends Error {
     readonly code: 'PROVIDER_ERROR' | 'RATE_LIMITED' | 'UNAUTHORIZED';
     readonly provider: string;
     readonly status: number | undefined;
-    constructor(message: string, provider: string, status?: number);
+    /** `cause`: the error of a client that this one stands for. */
+    constructor(message: string, provider: string, status?: number, options?: {
+        cause?: unknown;
+    });
 }
 /**
  * Every token is limited. Nothing was sent on a token that was known to be spent.
@@ -702,8 +704,13 @@ declare class RateLimitError extends ProviderError {
     readonly resetAt: Date | null;
     /** The same in milliseconds since the epoch; 0 when nobody knows. */
     readonly resetAtMs: number;
-    /** `resetAt`: a Date, or milliseconds since the epoch; 0, `null` or nothing when it is not known. */
-    constructor(message: string, provider: string, resetAt?: Date | number | null);
+    /**
+     * `resetAt`: a Date, or milliseconds since the epoch; 0, `null` or nothing when it is not known. Throws
+     * `INVALID_ARGUMENT` at `resetAt` for a number that can only be seconds. `cause`: what was thrown last.
+     */
+    constructor(message: string, provider: string, resetAt?: Date | number | null, options?: {
+        cause?: unknown;
+    });
 }
 /** The provider accepts none of the tokens (401). Waiting does not help. */
 declare class AuthError extends ProviderError {
@@ -963,7 +970,11 @@ declare class TokenManager extends TypedEmitter<StoreEvents> {
         timeout?: number;
         signal?: AbortSignal;
     }): Promise<void>;
-    /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
+    /**
+     * Ends at once what waits, with `CLOSED`, and sends nothing from then on; gives the requests under way, leases
+     * included, up to `timeout` (default 5,000 ms) to be answered and reported; then lets go of the store. A second
+     * call returns the same promise; everything else rejects with `CLOSED`.
+     */
     close(options?: {
         timeout?: number;
     }): Promise<void>;
@@ -1109,6 +1120,8 @@ interface ProviderSignals {
     /** Status 2xx or 3xx, or headers alone; and no hit. */
     isSuccess: boolean;
     status?: number;
+    /** The hit is the trouble of the provider (5xx, overloaded), whoever asks: no limit of this caller. */
+    isOverloaded?: boolean;
     /** Bitbucket: little is left. */
     nearLimit?: boolean;
     /** A limit that was told without what remains of it (Bitbucket: per hour). */

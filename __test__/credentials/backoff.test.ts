@@ -48,10 +48,10 @@ test('no wait is longer than the cap, jitter and known resets included', async (
 
 test('a reset that is known and later than the backoff is waited for', async () => {
   const now = () => 1_000_000;
-  const soon = failing(1, () => new RateLimitError('limited', 'github', 1_012_000));
+  const soon = failing(1, () => new RateLimitError('limited', 'github', new Date(1_012_000)));
   await withBackoff(soon.fn, { sleep: soon.sleep, jitter: false, now });
   expect(soon.waits).toEqual([12_000]);
-  const over = failing(1, () => new RateLimitError('limited', 'github', 900_000));
+  const over = failing(1, () => new RateLimitError('limited', 'github', new Date(900_000)));
   await withBackoff(over.fn, { sleep: over.sleep, jitter: false, now });
   expect(over.waits).toEqual([1000]);
 });

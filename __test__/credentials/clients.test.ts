@@ -130,6 +130,16 @@ test('owners that would lead to another path are only names', async () => {
   });
 });
 
+test.each(['', ' ', '.', '..', '\ud800', 'a\udc00b', 'x'.repeat(256), undefined, 5])(
+  'the owner %j is refused, and nothing is sent',
+  async owner => {
+    const { manager, server } = await github({ a: 9 });
+    const error = await rejection(new GitHubClient({ manager }).fetchRepositories(owner as string));
+    expect(error).toMatchObject({ name: 'TokenBudgetError', code: 'INVALID_ARGUMENT', field: 'owner' });
+    expect(server.asked).toEqual([]);
+  },
+);
+
 test('GitHub: getRateLimit tells every resource and costs nothing', async () => {
   const { manager, server } = await github({ a: 60 });
   server.allow('a', 30, { resource: 'search' });

@@ -153,6 +153,24 @@ test('a token does not come back by way of another host', async () => {
   host.stop();
 });
 
+test('nor does it come back later: whatever follows another host is sent without it', async () => {
+  const { manager, server } = await github({ a: 9 });
+  const host = await stranger((_request, response) => {
+    response.writeHead(302, { location: `${server.url}/back` }).end();
+  });
+  server.intercept = ({ path }) => {
+    if (path === '/x') return { status: 302, headers: { location: host.url } };
+    return path === '/back' ? { status: 302, headers: { location: '/further' } } : { body: 'further' };
+  };
+  await manager.fetch('/x');
+  expect(server.asked.map(({ token, path }) => [token, path])).toEqual([
+    ['a', '/x'],
+    [undefined, '/back'],
+    [undefined, '/further'],
+  ]);
+  host.stop();
+});
+
 test('redirects as the caller wants them, and not for ever', async () => {
   const { manager, server } = await github({ a: 99 });
   server.intercept = ({ path }) => ({ status: 302, headers: { location: `${path}0` } });

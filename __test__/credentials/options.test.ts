@@ -1,4 +1,11 @@
-import { RateLimitError, TokenManager, type TokenManagerOptions } from '@wundr.io/token-budget/credentials';
+import {
+  GitHubClient,
+  GitLabClient,
+  RateLimitError,
+  TokenManager,
+  type TokenManagerOptions,
+  withBackoff,
+} from '@wundr.io/token-budget/credentials';
 import { rejection } from '../facade/helpers';
 import { closeAll, manager as make } from './support/setup';
 
@@ -39,6 +46,11 @@ test.each<[string, () => unknown]>([
   ['encryptionKey', withOptions({ encryptionKey: Buffer.alloc(31) })],
   ['connectTimeout', withOptions({ connectTimeout: 0 })],
   ['fetch', withOptions({ fetch: 'fetch' })],
+  ['reserve.requests', withOptions({ reserve: { requests: 5 } })],
+  ['headers.github.prefx', withOptions({ headers: { github: { name: 'a', prefx: 'Bearer ' } } })],
+  ['options.baseURL', () => new GitHubClient({ token: 't' }, { baseURL: 'https://x.example' } as never)],
+  ['options.timeout', () => new GitLabClient({ token: 't' }, { timeout: 5 } as never)],
+  ['credential.account', () => new GitHubClient({ token: 't', account: 'me' } as never)],
 ])('%s is checked, and the error names it', (field, build) => {
   expect(build).toThrow(expect.objectContaining({ name: 'TokenBudgetError', code: 'INVALID_CONFIG', field }));
 });
@@ -61,8 +73,23 @@ test.each<[string, (manager: TokenManager) => Promise<unknown>]>([
   ['init', manager => manager.fetch('/x', 5 as never)],
   ['init.provider', manager => manager.fetch('/x', { provider: 'azure' })],
   ['init.resource', manager => manager.fetch('/x', { resource: 'a b' })],
+  ['init.signal', manager => manager.fetch('/x', { signal: 5 as never })],
+  ['init.signal', manager => manager.fetch('/x', { signal: {} as never })],
   ['init.waitForReset', manager => manager.fetch('/x', { waitForReset: 1 as never })],
   ['options.timeout', manager => manager.ready({ timeout: 0 })],
+  ['options.resouce', manager => manager.getNextAvailableToken('github', { resouce: 'search' } as never)],
+  ['options.resouce', manager => manager.withRotation(() => 1, { resouce: 'search' } as never)],
+  ['options.resouce', manager => manager.countAvailableTokens('github', { resouce: 'search' } as never)],
+  [
+    'options.waitForReset',
+    manager => manager.getNextAvailableToken('github', { waitForReset: true } as never),
+  ],
+  ['options.sgnal', manager => manager.checkRateLimits('github', { sgnal: undefined } as never)],
+  ['options.timeoutMs', manager => manager.ready({ timeoutMs: 5 } as never)],
+  ['options.timeoutMs', manager => manager.close({ timeoutMs: 5 } as never)],
+  ['update.resets', manager => manager.updateRateLimit('t', { remaining: 1, reset: 1, resets: 1 } as never)],
+  ['options.retries', () => withBackoff(() => 1, { retries: 5 } as never)],
+  ['options.sgnal', manager => new GitHubClient({ manager }).getRateLimit({ sgnal: 1 } as never)],
 ])('%s is checked at every call', async (field, call) => {
   const error = await rejection(call(make(['t'])));
   expect(error).toMatchObject({ name: 'TokenBudgetError', code: 'INVALID_ARGUMENT', field });
@@ -102,6 +129,12 @@ test.each([
   expect(error).toBeInstanceOf(Error);
   expect(error).toMatchObject({ name: 'RateLimitError', code: 'RATE_LIMITED', provider: 'github', resetAt });
   expect(error.resetAtMs).toBe(resetAt?.getTime() ?? 0);
+});
+
+test.each([5, 1_768_395_600])('a reset of %s milliseconds was meant as seconds', seconds => {
+  expect(() => new RateLimitError('limited', 'github', seconds)).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT', field: 'resetAt' }),
+  );
 });
 
 test('fingerprints are those that are documented', async () => {

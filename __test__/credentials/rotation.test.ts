@@ -205,6 +205,15 @@ test('with waitForReset a call waits for the earliest reset and goes on', async 
   expect(server.onSpent()).toEqual([]);
 });
 
+test('after a wait a token that was refused is tried again', async () => {
+  const { manager, server } = await github({ a: 9 }, { waitForReset: true });
+  server.intercept = (_asked, number) =>
+    number === 0 ? { status: 429, headers: { 'retry-after': '1' } } : undefined;
+  expect((await manager.fetch('/x')).status).toBe(200);
+  expect(server.tokens()).toEqual(['a', 'a']);
+  expect(server.onSpent()).toEqual([]);
+});
+
 test('waiting can be aborted, and nothing was sent meanwhile', async () => {
   const { manager, server } = await github({ a: 1 });
   await manager.withRotation(token => get(server.url, token));

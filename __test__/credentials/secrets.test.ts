@@ -2,7 +2,13 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { format, inspect } from 'node:util';
-import { GitHubClient, TokenManager } from '@wundr.io/token-budget/credentials';
+import {
+  BitbucketClient,
+  GitHubClient,
+  GitLabClient,
+  TokenManager,
+  withBackoff,
+} from '@wundr.io/token-budget/credentials';
 import { rejection } from '../facade/helpers';
 import { HOST } from '../support/system';
 import { closeAll, github, manager as make } from './support/setup';
@@ -18,6 +24,7 @@ function seen(value: unknown): string {
     () => inspect(value),
     () => inspect(value, { depth: 20, showHidden: true }),
     () => inspect(value, { depth: 20, getters: true }),
+    () => inspect(value, { depth: 20, showHidden: true, getters: true }),
     () => inspect(value, { depth: 20, customInspect: false }),
     () => format('%s %o %O %j', value, value, value, value),
     () => String(value),
@@ -128,6 +135,12 @@ test.each<[string, () => unknown]>([
   ['a short key', () => new TokenManager([B], { encryptionKey: A.slice(0, 11) })],
   ['a token as a client', () => new GitHubClient(A as never)],
   ['a token as a token in an object', () => new GitHubClient({ token: { value: A } as never })],
+  ['a token as an option of a client', () => new GitHubClient({ token: B }, { [A]: 1 } as never)],
+  [
+    'a misspelled option of a client',
+    () => new GitLabClient({ token: A }, { baseURL: 'https://x' } as never),
+  ],
+  ['a misspelled part of a credential', () => new GitHubClient({ tokn: A } as never)],
 ])('%s: the error names the field and quotes nothing', (_what, act) => {
   let error: unknown;
   try {
@@ -160,6 +173,14 @@ test('arguments that changed places', async () => {
     () => manager.fetch(`https://user:${A}@api.github.com/`),
     () => manager.fetch('/x', { provider: A }),
     () => manager.addToken({ token: A, weight: -1 }),
+    () => manager.getNextAvailableToken('github', { [A]: 1 } as never),
+    () => manager.withRotation(() => 0, { [A]: 1 } as never),
+    () => manager.updateRateLimit(A, { [B]: 1, remaining: 1, reset: 1 } as never),
+    () => manager.countAvailableTokens('github', { [A]: 1 } as never),
+    () => manager.checkRateLimits('github', { [A]: 1 } as never),
+    () => manager.close({ [A]: 1 } as never),
+    () => withBackoff(() => 0, { [A]: 1 } as never),
+    () => new GitHubClient({ manager }).fetchRepositories('octocat', { [A]: 1 } as never),
   ];
   for (const [index, call] of calls.entries()) {
     const error = await rejection(call());
@@ -193,4 +214,66 @@ test('a server that repeats the token in a malformed answer', async () => {
   expectNoToken(seenOf(error));
   server.closeAllConnections();
   server.close();
+});
+
+test('errors that a function throws lose the token, and so does the cause when none is left', async () => {
+  const manager = make([A, B]);
+  const asAxios = (token: string, more: object) =>
+    Object.assign(
+      new Error('Request failed'),
+      { config: { headers: { authorization: `Bearer ${token}` } } },
+      more,
+    );
+  const failed = await rejection(
+    manager.withRotation(token => Promise.reject(asAxios(token, { response: { status: 500, headers: {} } }))),
+  );
+  expect(failed).toMatchObject({ name: 'ProviderError', provider: 'github', status: 500 });
+  const seenBefore: string[] = [];
+  const limited = await rejection(
+    manager.withRotation(token => {
+      seenBefore.push(token);
+      const headers = { 'retry-after': '60' };
+      // One that is shared by all calls may remember the token of the call before.
+      return Promise.reject(asAxios(seenBefore[0] as string, { status: 429, headers }));
+    }),
+  );
+  expect(limited).toMatchObject({ code: 'RATE_LIMITED', cause: { name: 'ProviderError', status: 429 } });
+  for (const error of [failed, limited, limited.cause]) expectNoToken(seenOf(error));
+});
+
+describe('a server that repeats the token in a body', () => {
+  const bodies: Array<[string, number, (token: string) => string]> = [
+    ['as text', 200, token => token],
+    ['as broken JSON', 200, token => `[{"name":"${token}"`],
+    ['as a page', 200, token => `<html>${token}</html>`],
+    ['as a message where a list is expected', 200, token => JSON.stringify({ message: token })],
+    ['as a string', 200, token => JSON.stringify(token)],
+    ['with an error', 500, token => token],
+    ['as null', 200, () => 'null'],
+    ['as nothing', 204, () => ''],
+  ];
+  const clients = [
+    ['github', GitHubClient],
+    ['gitlab', GitLabClient],
+    ['bitbucket', BitbucketClient],
+  ] as const;
+
+  test.each(clients.flatMap(([name, Client]) => bodies.map(body => [name, Client, ...body] as const)))(
+    '%s: %p %s, %i',
+    async (name, Client, _how, status, body) => {
+      const send: typeof fetch = async (_input, init) => {
+        const { authorization, 'private-token': own } = Object.fromEntries(new Headers(init?.headers));
+        const token = (own ?? authorization ?? '').replace('Bearer ', '');
+        return new Response(status === 204 ? null : body(token), { status });
+      };
+      const client = new Client({ token: A }, { fetch: send });
+      const error = await rejection(client.fetchRepositories('octocat'));
+      expect(error).toMatchObject({ name: 'ProviderError', code: 'PROVIDER_ERROR', provider: name, status });
+      expectNoToken(seenOf(error));
+      if (name !== 'github' || _how === 'as a message where a list is expected') return;
+      const asked = await rejection(client.getRateLimit());
+      expect(asked).toMatchObject({ name: 'ProviderError', provider: name, status });
+      expectNoToken(seenOf(asked));
+    },
+  );
 });

@@ -225,12 +225,16 @@ describe('Anthropic', () => {
   test('529: overloaded, also without any time and in a stream that began with success', () => {
     const overloaded = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } };
     expect(read(529, headers).hit).toEqual({ kind: 'rate' });
-    expect(read(529, {}, overloaded).hit).toEqual({ kind: 'rate' });
+    expect(read(529, {}, overloaded)).toMatchObject({ hit: { kind: 'rate' }, isOverloaded: true });
     expect(readSignals({ error: overloaded, status: undefined })).toMatchObject({
       provider: 'anthropic',
       hit: { kind: 'rate' },
+      isOverloaded: true,
       isSuccess: false,
     });
+    expect(read(503, { ...headers, 'retry-after': '5' }).isOverloaded).toBe(true);
+    expect(read(429, headers).isOverloaded).toBeUndefined();
+    expect(read(503, headers).isOverloaded).toBeUndefined();
   });
 });
 
@@ -424,16 +428,14 @@ describe('GitHub', () => {
     expect(read(status, { ...left(4000), 'retry-after': '30' }).hit).toEqual(asked);
     expect(read(status, { ...left(0), 'retry-after': '30' }, secondary).hit).toEqual(asked);
     expect(read(status, left(0), secondary).hit).toEqual({ kind: 'secondary', retryAfterMs: 600_000 });
-    expect(read(status, left(4000), secondary).hit).toEqual({ kind: 'secondary', retryAfterMs: 60_000 });
-    expect(read(status, {}, secondary)).toMatchObject({
-      provider: 'github',
-      hit: { kind: 'secondary', retryAfterMs: 60_000 },
-    });
+    expect(read(status, left(4000), secondary).hit).toEqual({ kind: 'secondary' });
+    expect(read(status, {}, secondary)).toMatchObject({ provider: 'github', hit: { kind: 'secondary' } });
+    expect(read(status, {}, secondary).hit).toEqual({ kind: 'secondary' });
   });
 
   test('403 without any sign of a limit is no hit, and 429 always is one', () => {
     expect(read(403, left(4000), { message: 'Resource not accessible by integration' }).hit).toBeUndefined();
-    expect(read(429, left(4000)).hit).toEqual({ kind: 'secondary', retryAfterMs: 60_000 });
+    expect(read(429, left(4000)).hit).toEqual({ kind: 'secondary' });
   });
 
   test('403 that only says so', () => {
@@ -459,7 +461,7 @@ describe('GitHub', () => {
     });
     expect(readSignals(rest)).toMatchObject({
       provider: 'github',
-      hit: { kind: 'secondary', retryAfterMs: 60_000 },
+      hit: { kind: 'secondary' },
       readings: [requests(5000, 4000, 600_000)],
     });
     const errors = [{ type: 'RATE_LIMITED', message: 'API rate limit exceeded' }];

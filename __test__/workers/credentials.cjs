@@ -54,6 +54,12 @@ serve({
     await lease.cancel?.();
     return views.length;
   },
+  /** A call that waits for an hour. */
+  async waitLong() {
+    const [{ fingerprint }] = await manager.getAllTokens();
+    await manager.updateRateLimit(fingerprint, { remaining: 0, reset: new Date(Date.now() + 3_600_000) });
+    manager.fetch('/x').catch(() => {});
+  },
   async close() {
     await manager.close();
   },

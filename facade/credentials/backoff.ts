@@ -1,5 +1,5 @@
 import * as check from '../validate';
-import { booleanAt, integerAt, numberAt, objectAt, refused, signalAt } from './check';
+import { booleanAt, integerAt, numberAt, objectAt, onlyNames, refused, signalAt } from './check';
 import { RateLimitError } from './errors';
 import { wait } from './wait';
 
@@ -55,8 +55,21 @@ const ATTEMPTS_MAX = 1000;
 /** A day. */
 const CAP_MAX_SECONDS = 86_400;
 
+const NAMES: ReadonlySet<string> = new Set<keyof BackoffOptions>([
+  'maxRetries',
+  'base',
+  'capSeconds',
+  'jitter',
+  'signal',
+  'retryIf',
+  'sleep',
+  'random',
+  'now',
+]);
+
 function read(options: unknown) {
   const given = objectAt(options, 'options');
+  onlyNames(given, 'options', NAMES);
   const optional = <T>(key: string, fallback: T, reader: (value: unknown, at: string) => T): T => {
     const value = check.own(given, key, 'options');
     return value === undefined ? fallback : reader(value, `options.${key}`);

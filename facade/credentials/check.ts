@@ -67,7 +67,10 @@ export function signalAt(options: unknown, at = 'options'): AbortSignal | undefi
 /** Longer than the name of any option, and shorter than a token. */
 const NAME_MAX_LENGTH = 24;
 
-/** Refuses names that nobody reads: a misspelled option would silently do nothing. */
+/**
+ * Refuses names that nobody reads: a misspelled option would silently do nothing. A long one is not quoted, for it
+ * may be a token.
+ */
 export function onlyNames(source: object, at: string, known: ReadonlySet<string>): void {
   for (const name of ownNames(source, at)) {
     if (known.has(name)) continue;

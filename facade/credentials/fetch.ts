@@ -3,9 +3,9 @@ import * as check from '../validate';
 import { booleanAt, refused, wordAt } from './check';
 import type { ManagerSettings } from './options';
 import type { Pool, Pools } from './pool';
-import { profileOf, resourceOf } from './profiles';
+import { defaultBaseUrl, profileOf, resourceOf } from './profiles';
 import { isOnce, nextRequest, type OutgoingRequest, readRequest } from './request';
-import { rotate } from './rotation';
+import { discard, rotate } from './rotation';
 import { withoutToken } from './scrub';
 import { answered } from './surroundings';
 
@@ -64,6 +64,7 @@ export class Sender {
     await prepare(pool);
     for (let redirects = 0; ; redirects++) {
       const isOurs = request.url.origin === base.origin && !request.leftOrigin;
+      pool.closing.throwIfClosed();
       const response = isOurs
         ? await this.#sendWithToken(pool, request, base, plan)
         : await this.#settings.send(request.url.href, initOf(request, request.headers));
@@ -85,16 +86,14 @@ export class Sender {
   }
 
   #knownBaseUrl(provider: string): URL | undefined {
-    const { baseUrl } = profileOf(provider);
-    const configured = this.#settings.baseUrls.get(provider);
-    return configured ?? (baseUrl === undefined ? undefined : new URL(`${baseUrl}/`));
+    return this.#settings.baseUrls.get(provider) ?? defaultBaseUrl(provider);
   }
 
   /** By origin, the longest matching path first. */
   #poolOf(url: URL): Pool {
     let best: { pool: Pool; length: number } | undefined;
     for (const pool of this.#pools.all()) {
-      const base = this.#knownBaseUrl(pool.provider);
+      const base = pool.baseUrl;
       if (base?.origin !== url.origin) continue;
       const length = url.pathname.startsWith(base.pathname) ? base.pathname.length : 0;
       if (best === undefined || length > best.length) best = { pool, length };
@@ -119,7 +118,7 @@ export class Sender {
         if (attempt > 0 && isOnce(request)) throw new BodyIsGone();
         return this.#send(pool.provider, request, token);
       },
-      { discard, isUnsent },
+      { isUnsent },
     );
   }
 
@@ -134,7 +133,7 @@ export class Sender {
     } catch (error) {
       // The caller's own reason stays what it is.
       if (request.signal?.aborted && error === request.signal.reason) throw error;
-      throw withoutToken(error, token, provider);
+      throw withoutToken(error, [token], provider);
     }
   }
 
@@ -154,11 +153,6 @@ function initOf(request: OutgoingRequest, headers: Headers): RequestInit {
     ...(isOnce(request) ? { duplex: 'half' } : {}),
     ...(signal === undefined ? {} : { signal }),
   };
-}
-
-/** Lets go of the connection of a response that nobody will read. */
-function discard(response: Response): void {
-  void response.body?.cancel().catch(() => {});
 }
 
 /** The body was a stream, and another token was to be tried. */

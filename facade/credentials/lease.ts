@@ -1,3 +1,4 @@
+import { type InspectOptions, inspect } from 'node:util';
 import type { TakenToken } from './taken';
 
 /** What a lease stands for, and the other way round; not for callers. */
@@ -31,6 +32,12 @@ export class TokenLease {
   static {
     takenOf = lease => lease.#taken;
     leaseOf = taken => new TokenLease(taken);
+    // `getters: true` with `showHidden` would ask for the token.
+    Object.defineProperty(TokenLease.prototype, inspect.custom, {
+      value(this: TokenLease, _depth: number, options: InspectOptions): string {
+        return `TokenLease ${inspect({ ...this }, { ...options, customInspect: true })}`;
+      },
+    });
   }
 
   private constructor(taken: TakenToken) {

@@ -72,10 +72,11 @@ export async function limitsOf(
   }
   try {
     const nowMs = await pool.now();
+    pool.closing.throwIfClosed();
     if (!mayAsk(provider, view, nowMs)) return { ...owner, ...known(view, nowMs), source: 'known' };
     return { ...owner, ...(await ask(pool, sender, credential, signal)), source: 'provider' };
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal?.aborted || pool.closing.isClosed) throw error;
     return { ...owner, ...NOTHING, resources: {}, source: 'provider', error: asError(error, provider) };
   }
 }
@@ -118,7 +119,13 @@ async function ask(
   const sentAtMs = await pool.now();
   const response = await sender.sendOn(provider, url, secret.reveal(), signal);
   const nowMs = await pool.now();
-  const { verdict, answered } = await judge(response, provider, () => nowMs);
+  const from = {
+    provider,
+    resource: DEFAULT_RESOURCE,
+    longestPauseMs: pool.longestPauseMs,
+    now: () => nowMs,
+  };
+  const { verdict, answered } = await judge(response, from);
   if (verdict !== 'served' || !response.ok) {
     if (verdict !== 'served') await pool.report(fingerprint, DEFAULT_RESOURCE, 0, answered);
     void response.body?.cancel().catch(() => {});

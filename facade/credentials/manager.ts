@@ -4,7 +4,8 @@ import { Telling } from '../telling';
 import { TypedEmitter } from '../typed-emitter';
 import type { StoreEvents } from '../types/events';
 import * as check from '../validate';
-import { booleanAt, integerAt, objectAt, refused, signalAt, wordAt } from './check';
+import { booleanAt, integerAt, objectAt, onlyNames, refused, signalAt, wordAt } from './check';
+import { Closing } from './closing';
 import { Sender, type TokenFetchInit } from './fetch';
 import { Keeper } from './keeper';
 import { leaseOf, TokenLease, takenOf } from './lease';
@@ -29,6 +30,16 @@ export interface ResourceOptions {
   signal?: AbortSignal;
 }
 
+const RESOURCE_NAMES: ReadonlySet<string> = new Set<keyof ResourceOptions>(['resource', 'signal']);
+const ROTATION_NAMES: ReadonlySet<string> = new Set<keyof RotationOptions>([
+  'resource',
+  'signal',
+  'waitForReset',
+]);
+const SIGNAL_NAMES: ReadonlySet<string> = new Set(['signal']);
+const TIMEOUT_NAMES: ReadonlySet<string> = new Set(['timeout']);
+const READY_NAMES: ReadonlySet<string> = new Set(['timeout', 'signal']);
+
 /** What the clients work with; not for callers. */
 export let partsOf: (manager: TokenManager, provider: string) => Promise<{ pool: Pool; sender: Sender }>;
 
@@ -50,6 +61,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   readonly #pools: Pools;
   readonly #keeper: Keeper;
   readonly #sender: Sender;
+  readonly #end = new Closing();
   #closing: Promise<void> | undefined;
 
   static {
@@ -70,7 +82,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
       });
     }
     this.#backend = openPools(this.#settings.store, new Telling<StoreEvents>(this));
-    this.#pools = new Pools(this.#backend, this.#settings);
+    this.#pools = new Pools(this.#backend, this.#settings, this.#end);
     for (const credential of credentials) this.#pools.of(credential.provider).add(credential);
     this.#pools.of(this.#settings.provider);
     this.#keeper = new Keeper(this.#settings.encryptionKey);
@@ -152,7 +164,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     const options = objectAt(given ?? {}, 'options');
     const waits = check.own(options, 'waitForReset', 'options');
     const plan = {
-      ...this.#read(options),
+      ...this.#read(options, ROTATION_NAMES),
       waitForReset:
         waits === undefined ? this.#settings.waitForReset : booleanAt(waits, 'options.waitForReset'),
     };
@@ -188,8 +200,9 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
    * ```
    */
   async updateRateLimit(token: TokenReference, update: RateLimitUpdate): Promise<void> {
-    this.#assertOpen();
     const lease = token instanceof TokenLease ? token : undefined;
+    // What is under way may be reported while `close` waits for it.
+    if (lease === undefined) this.#assertOpen();
     const { pool, fingerprint } = find(this.#pools, token);
     const { resource, reading } = readUpdate(update, await pool.now());
     const answered = { kind: 'served' as const, ...(reading === undefined ? {} : { reading }) };
@@ -232,6 +245,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     provider?: string,
     options: { signal?: AbortSignal } = {},
   ): Promise<TokenRateLimit[]> {
+    onlyNames(objectAt(options, 'options'), 'options', SIGNAL_NAMES);
     const signal = signalAt(options);
     const found: TokenRateLimit[] = [];
     for (const pool of await this.#some(provider))
@@ -269,6 +283,7 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   /** Resolves when the store is connected and, with an `encryptionKey`, keeps the tokens. */
   async ready(options: { timeout?: number; signal?: AbortSignal } = {}): Promise<void> {
     this.#assertOpen();
+    onlyNames(objectAt(options, 'options'), 'options', READY_NAMES);
     const signal = signalAt(options);
     const timeout = check.own(options, 'timeout', 'options');
     const timeoutMs =
@@ -279,14 +294,19 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     await this.#some(undefined);
   }
 
-  /** Lets go of the store. A second call returns the same promise; everything else rejects with `CLOSED`. */
+  /**
+   * Ends at once what waits, with `CLOSED`, and sends nothing from then on; gives the requests under way, leases
+   * included, up to `timeout` (default 5,000 ms) to be answered and reported; then lets go of the store. A second
+   * call returns the same promise; everything else rejects with `CLOSED`.
+   */
   close(options: { timeout?: number } = {}): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;
     try {
-      const timeout = check.own(objectAt(options, 'options'), 'timeout', 'options');
+      onlyNames(objectAt(options, 'options'), 'options', TIMEOUT_NAMES);
+      const timeout = check.own(options, 'timeout', 'options');
       const timeoutMs =
         timeout === undefined ? CLOSE_TIMEOUT_MS : integerAt(timeout, 'options.timeout', 0, TIMER_MAX_MS);
-      this.#closing = this.#backend.close(timeoutMs);
+      this.#closing = this.#close(timeoutMs);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -296,6 +316,14 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
   /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const beganMs = performance.now();
+    this.#end.begin();
+    await this.#end.idle(timeoutMs);
+    const leftMs = timeoutMs - (performance.now() - beganMs);
+    await this.#backend.close(Math.max(0, Math.floor(leftMs)));
   }
 
   #assertOpen(): void {
@@ -321,8 +349,9 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     return pools;
   }
 
-  #read(options: unknown): { resource: string; signal: AbortSignal | undefined } {
+  #read(options: unknown, names = RESOURCE_NAMES): { resource: string; signal: AbortSignal | undefined } {
     const given = objectAt(options, 'options');
+    onlyNames(given, 'options', names);
     const resource = check.own(given, 'resource', 'options');
     return {
       resource: resource === undefined ? DEFAULT_RESOURCE : wordAt(resource, 'options.resource'),

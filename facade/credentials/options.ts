@@ -112,6 +112,9 @@ const TOKEN_NAMES: ReadonlySet<string> = new Set<keyof TokenInput>([
   'weight',
 ]);
 
+const RESERVE_NAMES: ReadonlySet<string> = new Set(['share']);
+const HEADER_NAMES: ReadonlySet<string> = new Set<keyof CredentialHeader>(['name', 'prefix']);
+
 /** Throws `INVALID_CONFIG`, naming the field. */
 export function readOptions(value: unknown): ManagerSettings {
   try {
@@ -168,7 +171,9 @@ function readFetch(value: unknown, at: string): typeof fetch {
 
 function readReserve(value: unknown, at: string): PoolPolicy['reserve'] {
   if (typeof value === 'number') return { requests: countAt(value, at) };
-  const share = check.own(objectAt(value, at), 'share', at);
+  const source = objectAt(value, at);
+  onlyNames(source, at, RESERVE_NAMES);
+  const share = check.own(source, 'share', at);
   if (typeof share !== 'number' || !(share >= 0 && share < 1)) {
     throw refused(`${at}.share`, 'a number from 0, below 1', share);
   }
@@ -205,6 +210,7 @@ export function readBaseUrl(value: unknown, at: string): URL {
 
 function readHeader(value: unknown, at: string): Required<CredentialHeader> {
   const source = objectAt(value, at);
+  onlyNames(source, at, HEADER_NAMES);
   const name = check.own(source, 'name', at);
   if (typeof name !== 'string' || !/^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/i.test(name)) {
     throw refused(`${at}.name`, 'the name of a header', name);

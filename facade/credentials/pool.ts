@@ -1,21 +1,28 @@
-import { isAborted, reasonOf } from '../abort';
 import { refused } from './check';
+import type { Closing } from './closing';
 import { AuthError, RateLimitError } from './errors';
 import type { Credential, ManagerSettings } from './options';
 import type { Answered, Exhausted, PoolBackend, PoolPolicy, PoolView } from './pool-backend';
+import { defaultBaseUrl } from './profiles';
 import { TakenToken } from './taken';
 
 /** The tokens of one provider, and what the store knows of them. */
 export class Pool {
   readonly provider: string;
+  readonly closing: Closing;
+  /** Where the provider is, with a slash at its end; `undefined` when nobody told. */
+  readonly baseUrl: URL | undefined;
   readonly #backend: PoolBackend;
   readonly #settings: Omit<PoolPolicy, 'credentials'>;
   readonly #id: string;
   readonly #credentials = new Map<string, Credential>();
   #policy: PoolPolicy;
 
-  constructor(provider: string, backend: PoolBackend, { name, policy }: ManagerSettings) {
+  constructor(provider: string, backend: PoolBackend, settings: ManagerSettings, closing: Closing) {
+    const { name, policy, baseUrls } = settings;
     this.provider = provider;
+    this.baseUrl = baseUrls.get(provider) ?? defaultBaseUrl(provider);
+    this.closing = closing;
     this.#backend = backend;
     this.#settings = policy;
     // A provider has no slash.
@@ -37,6 +44,11 @@ export class Pool {
     return was;
   }
 
+  /** No pause that nobody told is longer. */
+  get longestPauseMs(): number {
+    return this.#settings.cooldownMaxMs;
+  }
+
   get size(): number {
     return this.#credentials.size;
   }
@@ -49,15 +61,20 @@ export class Pool {
     return this.#credentials.get(fingerprint);
   }
 
-  /** A token for one request, or why there is none. */
+  /** A token for one request, or why there is none. Rejects with the reason of `signal`, or with `CLOSED`. */
   async pick(
     resource: string,
     except: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<TakenToken | Exhausted> {
-    if (isAborted(signal)) throw reasonOf(signal);
-    const picked = await this.#backend.pick(this.#id, this.#policy, resource, [...except], signal);
+    const picked = await this.closing.during(signal, either =>
+      this.#backend.pick(this.#id, this.#policy, resource, [...except], either),
+    );
     if ('exhausted' in picked) return picked;
+    if (this.closing.isClosed) {
+      await this.giveBack(picked.fingerprint, resource, picked.pickedAtMs).catch(() => {});
+      this.closing.throwIfClosed();
+    }
     const credential = this.#credentials.get(picked.fingerprint);
     // Removed while the store was asked.
     if (credential === undefined) {
@@ -104,13 +121,20 @@ export class Pool {
     return this.#backend.now();
   }
 
-  /** What a call fails with that finds no token. */
-  exhaustedError({ limited, resetsAtMs }: Exhausted): RateLimitError | AuthError {
-    if (this.#credentials.size === 0) return new AuthError(`No token for ${this.provider}`, this.provider);
+  /** What a call fails with that finds no token. `options.cause`: what was thrown on the last one. */
+  exhaustedError(
+    { limited, resetsAtMs }: Exhausted,
+    options?: { cause: unknown },
+  ): RateLimitError | AuthError {
+    const { provider } = this;
     if (limited === 0 && resetsAtMs === 0) {
-      return new AuthError(`${this.provider} accepts none of the tokens`, this.provider);
+      const message =
+        this.#credentials.size === 0 ? `No token for ${provider}` : `${provider} accepts none of the tokens`;
+      return new AuthError(message, provider, undefined, options);
     }
-    return new RateLimitError('All tokens have exceeded rate limits', this.provider, resetsAtMs);
+    // A Date, for an injected clock may count from anywhere.
+    const resetAt = resetsAtMs > 0 ? new Date(resetsAtMs) : null;
+    return new RateLimitError('All tokens have exceeded rate limits', provider, resetAt, options);
   }
 
   #renew(): void {
@@ -128,8 +152,10 @@ export class Pools {
   readonly #pools = new Map<string, Pool>();
   readonly #backend: PoolBackend;
   readonly #settings: ManagerSettings;
+  readonly #closing: Closing;
 
-  constructor(backend: PoolBackend, settings: ManagerSettings) {
+  constructor(backend: PoolBackend, settings: ManagerSettings, closing: Closing) {
+    this.#closing = closing;
     this.#backend = backend;
     this.#settings = settings;
   }
@@ -143,7 +169,8 @@ export class Pools {
 
   /** Makes it when there is none. */
   of(provider: string): Pool {
-    const pool = this.#pools.get(provider) ?? new Pool(provider, this.#backend, this.#settings);
+    const pool =
+      this.#pools.get(provider) ?? new Pool(provider, this.#backend, this.#settings, this.#closing);
     this.#pools.set(provider, pool);
     return pool;
   }

@@ -44,13 +44,22 @@ export function profileOf(provider: string): Profile {
   return Object.hasOwn(PROFILES, provider) ? (PROFILES[provider] as Profile) : OTHER;
 }
 
+/** With a slash at its end, so that paths can be added. */
+export function defaultBaseUrl(provider: string): URL | undefined {
+  const { baseUrl } = profileOf(provider);
+  return baseUrl === undefined ? undefined : new URL(`${baseUrl}/`);
+}
+
 export const DEFAULT_RESOURCE = 'core';
 
-/** GitHub counts these apart; the path below the base URL tells. Everything else has one quota. */
+/**
+ * GitHub counts these apart; the path below the base URL tells, or beside it: an enterprise server has GraphQL at
+ * `/api/graphql`. Everything else has one quota.
+ */
 export function resourceOf(provider: string, path: string): string {
   if (provider !== 'github') return DEFAULT_RESOURCE;
   if (/^\/?search\/code(\/|$)/.test(path)) return 'code_search';
   if (/^\/?search(\/|$)/.test(path)) return 'search';
-  if (/^\/?graphql(\/|$)/.test(path)) return 'graphql';
+  if (/^\/?(api\/)?graphql(\/|$)/.test(path)) return 'graphql';
   return DEFAULT_RESOURCE;
 }

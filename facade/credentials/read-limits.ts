@@ -1,5 +1,6 @@
 import { type Provider, readSignals } from '../providers';
 import { isArray } from '../text';
+import { jsonOf, unexpected } from './clients/body';
 import type { RateLimitInfo } from './limits';
 import { DEFAULT_RESOURCE } from './profiles';
 
@@ -23,11 +24,15 @@ export async function readLimits(response: Response, provider: string, nowMs: nu
     void response.body?.cancel().catch(() => {});
     return fromHeaders;
   }
-  const body = (await response.json()) as { resources?: unknown } | null;
+  const path = 'rate_limit';
+  const body = await jsonOf(response, provider, path);
+  if (typeof body !== 'object' || body === null || isArray(body)) {
+    throw unexpected(response, provider, path, 'an object');
+  }
   const told = Date.parse(response.headers.get('date') ?? '');
   const here = Number.isNaN(told) ? nowMs : told;
   const limits: Limits = { ...fromHeaders, resources: {}, readings: new Map() };
-  for (const [name, value] of entriesOf(body?.resources)) {
+  for (const [name, value] of entriesOf((body as { resources?: unknown }).resources)) {
     const { limit, remaining, reset } = (value ?? {}) as Record<string, unknown>;
     if (!isCount(limit) || !isCount(remaining) || !isCount(reset)) continue;
     limits.resources[name] = infoOf(limit, remaining, new Date(reset * 1000));

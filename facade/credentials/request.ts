@@ -1,3 +1,4 @@
+import { checkedSignal } from '../abort';
 import { TokenBudgetError } from '../errors';
 import { refused } from './check';
 
@@ -38,10 +39,20 @@ export function readRequest(
     body: sent,
     isOnce: isStream(sent),
     redirect: redirect ?? request?.redirect ?? 'follow',
-    signal: signal ?? (signal === null ? undefined : request?.signal),
+    signal: readSignal(signal === undefined ? request?.signal : signal),
     leftOrigin: false,
     more: more as RequestInit,
   };
+}
+
+/** `null` is none, as for `fetch`. */
+function readSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal === null) return undefined;
+  try {
+    return checkedSignal(signal);
+  } catch {
+    throw refused('init.signal', 'an AbortSignal', signal);
+  }
 }
 
 function readUrl(input: string | URL, base: () => URL): URL {

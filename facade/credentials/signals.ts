@@ -22,15 +22,20 @@ const KNOWN: ReadonlySet<string> = new Set<Provider>([
 
 export const SERVED: Judgement = { verdict: 'served', answered: { kind: 'served' } };
 
-/**
- * `answer`: a response, headers, or an error. `now`: the store's clock, asked where an instant has to become a
- * duration. Never throws for what the answer holds.
- */
-export async function judge(
-  answer: unknown,
-  provider: string,
-  now: () => Promise<number> | number,
-): Promise<Judgement> {
+/** Whose answer it is. */
+export interface AnswerSource {
+  provider: string;
+  /** The quota that was asked for. */
+  resource: string;
+  /** How long a key rests whose day or money is used up, when it is told a shorter time or none. */
+  longestPauseMs: number;
+  /** The store's clock, asked where an instant has to become a duration. */
+  now: () => Promise<number> | number;
+}
+
+/** `answer`: a response, headers, or an error. Never throws for what the answer holds. */
+export async function judge(answer: unknown, from: AnswerSource): Promise<Judgement> {
+  const { provider, now } = from;
   if (answer === undefined || answer === null) return SERVED;
   // One of another provider says nothing of this token.
   if (answer instanceof ProviderError && answer.provider !== provider) return SERVED;
@@ -40,13 +45,19 @@ export async function judge(
     return { verdict: 'limited', answered: { kind: 'spent', ...positive(wait) } };
   }
   if (answer instanceof ProviderError) return SERVED;
-  const source = isResponse(answer) ? await withBody(answer) : answer;
+  const source = isResponse(answer) ? await withBody(answer, isGraphQl(from)) : answer;
   return conclude(
     readSignals(source, {
       ...(KNOWN.has(provider) ? { provider: provider as Provider } : {}),
       nowMs: hasDate(answer) ? Date.now() : await now(),
     }),
+    from.longestPauseMs,
   );
+}
+
+/** GitHub's GraphQL refuses with a status of success, and only the body says so. */
+function isGraphQl({ provider, resource }: AnswerSource): boolean {
+  return provider === 'github' && resource === 'graphql';
 }
 
 /** Whether a result is a response whose limits can be read. */
@@ -60,8 +71,8 @@ export function isResponse(value: unknown): value is Response {
   }
 }
 
-function conclude(signals: ProviderSignals): Judgement {
-  const { hit, isUnauthorized, readings, resource } = signals;
+function conclude(signals: ProviderSignals, longestPauseMs: number): Judgement {
+  const { hit, isUnauthorized, isOverloaded, readings, resource } = signals;
   const told = readings.find(({ unit }) => unit === 'requests');
   const reading: Pick<Answered, 'reading'> =
     told === undefined
@@ -75,9 +86,11 @@ function conclude(signals: ProviderSignals): Judgement {
         };
   const where = resource === undefined || !/^[a-z0-9][a-z0-9._-]{0,63}$/i.test(resource) ? {} : { resource };
   if (isUnauthorized) return { verdict: 'unauthorized', answered: { kind: 'unauthorized' }, ...where };
-  if (hit !== undefined) {
+  // A provider in trouble would refuse every other token as well.
+  if (hit !== undefined && isOverloaded !== true) {
     const kind = hit.kind === 'secondary' ? 'secondary' : 'spent';
-    return { verdict: 'limited', answered: { kind, ...reading, ...positive(hit.retryAfterMs) }, ...where };
+    const waitMs = hit.kind === 'quota' ? Math.max(hit.retryAfterMs ?? 0, longestPauseMs) : hit.retryAfterMs;
+    return { verdict: 'limited', answered: { kind, ...reading, ...positive(waitMs) }, ...where };
   }
   // Served, and the next one would not be: what is left of tokens is no reading of requests.
   const empty = readings.find(({ unit, remaining }) => unit !== 'requests' && remaining === 0);
@@ -107,22 +120,29 @@ function hasDate(answer: unknown): boolean {
 }
 
 /** Refusals that say only in their body what was meant. */
-const TELLING: ReadonlySet<number> = new Set([400, 402, 403, 429, 503, 529]);
+const TELLING: ReadonlySet<number> = new Set([400, 402, 403, 429]);
 const BODY_MAX_BYTES = 65_536;
 /** The body of a refusal comes with its headers, or it is not worth waiting for. */
 const BODY_PATIENCE_MS = 2000;
 
 /** The response stays unread for whoever gets it. */
-async function withBody(response: Response): Promise<unknown> {
-  const { status, headers } = response;
-  if (!TELLING.has(status) || response.bodyUsed !== false || typeof response.clone !== 'function') {
-    return response;
-  }
+async function withBody(response: Response, isGraphQl: boolean): Promise<unknown> {
   try {
-    return { status, headers, body: await textOf(response.clone()) };
+    const { status, headers } = response;
+    const tells = TELLING.has(status) || (isGraphQl && status === 200 && isShortJson(headers));
+    if (!tells || response.bodyUsed !== false || typeof response.clone !== 'function') return response;
+    const body = await textOf(response.clone());
+    if (status !== 200) return { status, headers, body };
+    return body.includes('RATE_LIMITED') ? { status, headers, data: JSON.parse(body) } : response;
   } catch {
     return response;
   }
+}
+
+/** A refusal is short; what is longer is an answer. */
+function isShortJson(headers: Headers): boolean {
+  const isJson = /^application\/(?:[a-z.+-]*\+)?json\b/i.test(headers.get('content-type') ?? '');
+  return isJson && !(Number(headers.get('content-length') ?? 0) > BODY_MAX_BYTES);
 }
 
 async function textOf(response: Response): Promise<string> {

@@ -12,20 +12,28 @@ export class TakenToken {
     readonly credential: Credential,
     readonly resource: string,
     readonly picked: Picked,
-  ) {}
+  ) {
+    pool.closing.opened();
+  }
 
   judge(answer: unknown): Promise<Judgement> {
-    return judge(answer, this.credential.provider, () => this.pool.now());
+    const { pool, resource } = this;
+    const { provider, longestPauseMs } = pool;
+    return judge(answer, { provider, resource, longestPauseMs, now: () => pool.now() });
   }
 
   /** Never sent. */
   async cancel(): Promise<void> {
-    const pickedAtMs = this.#close();
-    if (pickedAtMs > 0) await this.pool.giveBack(this.credential.fingerprint, this.resource, pickedAtMs);
+    await this.#once(async pickedAtMs => {
+      if (pickedAtMs > 0) await this.pool.giveBack(this.credential.fingerprint, this.resource, pickedAtMs);
+    });
   }
 
-  async conclude({ answered, resource }: Judgement): Promise<void> {
-    const pickedAtMs = this.#close();
+  async conclude(judgement: Judgement): Promise<void> {
+    await this.#once(pickedAtMs => this.#report(pickedAtMs, judgement));
+  }
+
+  async #report(pickedAtMs: number, { answered, resource }: Judgement): Promise<void> {
     const { fingerprint } = this.credential;
     if (resource === undefined || resource === this.resource) {
       await this.pool.report(fingerprint, this.resource, pickedAtMs, answered);
@@ -41,11 +49,15 @@ export class TakenToken {
     await this.pool.report(fingerprint, this.resource, pickedAtMs, withoutReading(answered));
   }
 
-  /** When it was picked; 0 when that was told already. */
-  #close(): number {
-    const pickedAtMs = this.#isOpen ? this.picked.pickedAtMs : 0;
+  /** Tells when it was picked; 0 when that was told already. */
+  async #once(tell: (pickedAtMs: number) => Promise<void>): Promise<void> {
+    if (!this.#isOpen) return tell(0);
     this.#isOpen = false;
-    return pickedAtMs;
+    try {
+      await tell(this.picked.pickedAtMs);
+    } finally {
+      this.pool.closing.ended();
+    }
   }
 }
 

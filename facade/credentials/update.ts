@@ -1,5 +1,5 @@
 import * as check from '../validate';
-import { countAt, objectAt, refused, wordAt } from './check';
+import { countAt, objectAt, onlyNames, refused, wordAt } from './check';
 import type { Answered } from './pool-backend';
 
 /** What a provider said of one quota. */
@@ -12,6 +12,13 @@ export interface RateLimitUpdate {
   reset: Date | number;
 }
 
+const NAMES: ReadonlySet<string> = new Set<keyof RateLimitUpdate>([
+  'resource',
+  'limit',
+  'remaining',
+  'reset',
+]);
+
 /** Whoever means milliseconds is told so: in seconds this is the year 5138. */
 const SECONDS_MAX = 100_000_000_000;
 
@@ -22,6 +29,7 @@ export function readUpdate(
 ): { resource: string | undefined; reading: Answered['reading'] } {
   const at = 'update';
   const update = objectAt(value, at);
+  onlyNames(update, at, NAMES);
   const resource = check.own(update, 'resource', at);
   const limit = check.own(update, 'limit', at);
   const whole = limit === undefined ? {} : { limit: countAt(limit, 'update.limit') };

@@ -3,9 +3,6 @@ import { readGoogleDetails } from './gemini';
 import { impliedWait, readRetryAfter, untilWhole } from './retry-after';
 import type { Provider, SignalHit, SignalReading } from './types';
 
-/** GitHub asks for at least so long when it says nothing else. */
-const SECONDARY_MS = 60_000;
-
 /** Nothing left that waiting would bring back soon. */
 const QUOTA_WORDS = [
   'insufficient_quota',
@@ -64,6 +61,11 @@ export function readHit(
   return status === undefined && body.words.has('overloaded_error') ? hit('rate', retryAfterMs) : undefined;
 }
 
+/** Whether a hit would be the provider's own trouble. */
+export function isOverload({ status, body }: Answer): boolean {
+  return status === undefined ? body.words.has('overloaded_error') : status >= 500;
+}
+
 /** A status that can mean a limit, or none that is known. */
 function isRefusal(status: number | undefined): boolean {
   return status === undefined || status === 403 || status === 429;
@@ -76,7 +78,7 @@ function isUnpaid({ status, body }: Answer): boolean {
 
 /**
  * GitHub refuses with 403 or 429. Nothing remaining: the primary limit, until its reset. Otherwise the
- * secondary one, if there is any sign of it.
+ * secondary one, if there is any sign of it; it names no time then, and whoever waits doubles its own.
  */
 function githubHit(
   { status, headers, body }: Answer,
@@ -91,10 +93,9 @@ function githubHit(
   if (isSpent && !isSecondary && isRefused) {
     return hit('rate', atLeast(retryAfterMs, resetMs));
   }
-  if (isSecondary || retryAfterMs !== undefined)
-    return hit('secondary', retryAfterMs ?? resetMs ?? SECONDARY_MS);
+  if (isSecondary || retryAfterMs !== undefined) return hit('secondary', retryAfterMs ?? resetMs);
   if (/rate limit exceeded/i.test(body.message)) return hit('rate', resetMs);
-  return status === 429 ? hit('secondary', SECONDARY_MS) : undefined;
+  return status === 429 ? hit('secondary', undefined) : undefined;
 }
 
 function atLeast(one: number | undefined, other: number | undefined): number | undefined {

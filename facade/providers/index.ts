@@ -1,7 +1,7 @@
 import { MAX_INSTANT_MS } from '../validate';
 import { readAnswer } from './answer';
 import { guessProvider } from './guess';
-import { readHit } from './hit';
+import { isOverload, readHit } from './hit';
 import { httpDateMs, wholeNumber } from './quantities';
 import { readReadings } from './readings';
 import type { Provider, ProviderSignals } from './types';
@@ -48,6 +48,7 @@ export function readSignals(
       hit === undefined && (status === undefined ? answer.isHeadersOnly : status >= 200 && status < 400),
   };
   if (hit !== undefined) signals.hit = hit;
+  if (hit !== undefined && isOverload(answer)) signals.isOverloaded = true;
   if (status !== undefined) signals.status = status;
   const resource = headers.get('x-ratelimit-resource');
   if (resource !== undefined && resource !== '' && resource.length <= RESOURCE_MAX_LENGTH) {

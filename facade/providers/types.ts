@@ -48,6 +48,8 @@ export interface ProviderSignals {
   /** Status 2xx or 3xx, or headers alone; and no hit. */
   isSuccess: boolean;
   status?: number;
+  /** The hit is the trouble of the provider (5xx, overloaded), whoever asks: no limit of this caller. */
+  isOverloaded?: boolean;
   /** Bitbucket: little is left. */
   nearLimit?: boolean;
   /** A limit that was told without what remains of it (Bitbucket: per hour). */

@@ -1,3 +1,4 @@
+import { objectsOf } from './body';
 import {
   type CallOptions,
   type ClientCredential,
@@ -6,7 +7,7 @@ import {
   pagesOf,
 } from './client';
 import { ownerPath } from './owner';
-import { objectsOf } from './pages';
+import type { Paging } from './pages';
 import { date, member, type Repository, text } from './repository';
 
 /**
@@ -27,17 +28,15 @@ export class BitbucketClient extends ProviderClient {
   /** The repositories of a workspace, all pages. */
   async fetchRepositories(owner: string, options: CallOptions = {}): Promise<Repository[]> {
     const path = `repositories/${ownerPath(owner)}?pagelen=100`;
-    return pagesOf(
-      this,
-      path,
-      body => ({
-        repositories: objectsOf(member(body, 'values')).map(read),
-        nextPath: text(member(body, 'next')) ?? undefined,
-      }),
-      options,
-    );
+    return pagesOf(this, path, PAGING, options);
   }
 }
+
+const PAGING: Paging = {
+  list: body => member(body, 'values'),
+  read,
+  next: body => text(member(body, 'next')) ?? undefined,
+};
 
 function read(of: Record<string, unknown>): Repository {
   const fullName = text(of.full_name) ?? '';

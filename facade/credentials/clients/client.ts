@@ -1,11 +1,12 @@
 import { TokenBudgetError } from '../../errors';
 import * as check from '../../validate';
-import { asConfigError, objectAt, refused, signalAt } from '../check';
+import { asConfigError, objectAt, onlyNames, refused, signalAt } from '../check';
 import { ProviderError } from '../errors';
 import { limitsOf, type TokenRateLimit } from '../limits';
 import { partsOf, TokenManager } from '../manager';
 import { readBaseUrl } from '../options';
-import { PAGES_MAX, type Page } from './pages';
+import { jsonOf, listOf, shownPath } from './body';
+import { PAGES_MAX, type Paging } from './pages';
 import type { Repository } from './repository';
 
 /** One token, or a manager that chooses. */
@@ -22,13 +23,11 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-type Reader = (body: unknown, response: Response) => Page;
-
 /** All pages, in order, for the classes below; `path` is below the base URL. */
 export let pagesOf: (
   client: ProviderClient,
   path: string,
-  read: Reader,
+  paging: Paging,
   options: CallOptions,
 ) => Promise<Repository[]>;
 
@@ -39,7 +38,7 @@ export abstract class ProviderClient {
   readonly #accept: Readonly<Record<string, string>>;
 
   static {
-    pagesOf = (client, path, read, options) => client.#pages(path, read, options);
+    pagesOf = (client, path, paging, options) => client.#pages(path, paging, options);
   }
 
   /** Throws `INVALID_CONFIG`, naming the field; no message quotes the token. */
@@ -63,7 +62,7 @@ export abstract class ProviderClient {
    * `TokenManager.checkRateLimits` for all). A token that rests is not asked for: then it is what is known.
    */
   async getRateLimit(options: CallOptions = {}): Promise<TokenRateLimit> {
-    const signal = signalAt(options);
+    const signal = readCall(options);
     const { pool, sender } = await partsOf(this.#manager, this.provider);
     const views = new Map((await pool.view()).map(view => [view.fingerprint, view]));
     const credentials = pool.all();
@@ -75,16 +74,18 @@ export abstract class ProviderClient {
     return limits;
   }
 
-  async #pages(path: string, read: Reader, options: CallOptions): Promise<Repository[]> {
-    const signal = signalAt(options);
+  async #pages(path: string, paging: Paging, options: CallOptions): Promise<Repository[]> {
+    const signal = readCall(options);
     const found: Repository[] = [];
     let next: string | undefined = path;
     for (let page = 0; next !== undefined; page++) {
       if (page === PAGES_MAX) throw new ProviderError(`More than ${PAGES_MAX} pages`, this.provider);
       const response: Response = await this.#get(next, signal);
-      const { repositories, nextPath } = read(await response.json(), response);
-      found.push(...repositories);
-      next = nextPath;
+      const body = await jsonOf(response, this.provider, next, signal);
+      for (const item of listOf(paging.list(body), response, this.provider, next)) {
+        found.push(paging.read(item));
+      }
+      next = paging.next(body, response.headers);
     }
     return found;
   }
@@ -97,17 +98,27 @@ export abstract class ProviderClient {
     });
     if (response.ok) return response;
     void response.body?.cancel().catch(() => {});
-    // Without the query, in which people put tokens.
-    const shown = path.replace(/[?#].*$/s, '').replace(/^https?:\/\/[^/]*/i, '');
-    const message = `GET ${shown} was answered with ${response.status}`;
+    const message = `GET ${shownPath(path)} was answered with ${response.status}`;
     throw new ProviderError(message, this.provider, response.status);
   }
+}
+
+const CALL_NAMES: ReadonlySet<string> = new Set<keyof CallOptions>(['signal']);
+const OPTION_NAMES: ReadonlySet<string> = new Set<keyof ClientOptions>(['baseUrl', 'fetch']);
+const CREDENTIAL_NAMES: ReadonlySet<string> = new Set(['token', 'manager']);
+
+function readCall(options: CallOptions): AbortSignal | undefined {
+  onlyNames(objectAt(options, 'options'), 'options', CALL_NAMES);
+  return signalAt(options);
 }
 
 const NONE = { resetsAtMs: 0, limited: 0, invalid: 0 };
 
 function managerOf(provider: string, credential: unknown, options: object): TokenManager {
   const given = objectAt(credential, 'credential');
+  onlyNames(given, 'credential', CREDENTIAL_NAMES);
+  // One that is misspelled, such as `baseURL`, would send the token to another host.
+  onlyNames(options, 'options', OPTION_NAMES);
   const manager = check.own(given, 'manager', 'credential');
   const baseUrl = check.own(options, 'baseUrl', 'options');
   const send = check.own(options, 'fetch', 'options');

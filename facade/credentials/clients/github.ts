@@ -6,7 +6,7 @@ import {
   pagesOf,
 } from './client';
 import { ownerPath } from './owner';
-import { nextLink, objectsOf } from './pages';
+import { nextLink, type Paging } from './pages';
 import { date, member, type Repository, text, whole } from './repository';
 
 const ACCEPT = { accept: 'application/vnd.github+json', 'x-github-api-version': '2022-11-28' };
@@ -29,17 +29,15 @@ export class GitHubClient extends ProviderClient {
   /** The repositories of a user or an organisation, all pages. */
   async fetchRepositories(owner: string, options: CallOptions = {}): Promise<Repository[]> {
     const path = `users/${ownerPath(owner)}/repos?per_page=100`;
-    return pagesOf(
-      this,
-      path,
-      (body, { headers }) => ({
-        repositories: objectsOf(body).map(read),
-        nextPath: nextLink(headers.get('link')),
-      }),
-      options,
-    );
+    return pagesOf(this, path, PAGING, options);
   }
 }
+
+const PAGING: Paging = {
+  list: body => body,
+  read,
+  next: (_body, headers) => nextLink(headers.get('link')),
+};
 
 function read(of: Record<string, unknown>): Repository {
   const isPrivate = of.private === true;

@@ -7,7 +7,7 @@ import {
   pagesOf,
 } from './client';
 import { ownerPath } from './owner';
-import { nextLink, objectsOf, type Page } from './pages';
+import { nextLink } from './pages';
 import { date, member, type Repository, text, whole } from './repository';
 
 /**
@@ -38,15 +38,15 @@ export class GitLabClient extends ProviderClient {
 
   #all(path: string, options: CallOptions): Promise<Repository[]> {
     const first = `${path}?per_page=100`;
-    return pagesOf(this, first, (body, { headers }) => pageOf(body, headers, first), options);
+    const next = (_body: unknown, headers: Headers) => nextPath(headers, first);
+    return pagesOf(this, first, { list: body => body, read, next }, options);
   }
 }
 
 /** `x-next-page` is empty on the last page; keyset pages have a `Link` only. */
-function pageOf(body: unknown, headers: Headers, first: string): Page {
+function nextPath(headers: Headers, first: string): string | undefined {
   const next = headers.get('x-next-page') ?? '';
-  const nextPath = /^\d+$/.test(next) ? `${first}&page=${next}` : nextLink(headers.get('link'));
-  return { repositories: objectsOf(body).map(read), nextPath };
+  return /^\d+$/.test(next) ? `${first}&page=${next}` : nextLink(headers.get('link'));
 }
 
 function read(of: Record<string, unknown>): Repository {

@@ -1,9 +1,12 @@
 import type { Repository } from './repository';
 
-export interface Page {
-  repositories: Repository[];
+/** How a provider tells its lists. */
+export interface Paging {
+  /** Where in the body the list is; what is no array is refused. */
+  list(body: unknown): unknown;
+  read(item: Record<string, unknown>): Repository;
   /** Where the next page is; `undefined` after the last one. */
-  nextPath: string | undefined;
+  next(body: unknown, headers: Headers): string | undefined;
 }
 
 /** A server whose pages never end keeps nobody for ever. */
@@ -17,10 +20,4 @@ export function nextLink(header: string | null): string | undefined {
     if (names.includes('next')) return address;
   }
   return undefined;
-}
-
-/** The elements of an array that are objects; empty for anything else. */
-export function objectsOf(value: unknown): Array<Record<string, unknown>> {
-  if (!Array.isArray(value)) return [];
-  return value.filter((item): item is Record<string, unknown> => typeof item === 'object' && item !== null);
 }
