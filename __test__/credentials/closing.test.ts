@@ -73,23 +73,17 @@ test('a refusal that arrives while it closes is reported, and no other token is 
   expect(server.tokens()).toEqual(['a']);
 });
 
-test('a lease is waited for, no longer than the timeout', async () => {
+test('the report of a lease is waited for, a lease that nobody ends is not', async () => {
   const settled = make(['a']);
   const lease = await settled.getNextAvailableToken();
-  const closing = settled.close({ timeout: 20_000 });
-  await lease.settle();
-  await closing;
-  const told = make(['a']);
-  const other = await told.getNextAvailableToken();
-  const end = told.close({ timeout: 20_000 });
-  await told.updateRateLimit(other, { remaining: 1, reset: inAnHour() });
-  await end;
+  const ending = lease.settle();
+  await settled.close();
+  expect(await ending).toBe('served');
   const left = new TokenManager(['a']);
   await left.getNextAvailableToken();
   const beganMs = performance.now();
-  await left.close({ timeout: 50 });
-  expect(performance.now() - beganMs).toBeGreaterThanOrEqual(40);
-  expect(performance.now() - beganMs).toBeLessThan(5000);
+  await left.close({ timeout: 60_000 });
+  expect(performance.now() - beganMs).toBeLessThan(30_000);
 });
 
 test('on Redis a call that waits ends at once, too', async () => {

@@ -277,3 +277,26 @@ describe('a server that repeats the token in a body', () => {
     },
   );
 });
+
+test('an error that holds the headers it was sent with, bytes or base64 of the token, is replaced', async () => {
+  const token = 'ghp_canary_of_headers_1234567890';
+  const holding: Array<(error: Error, init: RequestInit | undefined) => void> = [
+    (error, init) => Object.assign(error, { init }),
+    error => Object.assign(error, { sent: `Basic ${Buffer.from(`x:${token}`).toString('base64')}` }),
+    error => Object.defineProperty(error, 'late', { get: () => token, enumerable: true }),
+  ];
+  for (const hold of holding) {
+    const made = new TokenManager([token], {
+      fetch: async (_, init) => {
+        const error = new Error('the connection broke');
+        hold(error, init);
+        throw error;
+      },
+    });
+    const thrown = await made.fetch('https://api.github.com/').catch((error: unknown) => error);
+    const shown = inspect(thrown, { depth: 10, showHidden: true, getters: true });
+    expect(shown).not.toContain(token);
+    expect(shown).not.toContain(Buffer.from(`x:${token}`).toString('base64'));
+    await made.close();
+  }
+});

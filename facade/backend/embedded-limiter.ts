@@ -24,6 +24,12 @@ const Status = { granted: 0, waiting: 1 } as const;
 
 const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 const RETRY_MS = 500;
+/**
+ * Who waits looks at least so often, for nobody tells it that a permit has expired: at first every second, then ever
+ * more seldom.
+ */
+const PATIENCE_MIN_MS = 1000;
+const PATIENCE_MAX_MS = 30_000;
 /** Threads that share a store do not tell each other whose turn it is. */
 const SHARED_POLL_MS = 20;
 
@@ -47,6 +53,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   /** The timer is set, for a sign of life only. */
   #isIdle = false;
   #isClosed = false;
+  #patienceMs = PATIENCE_MIN_MS;
   #isLiningUp = false;
 
   constructor(settings: LimiterSettings) {
@@ -111,6 +118,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     const outcome = this.#ask(request, true);
     if (outcome !== undefined) return Promise.resolve(outcome);
     const [waitMs, ahead] = [numberAt(this.#numbers, 1), numberAt(this.#numbers, 2)];
+    this.#patienceMs = PATIENCE_MIN_MS;
     const promise = this.#wait(request, signal);
     onWait(waitMs, ahead);
     return promise;
@@ -284,7 +292,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     // A sign of life that comes early does no harm, and setting it anew with each operation would cost.
     if (isIdle && this.#isIdle) return;
     clearTimeout(this.#timer);
-    const most = this.#isShared && !isIdle ? SHARED_POLL_MS : TIMEOUT_MAX_MS;
+    const most = isIdle ? TIMEOUT_MAX_MS : this.#isShared ? SHARED_POLL_MS : this.#patienceMs;
     this.#timer = setTimeout(() => this.#poll(), Math.min(Math.max(1, delayMs), most));
     this.#isIdle = isIdle;
     // The process waits for who waits, not for permits that somebody holds.
@@ -293,6 +301,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
 
   #poll(): void {
     this.#isIdle = false;
+    this.#patienceMs = Math.min(this.#patienceMs * 2, PATIENCE_MAX_MS);
     if (this.#isClosed) return;
     try {
       this.#native.query('{"is":"poll"}', this.#now());

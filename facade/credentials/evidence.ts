@@ -10,18 +10,32 @@ const WRAPPERS_MAX = 4;
  * alone may come from anywhere, such as a database that refuses a password.
  */
 export function isEvidence(error: unknown, base: URL | undefined): boolean {
+  const addresses = chain(error).flatMap(addressesOf);
+  // It says who answered, and that was somebody else.
+  if (base !== undefined && addresses.length > 0 && !addresses.some(address => isAt(address, base)))
+    return false;
   if (readAnswer(error).headers.size > 0) return true;
+  return chain(error).some(each => namesAddress(each, base) || holdsGoogleBody(each));
+}
+
+/** Whether it is an answer of the provider that says so itself: it names an address there. */
+export function isAnswerAt(error: unknown, base: URL | undefined): boolean {
+  return chain(error).some(each => namesAddress(each, base));
+}
+
+/** What went wrong, and what that wraps. */
+function chain(error: unknown): unknown[] {
+  const all: unknown[] = [];
   let current = error;
   for (let depth = 0; depth < WRAPPERS_MAX && current !== undefined; depth += 1) {
-    if (namesAddress(current, base) || holdsGoogleBody(current)) return true;
+    all.push(current);
     current = objectMember(current, 'lastError') ?? objectMember(current, 'cause');
   }
-  return false;
+  return all;
 }
 
 /** Octokit has `request.url`, axios `config`, the AI SDK `url`; responses have one themselves. */
-function namesAddress(source: unknown, base: URL | undefined): boolean {
-  if (base === undefined) return false;
+function addressesOf(source: unknown): string[] {
   const config = objectMember(source, 'config');
   const addresses = [
     textMember(source, 'url'),
@@ -30,15 +44,15 @@ function namesAddress(source: unknown, base: URL | undefined): boolean {
     textMember(config, 'url'),
     textMember(config, 'baseURL'),
   ];
-  return addresses.some(address => address !== undefined && isAt(address, base));
+  return addresses.filter(address => address !== undefined && URL.canParse(address)) as string[];
+}
+
+function namesAddress(source: unknown, base: URL | undefined): boolean {
+  return base !== undefined && addressesOf(source).some(address => isAt(address, base));
 }
 
 function isAt(address: string, base: URL): boolean {
-  try {
-    return new URL(address).origin === base.origin;
-  } catch {
-    return false;
-  }
+  return new URL(address).origin === base.origin;
 }
 
 /** `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED", ...}}` as the message, or its `errorDetails`. */

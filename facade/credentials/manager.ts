@@ -128,7 +128,10 @@ export class TokenManager extends TypedEmitter<StoreEvents> {
     const { resource, signal } = this.#read(options);
     const pool = await this.#ready(provider);
     const picked = await pool.pick(resource, [], signal);
-    if (picked instanceof TakenToken) return leaseOf(picked);
+    if (picked instanceof TakenToken) {
+      picked.lease();
+      return leaseOf(picked);
+    }
     throw pool.exhaustedError(picked);
   }
 

@@ -1,6 +1,6 @@
 import { isAborted, reasonOf } from '../abort';
 import { AuthError, ProviderError } from './errors';
-import { isEvidence } from './evidence';
+import { isAnswerAt, isEvidence } from './evidence';
 import type { Pool } from './pool';
 import type { Exhausted } from './pool-backend';
 import { withoutToken } from './scrub';
@@ -150,7 +150,9 @@ async function afterFailure(taken: TakenToken, error: unknown, answer: unknown):
     return isOurs || isEvidence(error, taken.pool.baseUrl) ? judged(taken, error) : SERVED;
   }
   const shown = await judged(taken, answer);
-  if (!isOurs || isA(error, AuthError)) return shown;
+  // What our clients throw for a token they do not accept is about the very answer that was seen.
+  if (isA(error, AuthError)) return shown;
+  if (!isOurs && !isAnswerAt(error, taken.pool.baseUrl)) return shown;
   const judgement = await judged(taken, error);
   return judgement.verdict === 'served' || judgement.verdict === shown.verdict ? shown : judgement;
 }

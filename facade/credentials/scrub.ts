@@ -20,18 +20,32 @@ export function withoutToken(error: unknown, tokens: Iterable<string>, provider:
 }
 
 function shows(error: unknown, tokens: readonly string[]): boolean {
+  const words = tokens.flatMap(token => [token, JSON.stringify(token).slice(1, -1), ...asBase64(token)]);
   try {
-    const text = inspect(error, {
-      depth: 10,
-      showHidden: true,
-      customInspect: false,
-      maxArrayLength: 1000,
-      maxStringLength: null,
-      // One word per line would cut nothing, but a long token must not be broken either.
-      breakLength: Number.POSITIVE_INFINITY,
+    // Headers show themselves by a function of their own only, other things only without it.
+    return [true, false].some(customInspect => {
+      const text = inspect(error, {
+        depth: 10,
+        showHidden: true,
+        getters: true,
+        customInspect,
+        maxArrayLength: 1000,
+        maxStringLength: null,
+        // One word per line would cut nothing, but a long token must not be broken either.
+        breakLength: Number.POSITIVE_INFINITY,
+      });
+      return words.some(word => text.includes(word));
     });
-    return tokens.some(token => text.includes(token));
   } catch {
     return true;
   }
+}
+
+/** As it stands in base64, whatever stands before it: without the ends, which depend on what is beside them. */
+function asBase64(token: string): string[] {
+  return ['', ' ', '  '].map(before =>
+    Buffer.from(before + token)
+      .toString('base64')
+      .slice(4, -4),
+  );
 }

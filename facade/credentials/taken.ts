@@ -6,6 +6,7 @@ import { type Judgement, judge } from './signals';
 /** A token that was picked for one request, until it is known how that went. */
 export class TakenToken {
   #isOpen = true;
+  #isLeased = false;
 
   constructor(
     readonly pool: Pool,
@@ -14,6 +15,12 @@ export class TakenToken {
     readonly picked: Picked,
   ) {
     pool.closing.opened();
+  }
+
+  /** It is the caller's from now on: whether its report ever comes is up to him, and nobody waits for it. */
+  lease(): void {
+    this.#isLeased = true;
+    this.pool.closing.ended();
   }
 
   judge(answer: unknown): Promise<Judgement> {
@@ -53,6 +60,7 @@ export class TakenToken {
   async #once(tell: (pickedAtMs: number) => Promise<void>): Promise<void> {
     if (!this.#isOpen) return tell(0);
     this.#isOpen = false;
+    if (this.#isLeased) this.pool.closing.opened();
     try {
       await tell(this.picked.pickedAtMs);
     } finally {

@@ -130,7 +130,8 @@ export class Permit {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isEnded) return;
     const { inputTokens, outputTokens } = this;
-    await this.settle({ inputTokens, outputTokens, error: NOT_SETTLED });
+    // Should that fail, the permit expires: what the block threw is what its caller has to hear of.
+    await this.settle({ inputTokens, outputTokens, error: NOT_SETTLED }).catch(() => {});
   }
 
   async #end<T>(outcome: Promise<T>): Promise<T> {
