@@ -1,5 +1,6 @@
-/** A random UUID. `node:crypto` is loaded when the first is wanted: it takes longer than this package. */
+import { crypto } from './crypto';
+
+/** A random UUID. */
 export function uuid(): string {
-  const { randomUUID } = require('node:crypto') as typeof import('node:crypto');
-  return randomUUID();
+  return crypto().randomUUID();
 }

@@ -7,6 +7,23 @@ import { entries, root } from './lib/entries.mjs';
 
 const require = createRequire(import.meta.url);
 
+// The package's main entry has the names of all others. Whoever only counts budgets loads nothing else: the rest is
+// loaded when it is first named.
+const all = ['budget', 'rate-limit', 'credentials'];
+const named = new Map();
+for (const entry of all) {
+  for (const name of Object.keys(require(join(root, 'dist', `${entry}.js`)))) {
+    if (!named.has(name)) named.set(name, entry);
+  }
+}
+const lazily = [...named]
+  .filter(([name]) => name !== '__esModule')
+  .map(([name, entry]) => `  ${name}: { enumerable: true, get: () => require('./${entry}.js').${name} },`);
+writeFileSync(
+  join(root, 'dist/index.js'),
+  `'use strict';\nrequire('./budget.js');\nObject.defineProperties(exports, {\n  __esModule: { value: true },\n${lazily.join('\n')}\n});\n`,
+);
+
 for (const { name } of entries) {
   const names = Object.keys(require(join(root, 'dist', `${name}.js`))).sort();
   if (names.length === 0) {

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, randomBytes, type ScryptOptions, scrypt } from 'node:crypto';
+import type { ScryptOptions } from 'node:crypto';
+import { crypto } from '../crypto';
 import { TokenBudgetError } from '../errors';
 import { type Credential, credentialOf } from './options';
 
@@ -35,8 +36,8 @@ export class Sealer {
 
   async seal({ secret, provider, fingerprint, account, weight }: Credential): Promise<string> {
     const salt = this.#key === undefined ? this.#ownSalt() : '';
-    const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', await this.#keyFor(salt), iv);
+    const iv = crypto().randomBytes(IV_BYTES);
+    const cipher = crypto().createCipheriv('aes-256-gcm', await this.#keyFor(salt), iv);
     cipher.setAAD(boundTo(provider, fingerprint, account));
     const text = JSON.stringify({ token: secret.reveal(), weight });
     const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
@@ -53,7 +54,7 @@ export class Sealer {
     const key = await this.#keyFor(salt);
     let text: string;
     try {
-      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'));
+      const decipher = crypto().createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'));
       decipher.setAAD(boundTo(provider, fingerprint, account));
       decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
       text = Buffer.concat([decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()]).toString(
@@ -69,7 +70,7 @@ export class Sealer {
   }
 
   #ownSalt(): string {
-    this.#salt ??= randomBytes(SALT_BYTES).toString('base64url');
+    this.#salt ??= crypto().randomBytes(SALT_BYTES).toString('base64url');
     return this.#salt;
   }
 
@@ -86,7 +87,7 @@ export class Sealer {
 
 function derive(passphrase: string, salt: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(passphrase.normalize('NFKC'), salt, KEY_BYTES, SCRYPT, (error, key) =>
+    crypto().scrypt(passphrase.normalize('NFKC'), salt, KEY_BYTES, SCRYPT, (error, key) =>
       error === null ? resolve(key) : reject(error),
     );
   });

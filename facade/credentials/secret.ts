@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
+import { crypto } from '../crypto';
 
 const SHOWN = '[secret]';
 
@@ -37,5 +37,9 @@ export class Secret {
  * finds a token by its fingerprint.
  */
 export function fingerprintOf(provider: string, token: string): string {
-  return createHash('sha256').update(`token-budget:${provider}:${token}`, 'utf8').digest('hex').slice(0, 32);
+  return crypto()
+    .createHash('sha256')
+    .update(`token-budget:${provider}:${token}`, 'utf8')
+    .digest('hex')
+    .slice(0, 32);
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { types } from 'node:util';
+import { crypto } from '../crypto';
 import { integer, invalid, MAX_DURATION_MS, object, onlyNames, own } from '../validate';
 
 const ENTRIES_MAX = 1_000_000;
@@ -133,7 +133,7 @@ const DEPTH_MAX = 128;
  * that are `undefined` are as good as absent. Anything else is refused, for its inside could not be told apart.
  */
 export function requestKey(request: unknown): string {
-  const hash = createHash('sha256');
+  const hash = crypto().createHash('sha256');
   for (const part of canonical(request, 'request', 0)) hash.update(part);
   return hash.digest('base64url');
 }
