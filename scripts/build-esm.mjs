@@ -9,7 +9,8 @@ const require = createRequire(import.meta.url);
 
 // The package's main entry has the names of all others. Whoever only counts budgets loads nothing else: the rest is
 // loaded when it is first named.
-const all = ['budget', 'rate-limit', 'credentials'];
+const all = entries.map(({ name }) => name).filter(name => name !== 'index' && name !== 'budget');
+all.unshift('budget');
 const named = new Map();
 for (const entry of all) {
   for (const name of Object.keys(require(join(root, 'dist', `${entry}.js`)))) {
