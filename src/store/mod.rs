@@ -14,7 +14,7 @@ use crate::domain::error::StoreError;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::{Receipt, Request};
 use crate::domain::policy::{Limits, Policy};
-use crate::domain::{credentials, rate_limit};
+use crate::domain::{breakers, credentials, rate_limit, timers};
 
 /// Operations on one orchestrator that are applied together, in order.
 #[derive(Debug, Clone)]
@@ -44,6 +44,26 @@ pub struct CredentialBatch {
     pub pool: OrchestratorId,
     pub policy: Arc<credentials::operation::Policy>,
     pub requests: Vec<credentials::operation::Request>,
+    pub ticket: Ticket,
+}
+
+/// Operations on one shard of timers that are applied together, in order.
+#[derive(Debug, Clone)]
+pub struct TimerBatch {
+    /// A number, written as text.
+    pub shard: OrchestratorId,
+    pub policy: timers::operation::Policy,
+    pub requests: Vec<timers::operation::Request>,
+    pub ticket: Ticket,
+}
+
+/// Operations on one circuit breaker that are applied together, in order.
+#[derive(Debug, Clone)]
+pub struct BreakerBatch {
+    /// Names of breakers obey the rules of orchestrators.
+    pub breaker: OrchestratorId,
+    pub policy: breakers::operation::Policy,
+    pub requests: Vec<breakers::operation::Request>,
     pub ticket: Ticket,
 }
 

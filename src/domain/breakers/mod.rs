@@ -1,0 +1,3 @@
+//! Circuit breakers that many processes share.
+
+pub mod operation;

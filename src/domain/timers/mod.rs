@@ -1,0 +1,3 @@
+//! Durable timers and the deliveries they lead to.
+
+pub mod operation;
