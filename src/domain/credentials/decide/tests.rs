@@ -78,11 +78,11 @@ impl Bench {
         assert!(self.pool.report(self.now_ms, &self.policy, name, "core", picked_at_ms, answered));
     }
 
-    fn core(&self, at: usize) -> ResourceView {
+    fn core(&mut self, at: usize) -> ResourceView {
         self.pool.view(self.now_ms, &self.policy)[at].resources[0].clone()
     }
 
-    fn left(&self, at: usize) -> Option<u64> {
+    fn left(&mut self, at: usize) -> Option<u64> {
         self.core(at).quota.left(self.now_ms)
     }
 }
