@@ -36,6 +36,9 @@ const GIVEN_INDEX: usize = 15;
 
 const NUMBERS_LENGTH: usize = 16;
 
+/// Each so many permits the client's name is taken over as the store keeps it. After a pause it may keep another.
+const CLIENT_NAME_EVERY: u64 = 1_024;
+
 #[napi]
 pub struct EmbeddedLimiter {
     limiter: Rc<RefCell<Limiter>>,
@@ -162,6 +165,9 @@ impl Limiter {
         match answered.answer {
             Admission::Granted { admitted_at_ms, expires_at_ms } => {
                 self.write(0, [status::GRANTED, admitted_at_ms as f64, expires_at_ms as f64]);
+                if number % CLIENT_NAME_EVERY == 1 {
+                    self.client = self.limiter.client_name(&self.client).unwrap_or_else(|| Arc::clone(&self.client));
+                }
             }
             Admission::Waiting { wait_ms, ahead, .. } => self.write(0, [status::WAITING, wait_ms as f64, ahead as f64]),
             Admission::Refused(verdict) => self.refuse(Outcome::Refused(verdict)),

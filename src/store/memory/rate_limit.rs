@@ -228,6 +228,11 @@ impl MemoryLimiter {
         self.write(now_ms, |state| state.poll(now_ms, client, policy))
     }
 
+    /// See [`LimiterState::client_name`].
+    pub fn client_name(&self, client: &str) -> Option<Arc<str>> {
+        self.store.read(&self.name, |state| state.client_name(client))
+    }
+
     /// See [`LimiterState::check`].
     pub fn check(&self, now_ms: u64, client: &str, policy: &Policy, ask: &Ask<'_>) -> Verdict {
         self.store.read(&self.name, |state| state.check(now_ms, client, policy, ask))
