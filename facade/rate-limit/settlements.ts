@@ -29,31 +29,37 @@ export class Settlements implements PermitIssuer {
     usage: RequestUsage,
   ): PermitSettlement | Promise<PermitSettlement> {
     const used = readUsage(usage);
-    const { inputTokens, outputTokens } = used;
-    const signals = readAnswer(used);
-    const nowMs = this.#parts.settings.now();
-    const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
-    const count = () => this.#count(permit, used, used.responseTimeMs ?? elapsedMs, signals);
-    if (permit.isUnheld || signals !== undefined || this.#parts.prompt === undefined) {
-      const settled = permit.isUnheld
-        ? this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs)
-        : this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
-      // One that the store refused can be settled again, and counts once.
-      return settled.then(settlement => {
-        count();
-        return settlement;
-      });
+    const { prompt } = this.#parts;
+    if (prompt === undefined || used.answer !== undefined || permit.isUnheld) {
+      return this.#settleInTurn(permit, used);
     }
-    const { known, late } = this.#parts.prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
-    count();
+    const { inputTokens, outputTokens } = used;
+    const nowMs = this.#parts.settings.now();
+    const { known, late } = prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
+    this.#count(permit, used, elapsedMs(permit, nowMs), undefined);
     return {
-      estimated: known
-        ? { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens }
-        : { inputTokens: 0, outputTokens: 0 },
+      estimated: {
+        inputTokens: known ? permit.inputTokens : 0,
+        outputTokens: known ? permit.outputTokens : 0,
+      },
       used: { inputTokens, outputTokens },
       late,
       known,
     };
+  }
+
+  #settleInTurn(permit: Permit, used: CheckedUsage): Promise<PermitSettlement> {
+    const { inputTokens, outputTokens } = used;
+    const signals = readAnswer(used);
+    const ageMs = elapsedMs(permit, this.#parts.settings.now());
+    const settled = permit.isUnheld
+      ? this.#settleUnheld(permit, inputTokens, outputTokens, signals, ageMs)
+      : this.#settleById(permit.id, inputTokens, outputTokens, signals, ageMs);
+    // One that the store refused can be settled again, and counts once.
+    return settled.then(settlement => {
+      this.#count(permit, used, ageMs, signals);
+      return settlement;
+    });
   }
 
   async cancelPermit(permit: Permit): Promise<boolean> {
@@ -78,15 +84,10 @@ export class Settlements implements PermitIssuer {
     this.#heard(signals);
   }
 
-  #count(
-    permit: Permit,
-    used: { inputTokens: number; outputTokens: number },
-    responseTimeMs: number,
-    signals: ProviderSignals | undefined,
-  ): void {
+  #count(permit: Permit, used: CheckedUsage, ageMs: number, signals: ProviderSignals | undefined): void {
     const { metrics, sessions, expectations } = this.#parts;
     const isError = signals?.isSuccess === false;
-    metrics.settled(used, responseTimeMs);
+    metrics.settled(used, used.responseTimeMs ?? ageMs);
     if (isError) metrics.error(signals.status);
     if (permit.sessionId !== undefined) {
       sessions.count(permit.sessionId, used.inputTokens, used.outputTokens, isError);
@@ -161,6 +162,11 @@ export class Settlements implements PermitIssuer {
     }
     if (isChanged) this.#parts.inForce.set(limits).catch(error => this.#parts.telling.emit('error', error));
   }
+}
+
+/** How long ago the permit was granted. */
+function elapsedMs(permit: Permit, nowMs: number): number {
+  return Math.max(0, nowMs - permit.grantedAtMs);
 }
 
 /**
