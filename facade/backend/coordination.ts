@@ -154,7 +154,8 @@ export interface BreakerPolicy {
   probeTtlMs: number;
 }
 
-export interface BreakerView {
+/** A type and no interface, so that it can be written as JSON as it is. */
+export type BreakerView = {
   state: BreakerStateName;
   failures: number;
   successes: number;
@@ -163,7 +164,7 @@ export interface BreakerView {
   openings: number;
   probeUntilMs: number;
   version: number;
-}
+};
 
 export type BreakerOperation =
   | { is: 'view' }
