@@ -4,11 +4,21 @@ import type { CoordinatorEvents, TimerExpiredEvent } from './types';
 
 /** Tells the listeners of a coordinator. */
 export class Announcer extends Telling<CoordinatorEvents> {
+  /** Told before anybody else that a store is there. */
+  onConnected = () => {};
   readonly #listeners: EventEmitter;
 
   constructor(emitter: EventEmitter) {
     super(emitter);
     this.#listeners = emitter;
+  }
+
+  override emit<E extends keyof CoordinatorEvents & string>(
+    name: E,
+    ...args: CoordinatorEvents[E] & unknown[]
+  ): void {
+    if (name === 'store:connected') this.onConnected();
+    Reflect.apply(super.emit, this, [name, ...args]);
   }
 
   /**

@@ -173,9 +173,7 @@ function documentOf(field: Field, defaults: Defaults): DocumentParts {
 function readEvents(value: unknown, defaults: Defaults, at: string): Partial<DocumentParts> {
   const source = object(value, at);
   onlyNames(source, at, EVENT_NAMES);
-  return (
-    fieldsOf(source, at)('on_expire', (given, path) => readOnExpire(given, defaults, path)) ?? {}
-  );
+  return fieldsOf(source, at)('on_expire', (given, path) => readOnExpire(given, defaults, path)) ?? {};
 }
 
 /** The three of them, `undefined` where nothing was given. */
@@ -220,7 +218,10 @@ export function idAt(value: unknown, at: string): string {
 
 export function nameAt(value: unknown, at: string): string {
   const isName =
-    typeof value === 'string' && value !== '' && fitsInBytes(value, NAME_MAX_BYTES) && !hasLoneSurrogate(value);
+    typeof value === 'string' &&
+    value !== '' &&
+    fitsInBytes(value, NAME_MAX_BYTES) &&
+    !hasLoneSurrogate(value);
   if (isName) return value;
   throw invalid(at, `1 to ${NAME_MAX_BYTES} bytes of well-formed Unicode`, value);
 }

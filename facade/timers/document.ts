@@ -28,12 +28,12 @@ export function documentJson(parts: DocumentParts): string {
   const raw = (json: string | undefined) => (json === undefined ? undefined : new RawJson(json));
   const members: { [key: string]: string | boolean | RawJson } = {};
   const metadata = raw(parts.metadataJson);
-  if (metadata !== undefined) members['metadata'] = metadata;
-  if (parts.broadcast === true) members['broadcast'] = true;
-  if (parts.webhook !== undefined) members['webhook'] = parts.webhook;
-  if (parts.message !== undefined) members['message'] = parts.message;
+  if (metadata !== undefined) members.metadata = metadata;
+  if (parts.broadcast === true) members.broadcast = true;
+  if (parts.webhook !== undefined) members.webhook = parts.webhook;
+  if (parts.message !== undefined) members.message = parts.message;
   const data = raw(parts.dataJson);
-  if (data !== undefined) members['data'] = data;
+  if (data !== undefined) members.data = data;
   return withoutLoneSurrogates(toJson(members));
 }
 

@@ -2,7 +2,6 @@ import { Alarm } from './alarm';
 import { Firing, type FiringOptions } from './firing';
 import { LEASE_MS, Leases } from './leases';
 import { Outgoing, type OutgoingOptions } from './outgoing';
-import type { TimerStore } from './store';
 
 /** Timers and webhooks that are claimed at once, of each. */
 const CLAIM_MAX = 500;

@@ -35,7 +35,7 @@ export function readRecurrence(json: string): Recurrence | undefined {
   const found = json === '' ? undefined : parsed(json);
   if (found === undefined) return undefined;
   const { every, cron, timeZone } = found;
-  const catchUp = found['catchUp'] === 'all' || found['catchUp'] === 'none' ? found['catchUp'] : 'once';
+  const catchUp = found.catchUp === 'all' || found.catchUp === 'none' ? found.catchUp : 'once';
   if (typeof every === 'number' && every >= 1) return { every, catchUp };
   if (typeof cron === 'string' && typeof timeZone === 'string') return { cron, timeZone, catchUp };
   return undefined;

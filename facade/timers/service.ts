@@ -4,25 +4,38 @@ import { integer, invalid, object, onlyNames, own } from '../validate';
 import { type Defaults, idAt, readChange, readFilter, readTimer } from './arguments';
 import { applyChange } from './change';
 import { cursorOf, placeOf } from './cursors';
+import { type BudgetResetOptions, budgetReset } from './patterns/budget-reset';
+import { type DailyResetOptions, dailyReset } from './patterns/daily-reset';
+import { fromRateLimit, type RateLimitTimerOptions } from './patterns/from-rate-limit';
+import { type OffPeakOptions, type OffPeakOutcome, offPeak } from './patterns/off-peak';
+import { type RetryTimerOptions, retry } from './patterns/retry';
 import { shardOfDelivery } from './shards';
 import type { TimerStore } from './store';
-import type { Timer, TimerChange, TimerDelivery, TimerFilter, TimerInput, TimerPage } from './types';
+import type {
+  OnExpire,
+  Timer,
+  TimerChange,
+  TimerDelivery,
+  TimerFilter,
+  TimerInput,
+  TimerPage,
+} from './types';
 import { deliveryOf, timerOf } from './views';
 import { timerNotFound, type Waits } from './waits';
 
 /** What can end a call before its answer comes. */
-export interface CallOptions {
+export interface TimerCallOptions {
   signal?: AbortSignal;
 }
 
 /** How many are wanted. */
-export interface ListOptions extends CallOptions {
+export interface TimerListOptions extends TimerCallOptions {
   /** 1 to 10,000. Default 1,000. */
   limit?: number;
 }
 
-const CALL_NAMES: ReadonlySet<string> = new Set<keyof CallOptions>(['signal']);
-const LIST_NAMES: ReadonlySet<string> = new Set<keyof ListOptions>(['limit', 'signal']);
+const CALL_NAMES: ReadonlySet<string> = new Set<keyof TimerCallOptions>(['signal']);
+const LIST_NAMES: ReadonlySet<string> = new Set<keyof TimerListOptions>(['limit', 'signal']);
 const LIST_MAX = 10_000;
 /** Pages of the store that one page of a list looks through. */
 const LOOKS_MAX = 20;
@@ -35,7 +48,8 @@ export interface TimerParts {
   defaults: Defaults;
 }
 
-/** Gives the patterns what they work with; not for callers. */
+/** Makes it, and gives the patterns what they work with; not for callers. */
+export let timerService: (parts: TimerParts) => TimerService;
 export let partsOfTimers: (timers: TimerService) => TimerParts;
 
 /**
@@ -52,11 +66,11 @@ export class TimerService {
   readonly #parts: TimerParts;
 
   static {
+    timerService = parts => new TimerService(parts);
     partsOfTimers = timers => timers.#parts;
   }
 
-  /** @internal Made by a coordinator. */
-  constructor(parts: TimerParts) {
+  private constructor(parts: TimerParts) {
     this.#parts = parts;
   }
 
@@ -65,7 +79,7 @@ export class TimerService {
    * answer is that one timer, which may have fired since. Another timer under a known id rejects with
    * `REQUEST_CONFLICT`.
    */
-  async create(timer: TimerInput, options: CallOptions = {}): Promise<Timer> {
+  async create(timer: TimerInput, options: TimerCallOptions = {}): Promise<Timer> {
     const { store, defaults } = this.#parts;
     const spec = readTimer(timer, defaults);
     return this.#during(options, async signal => {
@@ -75,7 +89,7 @@ export class TimerService {
   }
 
   /** `undefined`: there is none, or it has ended longer ago than `keepFinished`. */
-  async get(id: string, options: CallOptions = {}): Promise<Timer | undefined> {
+  async get(id: string, options: TimerCallOptions = {}): Promise<Timer | undefined> {
     const wanted = idAt(id, 'id');
     return this.#during(options, async signal => {
       const { timer, nowMs } = await this.#parts.store.get(wanted, signal);
@@ -87,7 +101,8 @@ export class TimerService {
   async list(filter: TimerFilter = {}): Promise<TimerPage> {
     const { store } = this.#parts;
     const { limit, cursor, status, name, owner } = readFilter(filter);
-    const place = cursor === undefined ? { shard: 0, after: '' } : placeOf(cursor, store.shards, 'filter.cursor');
+    const place =
+      cursor === undefined ? { shard: 0, after: '' } : placeOf(cursor, store.shards, 'filter.cursor');
     return this.#duringSignal(signalOf(filter), async signal => {
       const found: Timer[] = [];
       for (let looks = 0; place.shard < store.shards; looks += 1) {
@@ -128,7 +143,7 @@ export class TimerService {
   /**
    * Ends a scheduled timer; `false` when there is none. One that fires at this moment does what is due all the same.
    */
-  async cancel(id: string, options: CallOptions = {}): Promise<boolean> {
+  async cancel(id: string, options: TimerCallOptions = {}): Promise<boolean> {
     const wanted = idAt(id, 'id');
     return this.#during(options, async signal => {
       const timer = await this.#parts.store.cancel(wanted, signal);
@@ -138,7 +153,7 @@ export class TimerService {
   }
 
   /** Changes a scheduled timer. Rejects with `TIMER_NOT_FOUND` when there is none, or it has ended. */
-  async update(id: string, change: TimerChange, options: CallOptions = {}): Promise<Timer> {
+  async update(id: string, change: TimerChange, options: TimerCallOptions = {}): Promise<Timer> {
     const { store, defaults, waits } = this.#parts;
     const wanted = idAt(id, 'id');
     const spec = readChange(change, defaults);
@@ -155,45 +170,111 @@ export class TimerService {
    * `TIMER_NOT_FOUND` or `TIMER_CANCELLED`, or with the reason of `signal`. Keeps the process alive, and waits while
    * the store is away.
    */
-  async waitFor(id: string, options: CallOptions = {}): Promise<Timer> {
+  async waitFor(id: string, options: TimerCallOptions = {}): Promise<Timer> {
     const wanted = idAt(id, 'id');
     return this.#during(options, signal => this.#parts.waits.until(wanted, signal));
   }
 
   /** Webhooks that were given up. */
-  async deadLetters(options: ListOptions = {}): Promise<TimerDelivery[]> {
+  async deadLetters(options: TimerListOptions = {}): Promise<TimerDelivery[]> {
     return this.#deliveries(true, options);
   }
 
   /** Webhooks under way. */
-  async deliveries(options: ListOptions = {}): Promise<TimerDelivery[]> {
+  async deliveries(options: TimerListOptions = {}): Promise<TimerDelivery[]> {
     return this.#deliveries(false, options);
   }
 
   /** Sends a webhook that was given up anew, at once, with its id; `false` when there is none. */
-  async redeliver(deliveryId: string, options: CallOptions = {}): Promise<boolean> {
+  async redeliver(deliveryId: string, options: TimerCallOptions = {}): Promise<boolean> {
     return this.#dead('redeliver', deliveryId, options);
   }
 
   /** Forgets a webhook that was given up; `false` when there is none. */
-  async discard(deliveryId: string, options: CallOptions = {}): Promise<boolean> {
+  async discard(deliveryId: string, options: TimerCallOptions = {}): Promise<boolean> {
     return this.#dead('discard', deliveryId, options);
   }
 
   /** The addresses that answered 410, and that nothing is sent to. */
-  async endpoints(options: CallOptions = {}): Promise<string[]> {
+  async endpoints(options: TimerCallOptions = {}): Promise<string[]> {
     return this.#during(options, signal => this.#parts.store.endpoints(signal));
   }
 
   /** Webhooks go to this address again; `false` when they did. Those given up meanwhile stay so: `redeliver` them. */
-  async enableEndpoint(webhook: string, options: CallOptions = {}): Promise<boolean> {
+  async enableEndpoint(webhook: string, options: TimerCallOptions = {}): Promise<boolean> {
     if (typeof webhook !== 'string' || !URL.canParse(webhook)) {
       throw invalid('webhook', 'an address', undefined);
     }
     return this.#during(options, signal => this.#parts.store.enable(new URL(webhook).href, signal));
   }
 
-  async #deliveries(dead: boolean, options: ListOptions): Promise<TimerDelivery[]> {
+  /**
+   * A timer for when a provider lets requests through again, from its response, headers or error; `undefined` when it
+   * refused none. Processes that hear of one reset make one timer.
+   *
+   * @example
+   * ```ts
+   * const response = await fetch('https://api.github.com/user/repos');
+   * await minoots.timers.fromRateLimit(response, { webhook: 'https://your-app.com/resume-github-ops' });
+   * ```
+   */
+  async fromRateLimit(
+    source: unknown,
+    on_expire?: OnExpire,
+    options: RateLimitTimerOptions = {},
+  ): Promise<Timer | undefined> {
+    return this.#pattern(options, signal => fromRateLimit(this.#parts, source, on_expire, options, signal));
+  }
+
+  /** A timer for the next midnight when less than `floor` (10,000) tokens of the day are left; `undefined` before. */
+  async dailyReset(options: DailyResetOptions): Promise<Timer | undefined> {
+    return this.#pattern(options, signal => dailyReset(this.#parts, options, signal));
+  }
+
+  /**
+   * A timer for the next attempt, after 1 s, 2 s, 4 s and so on, at most 30 s. `attempt`: how many there were, from 0
+   * on; rejects with `Max retry attempts exceeded` (`RETRIES_EXHAUSTED`) from `maxAttempts` (5) on.
+   */
+  async retry(attempt: number, options: RetryTimerOptions = {}): Promise<Timer> {
+    return this.#pattern(options, signal => retry(this.#parts, attempt, options, signal));
+  }
+
+  /**
+   * A timer for the next midnight when 80 % (`at`) of a daily budget is used; `undefined` before. See also
+   * `coordinator.watchBudgets`, which needs no call.
+   */
+  async budgetReset(
+    service: string,
+    tokensUsed: number,
+    dailyBudget: number,
+    options: BudgetResetOptions = {},
+  ): Promise<Timer | undefined> {
+    return this.#pattern(options, signal =>
+      budgetReset(this.#parts, service, tokensUsed, dailyBudget, options, signal),
+    );
+  }
+
+  /**
+   * Runs an operation (`execute`) when it is off-peak now, 02:00 to 08:00 unless told otherwise, or when it cannot wait
+   * (`emergencyFloor`, `runAnywayWhen`); else makes a timer for the next opening that brings the operation as `data`.
+   *
+   * @example
+   * ```ts
+   * await minoots.timers.offPeak(operation, {
+   *   execute: executeOperation,
+   *   on_expire: { webhook: 'https://your-app.com/execute-off-peak' },
+   * });
+   * ```
+   */
+  async offPeak<O, R = never>(operation: O, options: OffPeakOptions<O, R> = {}): Promise<OffPeakOutcome<R>> {
+    return this.#pattern(options, signal => offPeak(this.#parts, operation, options, signal));
+  }
+
+  #pattern<T>(options: unknown, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#duringSignal(signalOf(object(options, 'options')), run);
+  }
+
+  async #deliveries(dead: boolean, options: TimerListOptions): Promise<TimerDelivery[]> {
     onlyNames(object(options, 'options'), 'options', LIST_NAMES);
     const given = own(options, 'limit', 'options');
     const limit = given === undefined ? 1000 : integer(given, 'options.limit', 1, LIST_MAX);
@@ -207,7 +288,11 @@ export class TimerService {
     });
   }
 
-  async #dead(verb: 'redeliver' | 'discard', deliveryId: unknown, options: CallOptions): Promise<boolean> {
+  async #dead(
+    verb: 'redeliver' | 'discard',
+    deliveryId: unknown,
+    options: TimerCallOptions,
+  ): Promise<boolean> {
     const { store } = this.#parts;
     if (typeof deliveryId !== 'string') throw invalid('deliveryId', 'a string', deliveryId);
     const shard = shardOfDelivery(deliveryId, store.shards);
@@ -224,10 +309,7 @@ export class TimerService {
     return this.#duringSignal(signalOf(given), run);
   }
 
-  #duringSignal<T>(
-    signal: AbortSignal | undefined,
-    run: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  #duringSignal<T>(signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#parts.closing.during(signal, run);
   }
 }

@@ -134,12 +134,7 @@ export class TimerStore {
   }
 
   async get(id: string, signal?: AbortSignal): Promise<{ timer: WireTimer | null; nowMs: number }> {
-    const { outcome, nowMs } = await this.ask(
-      this.shardOf(id),
-      { is: 'get', with: { id } },
-      'timer',
-      signal,
-    );
+    const { outcome, nowMs } = await this.ask(this.shardOf(id), { is: 'get', with: { id } }, 'timer', signal);
     return { timer: outcome.with, nowMs };
   }
 

@@ -52,6 +52,6 @@ export function deliveryOf(wire: WireDelivery): TimerDelivery {
 
 /** The name of the timer that a webhook tells of. */
 export function timerNameOf(body: Record<string, unknown>): string {
-  const data = body['data'];
-  return isRecord(data) && typeof data['name'] === 'string' ? data['name'] : '';
+  const data = body.data;
+  return isRecord(data) && typeof data.name === 'string' ? data.name : '';
 }
