@@ -1,6 +1,7 @@
 //! Turns a batch into one script call. `lua/timer_batch.lua` names every key and element.
 
 use super::keys::ShardKeys;
+use crate::domain::timers::check::kept_error;
 use crate::domain::timers::operation::{Change, Due, NewDelivery, NewTimer, Operation, Request, Status};
 use crate::domain::tokens::MAX_TOKENS;
 use crate::store::TimerBatch;
@@ -8,9 +9,6 @@ use crate::store::redis::keys::Keys;
 use crate::store::redis::msgpack::Writer;
 use crate::store::redis::script::{self, Script};
 use crate::store::redis::transport::Call;
-
-/// Bytes that are kept of why an attempt failed.
-const ERROR_MAX_BYTES: usize = 500;
 
 /// The script call that applies `batch`. `clock_ms`: a clock that takes the server's place; 0 is the server's.
 /// `is_full`: the server has no memory for new timers.
@@ -225,12 +223,4 @@ fn number_of(status: Status) -> u64 {
         Status::Fired => 1,
         Status::Cancelled => 2,
     }
-}
-
-fn kept_error(error: &str) -> &str {
-    let mut end = error.len().min(ERROR_MAX_BYTES);
-    while !error.is_char_boundary(end) {
-        end -= 1;
-    }
-    &error[..end]
 }
