@@ -85,16 +85,27 @@ test.each<[string, unknown]>([
   ['timer.events.on_expire', { name: 'n', duration: 1, events: { on_expire: null } }],
   ['timer.events.on_expire.url', { name: 'n', duration: 1, events: { on_expire: { url: 'x' } } }],
   ['timer.events.on_expire.message', { name: 'n', duration: 1, events: { on_expire: { message: 5 } } }],
-  ['timer.events.on_expire.message', { name: 'n', duration: 1, events: { on_expire: { message: 'x'.repeat(5000) } } }],
+  [
+    'timer.events.on_expire.message',
+    { name: 'n', duration: 1, events: { on_expire: { message: 'x'.repeat(5000) } } },
+  ],
   ['timer.events.on_expire.data', { name: 'n', duration: 1, events: { on_expire: { data: cyclic } } }],
   ['timer.events.on_expire.data', { name: 'n', duration: 1, events: { on_expire: { data: () => 5 } } }],
-  ['timer.events.on_expire.data', { name: 'n', duration: 1, events: { on_expire: { data: 'x'.repeat(70_000) } } }],
-  ...['your-app.com/x', 'ftp://your-app.com', 'https://user:pw@your-app.com', 'file:///etc/passwd', '', 5].map(
-    (webhook): [string, unknown] => [
-      'timer.events.on_expire.webhook',
-      { name: 'n', duration: 1, events: { on_expire: { webhook } } },
-    ],
-  ),
+  [
+    'timer.events.on_expire.data',
+    { name: 'n', duration: 1, events: { on_expire: { data: 'x'.repeat(70_000) } } },
+  ],
+  ...[
+    'your-app.com/x',
+    'ftp://your-app.com',
+    'https://user:pw@your-app.com',
+    'file:///etc/passwd',
+    '',
+    5,
+  ].map((webhook): [string, unknown] => [
+    'timer.events.on_expire.webhook',
+    { name: 'n', duration: 1, events: { on_expire: { webhook } } },
+  ]),
 ])('create names %s: %p', async (field, timer) => {
   const error = await rejection(coordinator({ run: false }).timers.create(timer as never));
   expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field });

@@ -66,17 +66,26 @@ describe('fromRateLimit', () => {
       6 * MINUTE,
     ],
     ['nothing told', { status: 429, headers: {} }, MINUTE],
-    ['an error of a client', Object.assign(new Error('429'), { status: 429, headers: { 'retry-after': '5' } }), 5 * SECOND],
+    [
+      'an error of a client',
+      Object.assign(new Error('429'), { status: 429, headers: { 'retry-after': '5' } }),
+      5 * SECOND,
+    ],
     ['headers alone', github(403, '0').headers, 20 * MINUTE],
     [
       'Gemini',
-      Object.assign(new Error(JSON.stringify({
-        error: {
-          code: 429,
-          status: 'RESOURCE_EXHAUSTED',
-          details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '58s' }],
-        },
-      })), { status: 429 }),
+      Object.assign(
+        new Error(
+          JSON.stringify({
+            error: {
+              code: 429,
+              status: 'RESOURCE_EXHAUSTED',
+              details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '58s' }],
+            },
+          }),
+        ),
+        { status: 429 },
+      ),
       58 * SECOND,
     ],
   ])('%s', async (_what, source, waitMs) => {
@@ -114,11 +123,11 @@ describe('fromRateLimit', () => {
     for (const waitMs of [30_000, 14_980, 44_990]) {
       const found = await told(waitMs);
       expect(new Set(found.map(timer => timer?.id)).size).toBe(1);
-      const { timers } = await many[0]!.timers.list({ status: 'scheduled' });
+      const { timers } = await many[0]?.timers.list({ status: 'scheduled' });
       expect(timers).toHaveLength(1);
       // The last one that was told counts: nobody resumes too early.
-      expect(timers[0]!.endTime.getTime()).toBeGreaterThanOrEqual(Date.now() + waitMs - 1000);
-      await many[0]!.timers.cancel(timers[0]!.id);
+      expect(timers[0]?.endTime.getTime()).toBeGreaterThanOrEqual(Date.now() + waitMs - 1000);
+      await many[0]?.timers.cancel(timers[0]?.id);
     }
   });
 
@@ -131,7 +140,7 @@ describe('fromRateLimit', () => {
         { status: 429, headers: { 'retry-after': '1' } },
         on_expire,
       );
-      ids.add(timer!.id);
+      ids.add(timer?.id);
       await advance(1100);
     }
     expect(ids.size).toBe(6);
@@ -154,9 +163,9 @@ describe('fromRateLimit', () => {
     const refused = (seconds: number) => ({ status: 429, headers: { 'retry-after': String(seconds) } });
     const first = await timers.fromRateLimit(refused(30), on_expire);
     const second = await timers.fromRateLimit(refused(36), on_expire);
-    expect(second).toMatchObject({ id: first!.id, endTime: new Date(NOON + 36 * SECOND) });
+    expect(second).toMatchObject({ id: first?.id, endTime: new Date(NOON + 36 * SECOND) });
     const third = await timers.fromRateLimit(refused(30), on_expire);
-    expect(third).toMatchObject({ id: first!.id, endTime: new Date(NOON + 36 * SECOND) });
+    expect(third).toMatchObject({ id: first?.id, endTime: new Date(NOON + 36 * SECOND) });
   });
 });
 
@@ -169,11 +178,11 @@ describe('dailyReset', () => {
     expect(await timers.dailyReset({ ...options, used: 990_000 })).toBeUndefined();
     const timer = await timers.dailyReset({ ...options, used: 990_001 });
     expect(timer).toMatchObject({ name: 'Token Reset', endTime: new Date('2026-01-15T05:00:00Z') });
-    expect(await timers.dailyReset({ ...options, used: 2_000_000 })).toMatchObject({ id: timer!.id });
+    expect(await timers.dailyReset({ ...options, used: 2_000_000 })).toMatchObject({ id: timer?.id });
     await advance(DAY);
     const next = await timers.dailyReset({ ...options, used: 990_001 });
     expect(next).toMatchObject({ endTime: new Date('2026-01-16T05:00:00Z') });
-    expect(next!.id).not.toBe(timer!.id);
+    expect(next?.id).not.toBe(timer?.id);
   });
 
   test.each<[string, object, number]>([
@@ -195,7 +204,7 @@ describe('dailyReset', () => {
     const one = await timers.dailyReset({ ...of, service: 'OpenAI' });
     const other = await timers.dailyReset({ ...of, service: 'Anthropic' });
     expect(one).toMatchObject({ name: 'OpenAI Token Reset', endTime: new Date('2026-01-14T15:00:00Z') });
-    expect(other!.id).not.toBe(one!.id);
+    expect(other?.id).not.toBe(one?.id);
     expect(await timers.dailyReset({ ...of, floor: 300_000 })).toBeUndefined();
   });
 });
@@ -229,7 +238,10 @@ describe('retry', () => {
   test('base, cap and data', async () => {
     const { timers } = coordinator({ run: false });
     const options = { base: '100ms', cap: '1s', maxAttempts: 50, data: { job: 7 } };
-    expect(await timers.retry(2, options)).toMatchObject({ duration: 400, events: { on_expire: { data: { job: 7 } } } });
+    expect(await timers.retry(2, options)).toMatchObject({
+      duration: 400,
+      events: { on_expire: { data: { job: 7 } } },
+    });
     expect(await timers.retry(40, options)).toMatchObject({ duration: 1000 });
   });
 
@@ -252,7 +264,7 @@ describe('budgetReset', () => {
       endTime: new Date('2026-01-15T00:00:00Z'),
       events: { on_expire: { webhook: WEBHOOK, data: { newBudget: 100_000 } } },
     });
-    expect(await timers.budgetReset('openai', 90_000, 100_000)).toMatchObject({ id: timer!.id });
+    expect(await timers.budgetReset('openai', 90_000, 100_000)).toMatchObject({ id: timer?.id });
     expect(await timers.budgetReset('x', 51, 100, { at: 0.5 })).toBeDefined();
   });
 
@@ -322,7 +334,8 @@ describe('offPeak', () => {
 
   test('what cannot wait runs anyway', async () => {
     const { timers } = coordinator({ run: false });
-    const run = async (options: object) => (await timers.offPeak(operation, { execute, ...options })).executed;
+    const run = async (options: object) =>
+      (await timers.offPeak(operation, { execute, ...options })).executed;
     expect(await run({ emergencyFloor: 10, level: 9 })).toBe(true);
     expect(await run({ emergencyFloor: 10, level: async () => 9.9 })).toBe(true);
     expect(await run({ emergencyFloor: 10, level: 10 })).toBe(false);
@@ -364,7 +377,10 @@ test.each<[string, (timers: Timers) => Promise<unknown>]>([
   ['options.used', timers => timers.dailyReset({ dailyLimit: 5 })],
   ['options.used', timers => timers.dailyReset({ dailyLimit: 5, used: -1 })],
   ['options.usage', timers => timers.dailyReset({ dailyLimit: 5, usage: {} })],
-  ['options.usage.total_tokens', timers => timers.dailyReset({ dailyLimit: 5, usage: { total_tokens: 1.5 } })],
+  [
+    'options.usage.total_tokens',
+    timers => timers.dailyReset({ dailyLimit: 5, usage: { total_tokens: 1.5 } }),
+  ],
   ['options.dailyLimit', timers => timers.dailyReset({ used: 5 } as never)],
   ['options.floor', timers => timers.dailyReset({ dailyLimit: 5, used: 5, floor: -1 })],
   ['options.service', timers => timers.dailyReset({ dailyLimit: 5, used: 5, service: '' })],
@@ -389,7 +405,10 @@ test.each<[string, (timers: Timers) => Promise<unknown>]>([
   ['options.windows', timers => timers.offPeak(1, { windows: '2-8' })],
   ['options.windows', timers => timers.offPeak(1, { windows: [] })],
   ['options.windows[0].from', timers => timers.offPeak(1, { windows: [{ from: '25:00', to: '08:00' }] })],
-  ['options.windows[0].day', timers => timers.offPeak(1, { windows: [{ from: '02:00', to: '08:00', day: 1 } as never] })],
+  [
+    'options.windows[0].day',
+    timers => timers.offPeak(1, { windows: [{ from: '02:00', to: '08:00', day: 1 } as never] }),
+  ],
   ['options.days', timers => timers.offPeak(1, { days: [] })],
   ['options.days[0]', timers => timers.offPeak(1, { days: [7] })],
   ['options.timeZone', timers => timers.offPeak(1, { timeZone: 'x' })],

@@ -111,9 +111,7 @@ describe('after a pause', () => {
   test('once: one event for all that was missed', async () => {
     const { events } = await afterPause('once', { every: '1h' }, 5 * HOUR + MINUTE);
     await advance(1);
-    expect(events).toMatchObject([
-      { scheduledFor: new Date(NOON + HOUR), missed: 4, occurrence: 1 },
-    ]);
+    expect(events).toMatchObject([{ scheduledFor: new Date(NOON + HOUR), missed: 4, occurrence: 1 }]);
     await advance(HOUR);
     expect(events.slice(1)).toMatchObject([
       { scheduledFor: new Date(NOON + 6 * HOUR), missed: 0, occurrence: 2 },
