@@ -31,7 +31,7 @@ test.each<[string, unknown]>([
 
 const lone = '\uD800';
 const cyclic: Record<string, unknown> = {};
-cyclic['self'] = cyclic;
+cyclic.self = cyclic;
 
 test.each<[string, unknown]>([
   ['timer', undefined],
@@ -162,8 +162,8 @@ test('ids that are no delivery of ours are not found', async () => {
 
 test('a polluted prototype says nothing', async () => {
   const polluted = Object.prototype as Record<string, unknown>;
-  polluted['every'] = 5;
-  polluted['webhook'] = 'https://evil.example';
+  polluted.every = 5;
+  polluted.webhook = 'https://evil.example';
   try {
     const timer = await coordinator({ run: false }).timers.create({
       name: 'n',
@@ -173,8 +173,8 @@ test('a polluted prototype says nothing', async () => {
     expect(Object.hasOwn(timer, 'every')).toBe(false);
     expect(timer.events).toEqual({});
   } finally {
-    delete polluted['every'];
-    delete polluted['webhook'];
+    delete polluted.every;
+    delete polluted.webhook;
   }
 });
 

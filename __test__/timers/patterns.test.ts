@@ -1,4 +1,5 @@
 /** The patterns of the guide, as functions. */
+import type { TokenCoordinator } from '@wundr.io/token-budget/timers';
 import { rejection } from '../facade/helpers';
 import { advance, coordinator, DAY, fired, MINUTE, NOON, SECOND, useFakeTime } from './helpers';
 
@@ -123,7 +124,7 @@ describe('fromRateLimit', () => {
     for (const waitMs of [30_000, 14_980, 44_990]) {
       const found = await told(waitMs);
       expect(new Set(found.map(timer => timer?.id)).size).toBe(1);
-      const { timers } = await many[0]?.timers.list({ status: 'scheduled' });
+      const { timers } = await (many[0] as TokenCoordinator).timers.list({ status: 'scheduled' });
       expect(timers).toHaveLength(1);
       // The last one that was told counts: nobody resumes too early.
       expect(timers[0]?.endTime.getTime()).toBeGreaterThanOrEqual(Date.now() + waitMs - 1000);

@@ -1,7 +1,7 @@
 /** Budgets of a tracker make their own reset timers. */
 import { TokenBudgetTracker } from '@wundr.io/token-budget';
 import { usage } from '../facade/helpers';
-import { advance, coordinator, DAY, fired, NOON, useFakeTime } from './helpers';
+import { advance, coordinator, DAY, fired, useFakeTime } from './helpers';
 
 useFakeTime();
 
@@ -117,8 +117,8 @@ test('two processes make one timer', async () => {
   });
   for (const { on } of sides) await track(on, 850, 'shared');
   await advance(1);
-  expect((await sides[0]?.minoots.timers.list()).timers).toHaveLength(1);
-  expect(NOON).toBeLessThan(Date.now());
+  const { minoots } = sides[0] as (typeof sides)[0];
+  expect((await minoots.timers.list()).timers).toHaveLength(1);
 });
 
 test.each<[string, unknown, unknown]>([
