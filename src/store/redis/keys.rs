@@ -38,6 +38,11 @@ impl Keys {
         format!("{}:rate:turns", self.prefix)
     }
 
+    /// The channel on which it is told how circuit breakers stand.
+    pub fn breakers_events_channel(&self) -> String {
+        format!("{}:breakers:events", self.prefix)
+    }
+
     /// The channel threshold crossings are published on.
     pub fn events_channel(&self) -> String {
         format!("{}:budget:events", self.prefix)

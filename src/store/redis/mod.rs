@@ -4,6 +4,7 @@
 //! script calls and replies into receipts, [`link`] carries calls to whichever server holds the keys,
 //! and [`store`] joins them. [`expiry_index`] and [`events`] are what processes tell each other.
 
+pub mod breakers;
 pub mod config;
 pub mod credentials;
 pub mod decode;

@@ -55,7 +55,7 @@ impl BreakerState {
         reset_at_ms: u64,
     ) -> Step {
         let before = self.failures;
-        if successes > 0 {
+        if successes > 0 && before > 0 {
             (self.failures, self.reset_at_ms) = (0, 0);
         }
         if failures == 0 {
