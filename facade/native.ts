@@ -64,6 +64,14 @@ export interface EmbeddedPools {
   close(): void;
 }
 
+export interface EmbeddedCoordination {
+  /** Operations as a JSON array; see "Embedded coordination" in `docs/boundary.md`. */
+  timers(shard: string, policyJson: string, operationsJson: string, nowMs: number): string;
+  /** The same for one circuit breaker. */
+  breakers(name: string, policyJson: string, operationsJson: string, nowMs: number): string;
+  close(): void;
+}
+
 interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
@@ -73,6 +81,7 @@ interface Addon {
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   EmbeddedLimiter: new (config: string, numbers: Float64Array, idPrefix: string) => EmbeddedLimiter;
   EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
+  EmbeddedCoordination: new (config: string) => EmbeddedCoordination;
   RemoteTracker: new (config: string) => RemoteTracker;
 }
 
@@ -86,5 +95,6 @@ export const {
   EmbeddedTracker,
   EmbeddedLimiter,
   EmbeddedPools,
+  EmbeddedCoordination,
   RemoteTracker,
 } = addon;

@@ -159,7 +159,7 @@ fn closing_ends_calls_and_sockets_at_once() {
     on_one_thread(async {
         let (link, events) = open(standalone(server.port));
         ready(&link).await;
-        link.subscribe("news".to_owned(), Box::new(|_| {}));
+        link.subscribe(vec!["news".to_owned()], Box::new(|_, _| {}));
         until("it listens", 2000, || clients(&server) == 3).await;
         server.freeze();
         let calls: Vec<_> = (0..10)

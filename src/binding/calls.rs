@@ -31,6 +31,10 @@ mod operation {
     pub const LIMIT_QUERY: u32 = 14;
     pub const POOL_QUERY: u32 = 15;
     pub const POOL_CONFIGURE: u32 = 16;
+    pub const TIMER_QUERY: u32 = 17;
+    pub const BREAKER_QUERY: u32 = 18;
+    pub const COORDINATION_CONFIGURE: u32 = 19;
+    pub const BREAKER_CONFIGURE: u32 = 20;
 }
 
 /// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
@@ -219,6 +223,28 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
             let pool = reader.orchestrator(pool);
             let policy = json(&reader.string(length)?)?;
             Ok(CallKind::ConfigurePool { pool: pool?, policy })
+        }
+        operation::TIMER_QUERY => {
+            let (shard, length) = (reader.repeatable()?, reader.length()?);
+            let shard = reader.orchestrator(shard);
+            let operation = json(&reader.string(length)?)?;
+            Ok(CallKind::Timer { shard: shard?, operation })
+        }
+        operation::COORDINATION_CONFIGURE => {
+            let length = reader.length()?;
+            Ok(CallKind::ConfigureTimers(json(&reader.string(length)?)?))
+        }
+        operation::BREAKER_QUERY => {
+            let (breaker, length) = (reader.repeatable()?, reader.length()?);
+            let breaker = reader.orchestrator(breaker);
+            let operation = json(&reader.string(length)?)?;
+            Ok(CallKind::Breaker { breaker: breaker?, operation })
+        }
+        operation::BREAKER_CONFIGURE => {
+            let (breaker, length) = (reader.repeatable()?, reader.length()?);
+            let breaker = reader.orchestrator(breaker);
+            let policy = json(&reader.string(length)?)?;
+            Ok(CallKind::ConfigureBreaker { breaker: breaker?, policy })
         }
         // Named by its number, like an answer.
         operation::FORGET => Ok(CallKind::Forget(call)),

@@ -216,6 +216,11 @@ pub enum Operation {
     },
     /// The endpoints that are disabled, by name; [`ENDPOINTS_MAX`] are remembered, the longest disabled goes first.
     Endpoints,
+    /// Tells `message` to every process that listens, and changes nothing. [`Outcome::Done`]: whether the store
+    /// reaches any; one in memory does not.
+    Broadcast {
+        message: Box<str>,
+    },
 }
 
 /// Timers one [`Operation::List`] looks at before it answers with what it found.
