@@ -9,6 +9,7 @@ mod config;
 mod convert;
 mod direct;
 mod embedded;
+mod embedded_coordination;
 mod embedded_limiter;
 mod embedded_pools;
 mod event_loop;

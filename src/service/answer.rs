@@ -34,6 +34,19 @@ impl FailureCode {
             OperationError::Refused { .. } => FailureCode::StoreUnavailable,
         }
     }
+
+    /// The code as the facade's errors carry it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureCode::ReservationNotFound => "RESERVATION_NOT_FOUND",
+            FailureCode::RequestConflict => "REQUEST_CONFLICT",
+            FailureCode::Timeout => "TIMEOUT",
+            FailureCode::StoreUnavailable => "STORE_UNAVAILABLE",
+            FailureCode::Closed => "CLOSED",
+            FailureCode::InvalidArgument => "INVALID_ARGUMENT",
+            FailureCode::InvalidConfig => "INVALID_CONFIG",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

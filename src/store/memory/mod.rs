@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod rate_limit;
 mod schedule;
 mod shared;
+pub mod timers;
 mod upkeep;
 
 use std::sync::Arc;
