@@ -17,6 +17,7 @@ import { shortened } from './text';
  * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
  * | `LINE_FULL` | `maxWaiting` requests wait already |
  * | `PERMIT_NOT_FOUND` | the permit has ended before |
+ * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
  */
 export type TokenBudgetErrorCode =
   | 'INVALID_CONFIG'
@@ -30,7 +31,8 @@ export type TokenBudgetErrorCode =
   | 'NEVER_FITS'
   | 'RATE_LIMITED'
   | 'LINE_FULL'
-  | 'PERMIT_NOT_FOUND';
+  | 'PERMIT_NOT_FOUND'
+  | 'CIRCUIT_OPEN';
 
 /**
  * Every failure of this package. A denied budget is none: it is a result.
