@@ -77,6 +77,7 @@ fn an_emptied_script_cache_is_filled_again() {
                     name: "unknown to the server",
                     source: "return 1",
                     sha1: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+                    needs_memory: false,
                 };
                 let port = server.port;
                 while !stop.get() {

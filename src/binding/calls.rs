@@ -9,6 +9,7 @@ use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::operation as rate_limit;
+use crate::domain::timers::operation as timers;
 use crate::domain::usage::{Parts, Usage};
 use crate::service::answer::{CallId, FailureCode};
 use crate::service::remote::{Call, CallKind};
@@ -227,7 +228,8 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
         operation::TIMER_QUERY => {
             let (shard, length) = (reader.repeatable()?, reader.length()?);
             let shard = reader.orchestrator(shard);
-            let operation = json(&reader.string(length)?)?;
+            let operation: timers::Operation = json(&reader.string(length)?)?;
+            operation.check().map_err(Malformed::Argument)?;
             Ok(CallKind::Timer { shard: shard?, operation })
         }
         operation::COORDINATION_CONFIGURE => {

@@ -222,8 +222,8 @@ pub enum Operation {
     },
     /// The endpoints that are disabled, by name; [`ENDPOINTS_MAX`] are remembered, the longest disabled goes first.
     Endpoints,
-    /// Tells `message` to every process that listens, and changes nothing. [`Outcome::Done`]: whether the store
-    /// reaches any; one in memory does not.
+    /// Told to every process that listens, one's own included; nothing is kept of it. A store in this process tells
+    /// nobody.
     Broadcast {
         message: Box<str>,
     },
