@@ -1,11 +1,13 @@
 /** What a call tells of the service. */
+import { isAborted, reasonOf } from '../abort';
 import { readSignals } from '../providers';
 
 /** `nothing`: it tells neither that the service works nor that it does not. */
 export type Judged = 'success' | 'failure' | 'nothing';
 
 export interface Verdict {
-  ofError(error: unknown): Judged;
+  /** `signal`: what the caller may have ended the call with. */
+  ofError(error: unknown, signal: AbortSignal | undefined): Judged;
   ofResult(result: unknown): Judged;
 }
 
@@ -14,14 +16,16 @@ function isTrouble(status: number): boolean {
   return status >= 500 || status === 429 || status === 408 || status === 425;
 }
 
-/** A caller that gives up tells nothing. */
-export function isAbort(error: unknown): boolean {
-  return nameOf(error) === 'AbortError';
+/** A caller that gives up tells nothing; one that waited long enough does. */
+function isAbort(error: unknown, signal: AbortSignal | undefined): boolean {
+  const name = nameOf(error);
+  if (name === 'AbortError') return true;
+  return signal !== undefined && isAborted(signal) && error === reasonOf(signal) && name !== 'TimeoutError';
 }
 
 export const DEFAULT_VERDICT: Verdict = {
-  ofError(error) {
-    if (isAbort(error)) return 'nothing';
+  ofError(error, signal) {
+    if (isAbort(error, signal)) return 'nothing';
     const { status, hit } = readSignals(error);
     const isCallers = hit === undefined && status !== undefined && status >= 400 && !isTrouble(status);
     return isCallers ? 'success' : 'failure';
@@ -36,10 +40,13 @@ export const DEFAULT_VERDICT: Verdict = {
   },
 };
 
-/** What `isFailure` says. What it throws is told by `execute` as a failure of the call. */
+/** What `isFailure` says. */
 export function verdictBy(isFailure: (outcome: unknown, kind: 'error' | 'result') => boolean): Verdict {
   return {
-    ofError: error => (isFailure(error, 'error') ? 'failure' : isAbort(error) ? 'nothing' : 'success'),
+    ofError(error, signal) {
+      if (isFailure(error, 'error')) return 'failure';
+      return isAbort(error, signal) ? 'nothing' : 'success';
+    },
     ofResult: result => (isFailure(result, 'result') ? 'failure' : 'success'),
   };
 }
