@@ -20,6 +20,7 @@ import { shortened } from './text';
  * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
  * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
  * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
+ * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
  */
 export type TokenBudgetErrorCode =
   | 'INVALID_CONFIG'
@@ -36,7 +37,8 @@ export type TokenBudgetErrorCode =
   | 'PERMIT_NOT_FOUND'
   | 'TIMER_NOT_FOUND'
   | 'TIMER_CANCELLED'
-  | 'RETRIES_EXHAUSTED';
+  | 'RETRIES_EXHAUSTED'
+  | 'CIRCUIT_OPEN';
 
 /**
  * Every failure of this package. A denied budget is none: it is a result.

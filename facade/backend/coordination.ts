@@ -217,6 +217,8 @@ export interface CoordinationBackend {
     operation: BreakerOperation,
     signal?: AbortSignal,
   ): Promise<BreakerAnswer>;
+  /** The same, answered at once: only where the store is in this process. */
+  breakerNow?(name: string, policy: BreakerPolicy, operation: BreakerOperation): BreakerOutcome;
   /** Returns what ends it. */
   onNews(listener: (...news: CoordinationNews) => void): () => void;
   /** The store's clock as well as it is known here. */

@@ -4,6 +4,7 @@ import { openCoordination } from '../backend/open-coordination';
 import { Closing } from '../credentials/closing';
 import { closedError } from '../errors';
 import { CircuitBreaker, type CircuitBreakerOptions } from '../resilience';
+import { type BreakerHost, registerBreakerHost } from '../resilience/host';
 import { Announcer } from '../timers/announcer';
 import { isRecord, parsed } from '../timers/document';
 import { Driver } from '../timers/driver';
@@ -24,12 +25,6 @@ const CLOSE_TIMEOUT_MS = 5000;
 const IDLE_MS = 1000;
 /** So often a wait looks for what others have changed. */
 const WAIT_IDLE_MS = 5000;
-
-/** What breakers of a coordinator work with; not for callers. */
-export let partsOfCoordinator: (coordinator: TokenCoordinator) => {
-  backend: CoordinationBackend;
-  isClosed: boolean;
-};
 
 /**
  * Durable timers and circuit breakers, for every process that shares a store.
@@ -59,13 +54,6 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
   readonly #breakers = new Map<string, CircuitBreaker>();
   #closing: Promise<void> | undefined;
 
-  static {
-    partsOfCoordinator = coordinator => ({
-      backend: coordinator.#backend,
-      isClosed: coordinator.#closing !== undefined,
-    });
-  }
-
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
   constructor(options: CoordinatorOptions = {}) {
     super();
@@ -92,6 +80,7 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
       },
     };
     this.timers = timerService(this.#parts);
+    registerBreakerHost(this, this.#breakerHost());
     if (settings.run) this.#driver = this.#drive(store, waits);
     this.#unlisten = this.#backend.onNews((...news) => this.#hear(news));
   }
@@ -182,6 +171,18 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     await Promise.allSettled([...this.#breakers.values()].map(breaker => breaker.close()));
     await this.#webhooks.close();
     await this.#backend.close(leftMs());
+  }
+
+  /** What circuit breakers are lent. */
+  #breakerHost(): BreakerHost {
+    const isClosed = () => this.#closing !== undefined;
+    return {
+      backend: this.#backend,
+      timers: this.timers,
+      get isClosed() {
+        return isClosed();
+      },
+    };
   }
 
   #drive(store: TimerStore, waits: Waits): Driver {
