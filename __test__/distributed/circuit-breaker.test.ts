@@ -62,7 +62,9 @@ describe.each<Topology>(['standalone', 'cluster'])('on %s', topology => {
     const late = runProcess('breaker.cjs');
     workers.push(late);
     const options = { redis: store.redis, threshold: 5 };
-    expect(await late.call('open', { service: `service ${services}`, options })).toMatchObject({ state: 'OPEN' });
+    expect(await late.call('open', { service: `service ${services}`, options })).toMatchObject({
+      state: 'OPEN',
+    });
   }, 60_000);
 
   test('a success in one process ends the failures of the others', async () => {

@@ -81,7 +81,10 @@ test('arguments of methods', async () => {
     [{ signal: {} }, 'options.signal'],
     [{ timeout: 5 }, 'options.timeout'],
   ] as const) {
-    await expect(one.execute(call, options as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field });
+    await expect(one.execute(call, options as never)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field,
+    });
   }
   for (const duration of [0, -1, 'x', Number.NaN, {}]) {
     await expect(one.trip(duration as never)).rejects.toMatchObject({

@@ -1,5 +1,15 @@
 /** What counts as a failure, and when the provider says that it will be back. */
-import { breaker, closeAll, HOUR, MINUTE, manualClock, outcome, SECOND, START, works } from './breaker-helpers';
+import {
+  breaker,
+  closeAll,
+  HOUR,
+  MINUTE,
+  manualClock,
+  outcome,
+  SECOND,
+  START,
+  works,
+} from './breaker-helpers';
 
 afterEach(closeAll);
 
@@ -18,22 +28,28 @@ async function failuresOf(call: () => unknown): Promise<number> {
 }
 
 describe('errors', () => {
-  test.each([
+  test.each<readonly [string, unknown]>([
     ['any error', new Error('x')],
     ['a mistake', new TypeError('x is not a function')],
     ['something thrown that is no error', 'text'],
     ['nothing thrown', undefined],
-    ['a network that failed', Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNRESET' } })],
+    [
+      'a network that failed',
+      Object.assign(new TypeError('fetch failed'), { cause: { code: 'ECONNRESET' } }),
+    ],
     ['a time-out', new DOMException('The operation timed out', 'TimeoutError')],
     ...[408, 425, 429, 500, 502, 503, 504, 529].map(status => [`${status}`, httpError(status)] as const),
-    ['403 of GitHub for its limit', httpError(403, { 'x-github-request-id': '1', 'x-ratelimit-remaining': '0' })],
+    [
+      '403 of GitHub for its limit',
+      httpError(403, { 'x-github-request-id': '1', 'x-ratelimit-remaining': '0' }),
+    ],
     ['403 with Retry-After', httpError(403, { 'retry-after': '5' })],
     ['an overloaded Anthropic', { error: { type: 'overloaded_error', message: 'Overloaded' } }],
   ])('%s is a failure', async (_, error) => {
     expect(await failuresOf(() => Promise.reject(error))).toBe(1);
   });
 
-  test.each([
+  test.each<readonly [string, unknown]>([
     ...[400, 401, 403, 404, 409, 413, 422].map(status => [`${status}`, httpError(status)] as const),
     ['404 of axios', Object.assign(new Error('x'), { response: { status: 404, headers: {} } })],
   ])('%s is the mistake of the caller: the service answers', async (_, error) => {
@@ -90,7 +106,13 @@ describe('isFailure', () => {
     await outcome(one.execute(() => Promise.resolve('bad')));
     await outcome(one.execute(() => 'good'));
     expect(one.failures).toBe(0);
-    expect(isFailure.mock.calls.map(([, kind]) => kind)).toEqual(['result', 'error', 'error', 'result', 'result']);
+    expect(isFailure.mock.calls.map(([, kind]) => kind)).toEqual([
+      'result',
+      'error',
+      'error',
+      'result',
+      'result',
+    ]);
   });
 
   test('one that throws is told by error, and the default decides', async () => {

@@ -1,9 +1,9 @@
 /** A breaker on Redis: what it costs, what it says while the store is away, and what when it is back. */
 import { type CircuitBreakerOptions, createTokenCoordinator } from '@wundr.io/token-budget/timers';
-import { type RedisServer, startRedis } from '../support/redis';
+import type { RedisServer } from '../support/redis';
 import { startStore, type TestStore } from '../support/stores';
 import { eventually } from '../support/system';
-import { breaker, changes, closeAll, failTimes, fails, OPENED, outcome, works } from './breaker-helpers';
+import { breaker, changes, closeAll, fails, failTimes, OPENED, outcome, works } from './breaker-helpers';
 
 let store: TestStore;
 let server: RedisServer;
@@ -45,14 +45,15 @@ test('calls that succeed cost no round trip', async () => {
   await one.ready();
   const before = await scripts();
   for (let index = 0; index < 1000; index++) await one.execute(works);
-  expect(await scripts()).toBe(before);
+  // But for a look when news are heard from then on.
+  expect((await scripts()) - before).toBeLessThanOrEqual(1);
   await failTimes(one, 1);
   for (let index = 0; index < 1000; index++) await one.execute(works);
   await eventually('the failure and one success are told', async () =>
     (await scripts()) >= before + 2 ? true : undefined,
   );
   await eventually('nothing is left to tell', () => (one.failures === 0 ? true : undefined));
-  expect((await scripts()) - before).toBeLessThanOrEqual(4);
+  expect((await scripts()) - before).toBeLessThanOrEqual(5);
 });
 
 test('successes of a sample are told together', async () => {
@@ -115,7 +116,9 @@ describe('while the store is away', () => {
     );
     expect(heard).toEqual([OPENED, 'OPEN>HALF_OPEN', 'HALF_OPEN>CLOSED']);
     for (const byHand of [() => one.trip(), () => one.isolate(), () => one.reset()]) {
-      await expect(byHand()).rejects.toMatchObject({ code: expect.stringMatching(/STORE_UNAVAILABLE|TIMEOUT/) });
+      await expect(byHand()).rejects.toMatchObject({
+        code: expect.stringMatching(/STORE_UNAVAILABLE|TIMEOUT/),
+      });
     }
     expect(one.state).toBe('CLOSED');
     expect((await one.export()).state).toBe('CLOSED');
@@ -152,8 +155,13 @@ describe('while the store is away', () => {
     // What the server had is gone as well.
     await server.command('FLUSHALL');
     store.proxies[0]?.setMode('pass');
-    const two = breaker(name, { ...options({ threshold: 2 }), redis: { host: '127.0.0.1', port: server.port } });
-    await eventually('the store knows', async () => ((await two.export()).state === 'OPEN' ? true : undefined));
+    const two = breaker(name, {
+      ...options({ threshold: 2 }),
+      redis: { host: '127.0.0.1', port: server.port },
+    });
+    await eventually('the store knows', async () =>
+      (await two.export()).state === 'OPEN' ? true : undefined,
+    );
     expect(one.state).toBe('OPEN');
   });
 
@@ -185,7 +193,9 @@ describe('a coordinator', () => {
       expect(first.circuitBreaker('openai')).toBe(one);
       await Promise.all(breakers.map(each => each.ready()));
       for (const each of breakers) await each.onFailure();
-      await eventually('all are open', () => (breakers.every(each => each.state === 'OPEN') ? true : undefined));
+      await eventually('all are open', () =>
+        breakers.every(each => each.state === 'OPEN') ? true : undefined,
+      );
       const timers = await eventually('the timer', async () => {
         const { timers: found } = await first.timers.list({});
         return found.length > 0 ? found : undefined;

@@ -4,8 +4,8 @@ import {
   breaker,
   changes,
   closeAll,
-  failTimes,
   fails,
+  failTimes,
   HOUR,
   MINUTE,
   manualClock,
@@ -57,7 +57,8 @@ describe('execute', () => {
     await expect(one.execute(() => undefined)).resolves.toBeUndefined();
     await expect(one.execute(async () => null)).resolves.toBeNull();
     // biome-ignore lint/suspicious/noThenProperty: a promise of another library
-    await expect(one.execute(() => ({ then: (done: (x: number) => void) => done(8) }))).resolves.toBe(8);
+    const foreign = { then: (done: (answer: number) => void) => done(8) } as PromiseLike<number>;
+    await expect(one.execute(() => foreign)).resolves.toBe(8);
     await expect(one.execute(() => Promise.reject(error))).rejects.toBe(error);
     const throwing = () => {
       throw error;
@@ -150,7 +151,8 @@ describe('execute', () => {
     expect(call).not.toHaveBeenCalled();
     const controller = new AbortController();
     const given = one.execute(
-      ({ signal }) => new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
+      ({ signal }) =>
+        new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason))),
       { signal: controller.signal },
     );
     await new Promise(setImmediate);
@@ -159,7 +161,9 @@ describe('execute', () => {
     await expect(one.execute(() => Promise.reject(new DOMException('x', 'AbortError')))).rejects.toThrow('x');
     expect([one.state, one.failures]).toEqual(['CLOSED', 0]);
     // A service that took too long for its caller has failed.
-    await expect(one.execute(() => Promise.reject(new DOMException('x', 'TimeoutError')))).rejects.toThrow('x');
+    await expect(one.execute(() => Promise.reject(new DOMException('x', 'TimeoutError')))).rejects.toThrow(
+      'x',
+    );
     expect(one.state).toBe('OPEN');
     clock.advance(1);
     await expect(one.execute(() => Promise.reject(new DOMException('x', 'AbortError')))).rejects.toThrow('x');
@@ -174,7 +178,9 @@ describe('execute', () => {
       outcome(
         one.execute(
           () =>
-            new Promise<void>((done, reject) => ends.push(() => (succeeds ? done() : reject(new Error('late'))))),
+            new Promise<void>((done, reject) =>
+              ends.push(() => (succeeds ? done() : reject(new Error('late')))),
+            ),
         ),
       ),
     );
