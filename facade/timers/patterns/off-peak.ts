@@ -2,7 +2,7 @@ import { toJson } from '../../json';
 import { nextOpening } from '../../native';
 import { elements, integer, invalid, object, onlyNames, own } from '../../validate';
 import { nameAt, timeZoneAt } from '../arguments';
-import { jsonAt, parsed } from '../document';
+import { jsonAt, members } from '../document';
 import type { TimerParts } from '../service';
 import { hashOf } from '../store';
 import type { Timer } from '../types';
@@ -115,7 +115,7 @@ function functionAt(value: unknown, at: string): (...args: unknown[]) => unknown
 
 function nameOf(operation: unknown, json: string): string {
   if (typeof operation === 'string') return operation;
-  const name = parsed(json)?.name;
+  const name = members(json).name;
   return typeof name === 'string' ? name : '';
 }
 
