@@ -25,7 +25,7 @@ async function setUp(
 }
 
 /** Attempts that follow each other quickly. */
-const FAST = { retry: { maxAttempts: 4, base: 20, cap: 50 } };
+const FAST = { maxAttempts: 4, base: 20, cap: 50 };
 
 const create = (minoots: TokenCoordinator, webhook: string, more: object = {}) =>
   minoots.timers.create({
