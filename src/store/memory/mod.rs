@@ -5,10 +5,12 @@
 //!
 //! A lost reply cannot happen here, so receipts are not remembered and tickets are ignored.
 
+pub mod breakers;
 pub mod credentials;
 pub mod rate_limit;
 mod schedule;
 mod shared;
+pub mod timers;
 mod upkeep;
 
 use std::sync::Arc;
