@@ -1,4 +1,5 @@
 import type { StoreSettings } from '../config/store';
+import { closedError } from '../errors';
 import { toJson } from '../json';
 import type { Telling } from '../telling';
 import type { StoreEvents } from '../types/events';
@@ -32,6 +33,7 @@ export class RemoteCoordination implements CoordinationBackend {
   readonly #told = new Map<string, BreakerPolicy>();
   /** `store's clock - this process's`, as the last answer told it. */
   #offsetMs = 0;
+  #isClosed = false;
 
   constructor(
     settings: StoreSettings,
@@ -49,6 +51,7 @@ export class RemoteCoordination implements CoordinationBackend {
   }
 
   async timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
+    if (this.#isClosed) throw closedError('store');
     const promise = this.#channel.begin(new TimerCall(now => this.#learn(now)), signal);
     this.#channel.outbox.timerQuery(this.#channel.last, shard, toJson(operation));
     // `undefined`: the report is kept until the store is back.
@@ -62,6 +65,7 @@ export class RemoteCoordination implements CoordinationBackend {
     operation: BreakerOperation,
     signal?: AbortSignal,
   ): Promise<BreakerAnswer> {
+    if (this.#isClosed) throw closedError('store');
     const promise = this.#channel.begin(new BreakerCall(now => this.#learn(now)), signal);
     this.#tell(name, policy);
     this.#channel.outbox.breakerQuery(this.#channel.last, name, toJson(operation));
@@ -86,6 +90,7 @@ export class RemoteCoordination implements CoordinationBackend {
   }
 
   close(timeoutMs: number): Promise<void> {
+    this.#isClosed = true;
     return this.#channel.close(timeoutMs);
   }
 
