@@ -105,6 +105,42 @@ fn who_listens_hears_what_is_due_earlier_and_what_is_broadcast() {
     });
 }
 
+/// The line that `docs/redis.md` tells operators to use.
+#[test]
+fn the_documented_rights_are_enough() {
+    on_one_thread(async {
+        let rig = Rig::new().await;
+        let mut connection = rig.server.connection();
+        let line = include_str!("../docs/redis.md").lines().find(|line| line.starts_with("ACL SETUSER budget"));
+        let line = line.unwrap().replace("<prefix>", "test").replace("<password>", "secret");
+        let words: Vec<_> = line.split(' ').skip(1).collect();
+        redis::cmd("ACL").arg(&words).exec(&mut connection).unwrap();
+        let rig = rig.as_user("budget", "secret").await;
+        let undelivered = |id: &str, disable| Operation::Undelivered {
+            id: id.into(),
+            holder: "h".into(),
+            error: "503".into(),
+            retry_in_ms: Some(0),
+            disable,
+        };
+        for operations in [
+            vec![create("a", Due::In(0)), create("b", Due::In(0)), create("c", Due::In(60_000)), claim("h")],
+            vec![fired("a", "h", Some("x")), fired("b", "h", Some("y")), undelivered("n-a.0", true), claim("g")],
+            vec![Operation::Delivered { id: "n-b.0".into(), holder: "h".into() }, list(), Operation::Endpoints],
+            vec![
+                Operation::Deliveries { dead: true, after: "".into(), limit: 9 },
+                Operation::Cancel { id: "c".into() },
+            ],
+            vec![Operation::Broadcast { message: "{}".into() }, create("d", Due::In(1_000))],
+        ] {
+            let outcomes = rig.apply(operations).await.unwrap().outcomes;
+            assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        }
+        let log: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut connection).unwrap();
+        assert!(log.is_empty(), "{log:?}");
+    });
+}
+
 /// Ended timers and dead deliveries beyond the bounds are forgotten as in memory, the oldest first.
 #[test]
 fn what_has_ended_is_bounded() {

@@ -128,7 +128,7 @@ describe('fromRateLimit', () => {
       expect(timers).toHaveLength(1);
       // The last one that was told counts: nobody resumes too early.
       expect(timers[0]?.endTime.getTime()).toBeGreaterThanOrEqual(Date.now() + waitMs - 1000);
-      await many[0]?.timers.cancel(timers[0]?.id);
+      await many[0]?.timers.cancel(String(timers[0]?.id));
     }
   });
 
@@ -141,7 +141,7 @@ describe('fromRateLimit', () => {
         { status: 429, headers: { 'retry-after': '1' } },
         on_expire,
       );
-      ids.add(timer?.id);
+      ids.add(String(timer?.id));
       await advance(1100);
     }
     expect(ids.size).toBe(6);

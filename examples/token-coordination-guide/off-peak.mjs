@@ -51,7 +51,7 @@ console.log(urgent);
 // Whether it is off-peak now is up to when you run this.
 const isPlanned = [result === undefined, !outcome.executed];
 console.log(result ?? 'planned', '/', outcome.executed ? outcome.result : 'planned');
-now += 86_400_000;
+now += 2 * 86_400_000;
 await app.wait(isPlanned.filter(Boolean).length);
 console.log(app.received.every(({ data }) => data.documents === 12));
 

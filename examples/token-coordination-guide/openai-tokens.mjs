@@ -44,7 +44,7 @@ console.log(timers.map(({ name }) => name));
 const [one, other] = timers.map(({ endTime }) => endTime.getTime());
 console.log(`both at midnight: ${Math.abs(one - other) < 60_000}`);
 
-now += 86_400_000;
+now += 2 * 86_400_000;
 await app.wait(2);
 console.log(app.received.map(({ path }) => path).sort());
 

@@ -193,9 +193,11 @@ export type CoordinationNews =
   /** The message of somebody's `broadcast`, one's own included. */
   | [kind: 'expired', message: string]
   /** A breaker has changed; the view as JSON, see {@link BreakerView}. */
-  | [kind: 'breaker', name: string, viewJson: string];
+  | [kind: 'breaker', name: string, viewJson: string]
+  /** All of these are heard from now on; earlier ones may have been missed. */
+  | [kind: 'listening'];
 
-export type NewsKind = CoordinationNews[0];
+export type NewsKind = Exclude<CoordinationNews[0], 'listening'>;
 
 export interface CoordinationOptions {
   timers: TimersPolicy;

@@ -44,6 +44,7 @@ export class BreakerLink {
   readonly #unlisten: () => void;
   readonly #holderPrefix = randomBytes(9).toString('base64url');
   #holders = 0;
+  #hasAsked = false;
   /** Counts what others told. */
   #heard = 0;
   /** Takes the store's place while that is away. */
@@ -123,6 +124,7 @@ export class BreakerLink {
   async #askStore(operation: BreakerOperation, signal?: AbortSignal): Promise<BreakerOutcome> {
     const { backend, service, policy } = this.#options;
     const heard = this.#heard;
+    this.#hasAsked = true;
     try {
       const { outcome } = await backend.breaker(service, policy, operation, signal);
       if (outcome !== undefined) {
@@ -170,6 +172,12 @@ export class BreakerLink {
     if (outcome !== undefined) this.#take(outcome);
   }
 
+  /** What was told meanwhile may have been missed. */
+  #lookAgain(): void {
+    if (this.#twin !== undefined) void this.seek(true);
+    else if (this.#hasAsked) void this.#askStore({ is: 'view' });
+  }
+
   #endTwin(): void {
     void this.#twin?.close();
     this.#twin = undefined;
@@ -183,6 +191,7 @@ export class BreakerLink {
   }
 
   #hear(news: CoordinationNews): void {
+    if (news[0] === 'listening') this.#lookAgain();
     if (news[0] !== 'breaker' || news[1] !== this.#options.service || this.#twin !== undefined) return;
     const view = viewOf(news[2]);
     if (view === undefined || view.version <= this.view.version) return;

@@ -227,6 +227,10 @@ export class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
       this.#telling.emit('rejected', { service: this.service, retryAt: found.retryAt });
       throw found;
     }
+    if (isAborted(signal)) {
+      if (found !== undefined) void this.#core.toldNothing(found);
+      throw reasonOf(signal);
+    }
     let result: T;
     try {
       result = await fn({ signal, isProbe: found !== undefined });

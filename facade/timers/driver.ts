@@ -108,16 +108,16 @@ class ShardLoop {
   #turn(): void {
     if (this.#claiming !== undefined || this.#isEnded) return;
     this.#heardMs = Infinity;
+    const { store, idleMs } = this.#options;
     this.#claiming = this.#claim().then(
-      nextMs => this.#rest(nextMs),
-      () => this.#rest(this.#options.store.now() + this.#backoffMs()),
+      nextMs => this.#rest(Math.min(nextMs, this.#heardMs, store.now() + idleMs)),
+      () => this.#rest(this.#heardMs === -Infinity ? this.#heardMs : store.now() + this.#backoffMs()),
     );
   }
 
-  #rest(nextMs: number): void {
+  #rest(untilMs: number): void {
     this.#claiming = undefined;
-    const { store, idleMs } = this.#options;
-    this.#alarm.at(Math.min(nextMs, this.#heardMs, store.now() + idleMs));
+    this.#alarm.at(untilMs);
   }
 
   /** Returns when to look again, by the store's clock. */

@@ -48,6 +48,12 @@ impl Rig {
         Self { store, clock, ..rig }
     }
 
+    pub async fn as_user(self, name: &str, password: &str) -> Self {
+        let url = format!("redis://{name}:{password}@127.0.0.1:{}/", self.server.port);
+        let transport = TestTransport::open(&redis::Client::open(url).unwrap()).await;
+        Self { store: TimerStore::new(transport, Keys::new("test", false)), ..self }
+    }
+
     pub async fn apply(&self, operations: Vec<Operation>) -> Result<Receipt, StoreError> {
         self.send(&self.batch(operations)).await
     }
