@@ -18,5 +18,6 @@ mod frequent;
 mod query;
 mod record;
 mod remote;
+mod storage;
 mod text;
 mod token_count;
