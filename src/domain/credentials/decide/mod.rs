@@ -20,6 +20,8 @@ mod view;
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use self::account::AccountState;
 use self::pick::Current;
 use super::operation::{Account, Fingerprint, Policy, Resource};
@@ -64,7 +66,7 @@ const DAY_MS: u64 = 86_400_000;
 /// pool.report(1_100, &policy, "a", "core", 1_000, &spent);
 /// assert_eq!(picked(pool.pick(1_101, &policy, "core", &[])), "b");
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolState {
     /// When it last changed; time does not go back behind it.
     last_now_ms: u64,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::clients::Holding;
 use super::line::{OrderKey, Place};
 use super::parts::Parts;
@@ -11,7 +13,7 @@ use super::{AGENT_PARTS, AGENTS_MAX, WHOLE_PPM};
 use crate::domain::rate_limit::amounts::Amounts;
 
 /// The common pool first, then each agent that has a share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agents {
     list: Vec<Agent>,
     /// Numbers that were ever given; 0 is the pool.
@@ -24,7 +26,7 @@ impl Default for Agents {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agent {
     pub number: u64,
     pub name: Box<str>,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
 use crate::domain::tokens::MAX_TOKENS;
 
@@ -9,7 +11,7 @@ use crate::domain::tokens::MAX_TOKENS;
 ///
 /// What a part holds leaves with the part as a whole, when its last instant lies outside every window: so the
 /// sum is never less than what any window holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Parts {
     pub window_ms: u64,
     width_ms: u64,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::agents::Agents;
 use super::clients::Clients;
 use super::line::OrderKey;
@@ -40,7 +42,7 @@ use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 /// assert!(matches!(acquire("b"), Admission::Granted { .. }));
 /// assert!(matches!(acquire("c"), Admission::Refused(_)));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimiterState {
     /// Time does not go back for a limiter, see [`LimiterState::instant`].
     pub(super) last_now_ms: u64,
@@ -86,13 +88,13 @@ pub struct LimiterState {
 }
 
 /// One window, and when it was in force last.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct KeptWindow {
     pub named_ms: u64,
     pub parts: Parts,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Permit {
     /// Permits are numbered in the order in which they are given.
     pub number: u64,
