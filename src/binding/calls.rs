@@ -9,6 +9,7 @@ use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::operation as rate_limit;
+use crate::domain::timers::operation as timers;
 use crate::domain::usage::{Parts, Usage};
 use crate::service::answer::{CallId, FailureCode};
 use crate::service::remote::{Call, CallKind};
@@ -31,6 +32,10 @@ mod operation {
     pub const LIMIT_QUERY: u32 = 14;
     pub const POOL_QUERY: u32 = 15;
     pub const POOL_CONFIGURE: u32 = 16;
+    pub const TIMER_QUERY: u32 = 17;
+    pub const BREAKER_QUERY: u32 = 18;
+    pub const COORDINATION_CONFIGURE: u32 = 19;
+    pub const BREAKER_CONFIGURE: u32 = 20;
 }
 
 /// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
@@ -219,6 +224,29 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
             let pool = reader.orchestrator(pool);
             let policy = json(&reader.string(length)?)?;
             Ok(CallKind::ConfigurePool { pool: pool?, policy })
+        }
+        operation::TIMER_QUERY => {
+            let (shard, length) = (reader.repeatable()?, reader.length()?);
+            let shard = reader.orchestrator(shard);
+            let operation: timers::Operation = json(&reader.string(length)?)?;
+            operation.check().map_err(Malformed::Argument)?;
+            Ok(CallKind::Timer { shard: shard?, operation })
+        }
+        operation::COORDINATION_CONFIGURE => {
+            let length = reader.length()?;
+            Ok(CallKind::ConfigureTimers(json(&reader.string(length)?)?))
+        }
+        operation::BREAKER_QUERY => {
+            let (breaker, length) = (reader.repeatable()?, reader.length()?);
+            let breaker = reader.orchestrator(breaker);
+            let operation = json(&reader.string(length)?)?;
+            Ok(CallKind::Breaker { breaker: breaker?, operation })
+        }
+        operation::BREAKER_CONFIGURE => {
+            let (breaker, length) = (reader.repeatable()?, reader.length()?);
+            let breaker = reader.orchestrator(breaker);
+            let policy = json(&reader.string(length)?)?;
+            Ok(CallKind::ConfigureBreaker { breaker: breaker?, policy })
         }
         // Named by its number, like an answer.
         operation::FORGET => Ok(CallKind::Forget(call)),
