@@ -21,11 +21,18 @@ pub(super) struct Config {
     limiter: Option<Limiter>,
     coordination: Option<Coordination>,
     pub(super) memory_name: Option<String>,
+    pub(super) storage: Option<StorageConfig>,
     pub(super) client_id: Option<String>,
     command_timeout_ms: Option<u64>,
     connect_timeout_ms: Option<u64>,
     spool_limit: Option<usize>,
     redis: Option<Redis>,
+}
+
+/// Where an embedded store is kept. A [`Storage`](super::storage::Storage) of this path is open.
+#[derive(Deserialize)]
+pub(super) struct StorageConfig {
+    pub(super) path: String,
 }
 
 #[derive(Deserialize)]

@@ -12,7 +12,7 @@ use super::config::Config;
 use super::convert::{exact, invalid, limits, malformed, orchestrator, view_numbers};
 use super::frequent::{Kept, Operations};
 use super::text::Text;
-use super::{events, query};
+use super::{events, query, storage};
 use crate::domain::error::OperationError;
 use crate::domain::operation::{Operation, Outcome, Stats};
 use crate::service::answer::FailureCode;
@@ -47,7 +47,10 @@ impl EmbeddedTracker {
         }
         let config = Config::parse(&config.to_text()).map_err(invalid)?;
         let settings = config.settings().map_err(invalid)?;
-        let tracker = service::EmbeddedTracker::new(settings, config.memory_name.as_deref());
+        let tracker = match &config.storage {
+            Some(storage) => service::EmbeddedTracker::on_disk(settings, storage::opened(&storage.path)?),
+            None => service::EmbeddedTracker::new(settings, config.memory_name.as_deref()),
+        };
         let embedded = Embedded { tracker, kept: Kept::default(), numbers, last_error: String::new() };
         Ok(Self { embedded: Rc::new(RefCell::new(embedded)) })
     }
@@ -96,6 +99,9 @@ impl EmbeddedTracker {
         let id = orchestrator(&orchestrator_id)?;
         let operation = query::operation(verb, &arguments_json.to_text()).map_err(invalid)?;
         let mut embedded = self.lock()?;
+        if operation.writes() && !embedded.accepts() {
+            return Ok("{}".to_owned());
+        }
         match embedded.tracker.apply(&id, operation, exact("nowMs", now_ms)?) {
             Ok(outcome) => {
                 embedded.answer();
@@ -161,6 +167,14 @@ impl Embedded {
     pub(super) fn fail(&mut self, error: &OperationError) {
         self.last_error = error.to_string();
         self.answer_with(-(FailureCode::of(error) as u8 as f64));
+    }
+
+    /// Whether something can be recorded; if not, the operation has failed.
+    pub(super) fn accepts(&mut self) -> bool {
+        let Err(error) = self.tracker.accept() else { return true };
+        self.last_error = error.to_string();
+        self.answer_with(-(FailureCode::StoreUnavailable as u8 as f64));
+        false
     }
 
     pub(super) fn answer_with(&mut self, status: f64) {

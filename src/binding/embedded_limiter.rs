@@ -12,11 +12,13 @@ use super::calls;
 use super::config::Config;
 use super::convert::{exact, invalid, malformed};
 use super::direct::{Call, enter, function, nothing};
+use super::storage;
 use super::text::{Text, set_text};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::decide::{Admission, Ask, Turns};
 use crate::domain::rate_limit::operation::{Grant, Operation, Outcome, Request, Signals};
 use crate::domain::rate_limit::terms::Policy;
+use crate::store::disk::DiskStore;
 use crate::store::memory::rate_limit::{MemoryLimiter, MemoryLimiters};
 use crate::store::{RateLimitBatch, Ticket};
 
@@ -47,6 +49,7 @@ pub struct EmbeddedLimiter {
 /// What the limiter and its functions share.
 struct Limiter {
     limiter: MemoryLimiter,
+    disk: Option<Arc<DiskStore>>,
     policy: Arc<Policy>,
     client: Arc<str>,
     /// Made by the facade, which keeps it for its own. Numbers of operations come there, results are written
@@ -71,9 +74,14 @@ impl EmbeddedLimiter {
         }
         let config = Config::parse(&config.to_text()).map_err(invalid)?;
         let (name, policy) = config.limiter().map_err(invalid)?;
-        let limiters = config.memory_name.as_deref().map_or_else(Default::default, MemoryLimiters::shared);
+        let disk = config.storage.as_ref().map(|storage| storage::opened(&storage.path)).transpose()?;
+        let limiters = match &disk {
+            Some(disk) => Arc::clone(disk.limiters()),
+            None => config.memory_name.as_deref().map_or_else(Default::default, MemoryLimiters::shared),
+        };
         let limiter = Limiter {
             limiter: limiters.limiter(name),
+            disk,
             policy,
             client: config.client_id.unwrap_or_default().into(),
             numbers,
@@ -101,6 +109,9 @@ impl EmbeddedLimiter {
             serde_json::from_str(&operation_json.to_text()).map_err(|error| invalid(error.to_string()))?;
         operation.date(now_ms);
         let mut limiter = self.lock()?;
+        if operation.writes() {
+            limiter.accept()?;
+        }
         let batch = RateLimitBatch {
             limiter: limiter.limiter.name().clone(),
             policy: Arc::clone(&limiter.policy),
@@ -134,6 +145,7 @@ impl EmbeddedLimiter {
         let mut limiter = self.lock()?;
         let name = limiter.limiter.name().clone();
         limiter.limiter = Arc::<MemoryLimiters>::default().limiter(name);
+        limiter.disk = None;
         Ok(())
     }
 }
@@ -150,7 +162,13 @@ fn to_json(value: &impl serde::Serialize) -> Result<String> {
 }
 
 impl Limiter {
+    /// Whether an operation can be recorded that changes something.
+    fn accept(&self) -> Result<()> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.accept().map_err(|error| storage::refused(&error)))
+    }
+
     fn acquire(&mut self, call: &Call) -> Result<sys::napi_value> {
+        self.accept()?;
         let [now_ms, input_tokens, output_tokens, number, priority, wait] = self.inputs()?;
         let priority = calls::priority(priority).map_err(malformed)?;
         self.read_id(call, number)?;
@@ -177,6 +195,7 @@ impl Limiter {
     }
 
     fn settle(&mut self, call: &Call) -> Result<sys::napi_value> {
+        self.accept()?;
         let [now_ms, input_tokens, output_tokens, number] = self.inputs()?;
         self.read_id(call, number)?;
         let mut signals = Signals { is_success: true, ..Signals::default() };
@@ -197,6 +216,7 @@ impl Limiter {
     }
 
     fn cancel(&mut self, call: &Call) -> Result<sys::napi_value> {
+        self.accept()?;
         let [now_ms] = self.inputs()?;
         self.read_id(call, 0)?;
         let answered = self.limiter.cancel(now_ms, &self.client, &self.policy, &self.id);

@@ -13,10 +13,12 @@ use super::calls::{amount, orchestrator as read_pool};
 use super::config::Config;
 use super::convert::{exact, invalid, malformed, orchestrator};
 use super::direct::{Call, enter, function, nothing};
+use super::storage;
 use super::text::{Text, set_text};
 use crate::domain::credentials::decide::Picking;
 use crate::domain::credentials::operation::{Operation, Policy, Request};
 use crate::domain::identifier::OrchestratorId;
+use crate::store::disk::DiskStore;
 use crate::store::memory::credentials::MemoryPools;
 use crate::store::{CredentialBatch, Ticket};
 
@@ -30,6 +32,7 @@ pub struct EmbeddedPools {
 /// What the pools and their functions share.
 struct Embedded {
     pools: Arc<MemoryPools>,
+    disk: Option<Arc<DiskStore>>,
     policies: HashMap<OrchestratorId, Arc<Policy>>,
     client: Arc<str>,
     /// Made by the facade, which keeps it for its own. Numbers of operations come there, results are written
@@ -51,8 +54,14 @@ impl EmbeddedPools {
             return Err(invalid(format!("numbers: expected {NUMBERS_LENGTH}")));
         }
         let config = Config::parse(&config.to_text()).map_err(invalid)?;
+        let disk = config.storage.as_ref().map(|storage| storage::opened(&storage.path)).transpose()?;
+        let pools = match &disk {
+            Some(disk) => Arc::clone(disk.pools()),
+            None => config.memory_name.as_deref().map_or_else(Default::default, MemoryPools::shared),
+        };
         let embedded = Embedded {
-            pools: config.memory_name.as_deref().map_or_else(Default::default, MemoryPools::shared),
+            pools,
+            disk,
             policies: HashMap::new(),
             client: config.client_id.unwrap_or_default().into(),
             numbers,
@@ -87,6 +96,9 @@ impl EmbeddedPools {
         operation.date(now_ms);
         let pool = orchestrator(&pool)?;
         let embedded = self.lock()?;
+        if operation.writes() {
+            embedded.accept()?;
+        }
         let batch = CredentialBatch {
             policy: embedded.policies.get(&pool).cloned().unwrap_or_default(),
             pool,
@@ -103,7 +115,9 @@ impl EmbeddedPools {
     /// Lets go of the store.
     #[napi]
     pub fn close(&self) -> Result<()> {
-        self.lock()?.pools = Arc::default();
+        let mut embedded = self.lock()?;
+        embedded.pools = Arc::default();
+        embedded.disk = None;
         Ok(())
     }
 }
@@ -116,10 +130,16 @@ impl EmbeddedPools {
 }
 
 impl Embedded {
+    /// Whether an operation can be recorded that changes something.
+    fn accept(&self) -> Result<()> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.accept().map_err(|error| storage::refused(&error)))
+    }
+
     /// Takes a token: `numbers` become its position in the policy (-1: there is none), and of a token when it was
     /// picked, what is left (-1: not known) and when that resets; else when the first can be used again, and how
     /// many are limited and invalid.
     fn pick(&mut self, call: &Call) -> Result<sys::napi_value> {
+        self.accept()?;
         let now_ms = amount(self.numbers[0]).ok_or_else(|| invalid("nowMs: expected an integer".into()))?;
         call.read_text(0, &mut self.units)?;
         if self.pool.is_none() || self.units != self.pool_units {

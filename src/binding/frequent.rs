@@ -105,6 +105,9 @@ impl Embedded {
         let [now_ms, tokens, periods, ttl_ms] = self.inputs()?;
         let periods = calls::periods(periods).map_err(malformed)?;
         self.keep(call)?;
+        if !self.accepts() {
+            return Ok(nothing());
+        }
         let orchestrator = self.kept.orchestrator()?;
         let id = ReservationId::generate(orchestrator, periods);
         match self.tracker.reserve(orchestrator, &id, tokens, periods, ttl_ms, now_ms) {
@@ -126,6 +129,9 @@ impl Embedded {
     fn settle(&mut self, call: &Call) -> Result<sys::napi_value> {
         let [now_ms, record, total, prompt, completion, cache_read, cache_write, reasoning] = self.inputs()?;
         self.keep(call)?;
+        if !self.accepts() {
+            return Ok(nothing());
+        }
         let Self { tracker, kept, .. } = self;
         let Kept { orchestrator, usage, units } = kept;
         call.read_text(0, units)?;
@@ -156,6 +162,9 @@ impl Embedded {
     fn track(&mut self, call: &Call) -> Result<sys::napi_value> {
         let [now_ms, reported_at_ms, total, prompt, completion, cache_read, cache_write, reasoning] = self.inputs()?;
         self.keep(call)?;
+        if !self.accepts() {
+            return Ok(nothing());
+        }
         let usage = &mut self.kept.usage;
         usage.total = total;
         usage.parts = Parts { prompt, completion, cache_read, cache_write, reasoning };

@@ -20,5 +20,6 @@ mod query;
 mod record;
 mod remote;
 mod schedule;
+mod storage;
 mod text;
 mod token_count;

@@ -1,5 +1,7 @@
 //! What can be asked about one orchestrator, and what is answered.
 
+use serde::{Deserialize, Serialize};
+
 use super::calendar::Window;
 use super::error::OperationError;
 use super::identifier::UnheldId;
@@ -10,7 +12,7 @@ use super::threshold::Transition;
 use super::usage::{Parts, Usage};
 
 /// One thing asked of a store about one orchestrator.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Operation {
     /// Would `tokens` fit? Writes nothing.
     Check {
@@ -88,7 +90,7 @@ impl Operation {
 }
 
 /// Extra tokens in one period until an instant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     pub id: String,
     pub period: Period,
@@ -99,7 +101,7 @@ pub struct Override {
 }
 
 /// One operation of a batch.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub operation: Operation,
     /// By the store's clock; a store that sees the request at or after this instant does nothing

@@ -36,7 +36,8 @@ impl Period {
 }
 
 /// A non-empty set of periods. Bit `i` stands for the period with index `i`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
 pub struct Periods(u8);
 
 impl Periods {
@@ -63,6 +64,20 @@ impl Periods {
     /// The shortest period of the set.
     pub fn first(self) -> Period {
         Period::ALL[self.0.trailing_zeros() as usize]
+    }
+}
+
+impl TryFrom<u8> for Periods {
+    type Error = String;
+
+    fn try_from(bits: u8) -> Result<Self, String> {
+        Self::from_bits(bits).ok_or_else(|| format!("no periods have the bits {bits}"))
+    }
+}
+
+impl From<Periods> for u8 {
+    fn from(periods: Periods) -> Self {
+        periods.bits()
     }
 }
 

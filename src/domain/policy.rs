@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::calendar::Calendar;
 use super::period::{PERIOD_COUNT, Period};
 
 /// Token limits per period, indexed by [`Period::index`]. `None` is unlimited, 0 allows nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits(pub [Option<u64>; PERIOD_COUNT]);
 
 impl Limits {
@@ -18,7 +20,7 @@ impl Limits {
 }
 
 /// The rules every operation of one tracker is decided by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     pub calendar: Calendar,
     /// Ascending fractions of a limit, each above 0 and finite.

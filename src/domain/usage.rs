@@ -1,10 +1,12 @@
 //! Reported token usage.
 
+use serde::{Deserialize, Serialize};
+
 use super::calendar::{DAY_MS, Date};
 use super::identifier::ReservationId;
 
 /// The disjoint parts of a usage. They describe the total; the total is what is counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parts {
     pub prompt: u64,
     pub completion: u64,
@@ -23,7 +25,7 @@ impl Parts {
 }
 
 /// Tokens that were spent, with what is known about them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// The tokens that are counted.
     pub total: u64,

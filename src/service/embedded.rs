@@ -6,12 +6,13 @@ use super::answer::{Event, threshold_events};
 use super::settings::Settings;
 use crate::clock::SystemClock;
 use crate::domain::decide::{Context, Reserving, Tracked, Written};
-use crate::domain::error::OperationError;
+use crate::domain::error::{OperationError, StoreError};
 use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{Operation, Outcome, PeriodView, Request, Settlement};
 use crate::domain::period::{Period, Periods};
 use crate::domain::threshold::Transition;
 use crate::domain::usage::Usage;
+use crate::store::disk::DiskStore;
 use crate::store::memory::MemoryStore;
 use crate::store::{Batch, Ticket};
 
@@ -19,6 +20,8 @@ use crate::store::{Batch, Ticket};
 pub struct EmbeddedTracker {
     pub settings: Settings,
     store: Arc<MemoryStore>,
+    /// Where the store is kept.
+    disk: Option<Arc<DiskStore>>,
     /// What came to light since they were last taken.
     events: Vec<Event>,
 }
@@ -27,7 +30,21 @@ impl EmbeddedTracker {
     /// With a name, state is shared by all trackers of the process that use the name.
     pub fn new(settings: Settings, name: Option<&str>) -> Self {
         let own = || Arc::new(MemoryStore::new(Arc::new(SystemClock)));
-        Self { settings, store: name.map_or_else(own, MemoryStore::shared), events: Vec::new() }
+        Self { settings, store: name.map_or_else(own, MemoryStore::shared), disk: None, events: Vec::new() }
+    }
+
+    /// With what is kept on `disk`.
+    pub fn on_disk(settings: Settings, disk: Arc<DiskStore>) -> Self {
+        Self { settings, store: Arc::clone(disk.budgets()), disk: Some(disk), events: Vec::new() }
+    }
+
+    /// Whether an operation can be recorded that changes something.
+    ///
+    /// # Errors
+    ///
+    /// The disk takes nothing, and as much waits for it as may wait.
+    pub fn accept(&self) -> Result<(), StoreError> {
+        self.disk.as_ref().map_or(Ok(()), |disk| disk.accept())
     }
 
     fn context<'a>(&'a self, orchestrator: &'a OrchestratorId, now_ms: u64) -> Context<'a> {
@@ -131,6 +148,7 @@ impl EmbeddedTracker {
     /// Lets go of the store, so that its memory is free even while the tracker is still referred to.
     pub fn close(&mut self) {
         self.store = Arc::new(MemoryStore::new(Arc::new(SystemClock)));
+        self.disk = None;
         self.events = Vec::new();
     }
 

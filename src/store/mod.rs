@@ -4,6 +4,7 @@
 //! own clock, and answers with a [`Receipt`]. It never decides anything the domain does not: see
 //! [`crate::domain::decide`].
 
+pub mod disk;
 pub mod memory;
 pub mod redis;
 

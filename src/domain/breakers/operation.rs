@@ -143,7 +143,7 @@ pub struct Outcome {
     pub transitions: Vec<Transition>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub operation: Operation,
     pub deadline_ms: Option<u64>,

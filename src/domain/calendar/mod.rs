@@ -7,6 +7,7 @@ pub(crate) mod offset;
 pub(crate) use civil::{DAY_MS, Date};
 
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
 use super::period::{PERIOD_COUNT, Period};
 use super::tokens::MAX_TOKENS;
@@ -14,7 +15,7 @@ use super::tokens::MAX_TOKENS;
 const HOUR_MS: i64 = 3_600_000;
 
 /// One calendar period `[start_ms, end_ms)`, in milliseconds since the Unix epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     pub start_ms: u64,
     pub end_ms: u64,
@@ -51,7 +52,9 @@ pub type Windows = [Window; PERIOD_COUNT];
 /// let day = new_york.window(Period::Daily, 1_710_093_600_000);
 /// assert_eq!(day.end_ms - day.start_ms, 23 * 3_600_000);
 /// ```
-#[derive(Debug, Clone, Copy)]
+/// Written as the name of its zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Calendar {
     zone: Tz,
 }
@@ -71,6 +74,11 @@ impl Calendar {
     /// ```
     pub fn parse(name: &str) -> Option<Self> {
         name.parse().ok().map(Self::new)
+    }
+
+    /// The name of its zone.
+    pub fn name(&self) -> &'static str {
+        self.zone.name()
     }
 
     /// The window of `period` that contains `instant_ms`. Instants end at 2^53 - 1, later ones
@@ -120,6 +128,20 @@ impl Calendar {
             // The clock was set back across midnight: the next day has begun already.
             day = next_day;
         }
+    }
+}
+
+impl TryFrom<String> for Calendar {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name).ok_or_else(|| format!("no IANA time zone is called {name}"))
+    }
+}
+
+impl From<Calendar> for String {
+    fn from(calendar: Calendar) -> Self {
+        calendar.name().to_owned()
     }
 }
 

@@ -183,7 +183,7 @@ pub struct ResourceView {
     pub under_way: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub operation: Operation,
     pub deadline_ms: Option<u64>,

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::period::{PERIOD_COUNT, Period};
 
 /// A string that is longer gets no further record.
@@ -12,7 +14,7 @@ const CHUNK_BYTES: usize = 32 << 10;
 
 /// Which of the records belong to the window of one period: `count` of those that are marked for
 /// it, the oldest of which has the number `from`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Span {
     from: u64,
     count: usize,
@@ -28,7 +30,7 @@ impl Span {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Record {
     /// Counted from the first chunk there ever was; may wrap.
     chunk: u32,
@@ -39,7 +41,7 @@ struct Record {
 }
 
 /// Records, oldest first. They are numbered; the [`Span`] of a period tells which are its own.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct History {
     records: VecDeque<Record>,
     /// The number of the oldest record.

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::domain::identifier::{OrchestratorId, ReservationKey};
 use crate::domain::period::Periods;
 use crate::domain::reservation::OpenReservation;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hold {
     pub tokens: u64,
     pub periods: Periods,
@@ -26,11 +28,26 @@ impl Hold {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct Holds {
     by_key: HashMap<ReservationKey, Hold>,
     /// The same, soonest expiry first, then by id.
     by_expiry: BTreeSet<(u64, ReservationKey)>,
+}
+
+/// Written as a list, soonest expiry first.
+impl Serialize for Holds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.by_expiry.iter().filter_map(|(_, key)| Some((key, self.by_key.get(key)?))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Holds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Vec::<(ReservationKey, Hold)>::deserialize(deserializer)?;
+        let by_expiry = list.iter().map(|(key, hold)| (hold.expires_at_ms, *key)).collect();
+        Ok(Self { by_key: list.into_iter().collect(), by_expiry })
+    }
 }
 
 impl Holds {

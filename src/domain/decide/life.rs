@@ -2,6 +2,8 @@
 //!
 //! No decision depends on when this happens; it only bounds memory.
 
+use serde::{Deserialize, Serialize};
+
 use super::holds::Hold;
 use super::{Context, OrchestratorState};
 use crate::domain::calendar::Window;
@@ -12,7 +14,7 @@ const TIDY_PER_REQUEST: usize = 4;
 
 /// Lives that come from the policy: the longest that any writing batch asked for, so that what one tracker
 /// wants to be remembered is not forgotten by another's.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Lives {
     idempotency_ttl_ms: u64,
     late_settle_ttl_ms: u64,

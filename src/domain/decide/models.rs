@@ -1,5 +1,7 @@
 //! Tokens per model.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::operation::{MODEL_LIMIT, OTHER_MODELS, TOP_MODELS, UNKNOWN_MODEL};
 use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::tokens;
@@ -8,7 +10,7 @@ type PeriodTokens = [u64; PERIOD_COUNT];
 
 /// The models of a month. A name takes one of [`MODEL_LIMIT`] places when tokens are first counted
 /// for it and keeps it until the month ends; names that find no place are counted together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Models {
     named: Vec<(Box<str>, PeriodTokens)>,
     other: PeriodTokens,

@@ -1,10 +1,12 @@
 //! Extra tokens until an instant.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::operation::{OVERRIDE_LIMIT, Override};
 use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::tokens;
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Overrides {
     all: Vec<Override>,
     /// The sums per period as long as nothing expires.

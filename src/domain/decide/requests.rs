@@ -3,10 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::usage::{Parts, Usage};
 
 /// The numbers a request id stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Numbers {
     total: u64,
     parts: Parts,
@@ -29,11 +31,30 @@ pub(super) enum Sighting {
     Conflict,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub(super) struct RequestLog {
     seen: HashMap<Arc<str>, (u64, Numbers)>,
     /// First sights in their order; one that was seen anew after its TTL stands here twice.
     order: VecDeque<(u64, Arc<str>)>,
+}
+
+/// As it is read: names that stand in both are not the same piece of memory any more.
+#[derive(Deserialize)]
+struct Written {
+    seen: HashMap<Arc<str>, (u64, Numbers)>,
+    order: VecDeque<(u64, Arc<str>)>,
+}
+
+impl From<Written> for RequestLog {
+    fn from(Written { seen, mut order }: Written) -> Self {
+        for (_, id) in &mut order {
+            if let Some((shared, _)) = seen.get_key_value(id) {
+                *id = Arc::clone(shared);
+            }
+        }
+        Self { seen, order }
+    }
 }
 
 impl RequestLog {

@@ -1,5 +1,7 @@
 //! Everything a store knows of one orchestrator, and how full its periods are.
 
+use serde::{Deserialize, Serialize};
+
 use super::Context;
 use super::history::{History, Span};
 use super::holds::Holds;
@@ -42,7 +44,7 @@ use crate::domain::usage::Parts;
 /// assert_eq!(tracked.transitions.len(), 1);
 /// assert_eq!(state.check(&now, Period::Hourly).available(), Some(40));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OrchestratorState {
     pub(super) sections: [Section; PERIOD_COUNT],
     pub(super) models: Models,
@@ -58,7 +60,7 @@ pub struct OrchestratorState {
 }
 
 /// One period of an orchestrator.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Section {
     /// The window that everything but `reserved` and `open_count` belongs to.
     pub window: Window,

@@ -8,6 +8,8 @@ mod unheld_id;
 pub use reservation_id::{ReservationId, ReservationKey};
 pub use unheld_id::UnheldId;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest orchestrator id, in bytes of UTF-8.
 pub const ORCHESTRATOR_ID_MAX_BYTES: usize = 256;
 
@@ -28,7 +30,8 @@ pub fn encode_utf16(id: &[u16]) -> String {
 /// Kept in its key form: characters that mean something in a key (`:` `{` `}` `%` `*` `?` `[` `]`
 /// `\`, white space, control characters) are percent-encoded byte by byte, so that two
 /// different ids never share a key. Ordinary ids appear as written.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>", into = "Box<str>")]
 pub struct OrchestratorId {
     encoded: Box<str>,
 }
@@ -68,6 +71,20 @@ impl OrchestratorId {
 
     fn bounded(length_bytes: usize, encode: impl FnOnce() -> String) -> Option<Self> {
         (1..=ORCHESTRATOR_ID_MAX_BYTES).contains(&length_bytes).then(|| Self { encoded: encode().into_boxed_str() })
+    }
+}
+
+impl TryFrom<Box<str>> for OrchestratorId {
+    type Error = String;
+
+    fn try_from(encoded: Box<str>) -> Result<Self, String> {
+        Self::from_encoded(&encoded).ok_or_else(|| format!("not the key form of an identifier: {encoded}"))
+    }
+}
+
+impl From<OrchestratorId> for Box<str> {
+    fn from(id: OrchestratorId) -> Self {
+        id.encoded
     }
 }
 

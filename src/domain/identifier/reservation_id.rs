@@ -1,5 +1,6 @@
 //! The id of a reservation.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
 use super::{OrchestratorId, base64url, is_encoded};
@@ -23,7 +24,8 @@ const KEY_LEN: usize = 1 + base64url::ENCODED_LEN;
 /// assert!(id.as_str().starts_with('7') && id.as_str().ends_with(".team-a"));
 /// assert_eq!(ReservationId::parse(id.as_str()).unwrap().orchestrator(), orchestrator);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>", into = "Box<str>")]
 pub struct ReservationId(Box<str>);
 
 /// What tells reservations of one orchestrator apart: the id's part before the dot. Sorts as the
@@ -39,6 +41,21 @@ impl ReservationKey {
         id.push('.');
         id.push_str(orchestrator.encoded());
         ReservationId(id.into_boxed_str())
+    }
+}
+
+impl Serialize for ReservationKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Made of ASCII only.
+        serializer.serialize_str(std::str::from_utf8(&self.0).unwrap_or_default())
+    }
+}
+
+impl<'de> Deserialize<'de> for ReservationKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&str>::deserialize(deserializer)?;
+        let key = text.as_bytes().try_into().ok().filter(|_| text.is_ascii());
+        key.map(Self).ok_or_else(|| de::Error::custom("a reservation's key has another length"))
     }
 }
 
@@ -82,5 +99,19 @@ impl ReservationId {
         let mut key = [0; KEY_LEN];
         key.copy_from_slice(&self.0.as_bytes()[..KEY_LEN]);
         ReservationKey(key)
+    }
+}
+
+impl TryFrom<Box<str>> for ReservationId {
+    type Error = String;
+
+    fn try_from(text: Box<str>) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("not the id of a reservation: {text}"))
+    }
+}
+
+impl From<ReservationId> for Box<str> {
+    fn from(id: ReservationId) -> Self {
+        id.0
     }
 }

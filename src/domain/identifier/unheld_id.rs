@@ -1,5 +1,6 @@
 //! The id of a reservation that holds nothing.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{OrchestratorId, base64url, is_encoded};
@@ -19,7 +20,8 @@ const MARK_LEN: usize = BEGIN.len() + base64url::ENCODED_LEN;
 /// assert_eq!(UnheldId::parse(id.as_str()), Some(id.clone()));
 /// assert_eq!(ReservationId::parse(id.as_str()), None);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>", into = "Box<str>")]
 pub struct UnheldId(Box<str>);
 
 impl UnheldId {
@@ -53,5 +55,19 @@ impl UnheldId {
 
     pub fn orchestrator(&self) -> OrchestratorId {
         OrchestratorId { encoded: self.0[MARK_LEN + 1..].into() }
+    }
+}
+
+impl TryFrom<Box<str>> for UnheldId {
+    type Error = String;
+
+    fn try_from(text: Box<str>) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("not the id of a reservation: {text}"))
+    }
+}
+
+impl From<UnheldId> for Box<str> {
+    fn from(id: UnheldId) -> Self {
+        id.0
     }
 }

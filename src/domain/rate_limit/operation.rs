@@ -264,7 +264,7 @@ pub struct AgentView {
     pub waiting: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub operation: Operation,
     /// By the store's clock; a store that sees the request at or after this instant does nothing.

@@ -306,7 +306,7 @@ impl Default for Policy {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     pub operation: Operation,
     pub deadline_ms: Option<u64>,

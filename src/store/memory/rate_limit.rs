@@ -3,6 +3,9 @@
 //! Answers at once. A lost reply cannot happen here, so receipts are not remembered; of tickets only the client
 //! is looked at.
 
+mod kept;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -16,6 +19,8 @@ use crate::domain::rate_limit::fast_map::FastHashing;
 use crate::domain::rate_limit::operation::{Receipt, Signals, Verdict};
 use crate::domain::rate_limit::terms::Policy;
 use crate::store::RateLimitBatch;
+use crate::store::disk::asked::limiters::Asked;
+use crate::store::disk::journal::{Journal, Line};
 
 /// Limiters each writing call looks after that may be forgotten: more than it can create.
 const REVIEWS_PER_CALL: usize = 2;
@@ -45,6 +50,8 @@ pub struct MemoryLimiters {
     slots: DashMap<OrchestratorId, SharedSlot, FastHashing>,
     /// When to look whether a limiter can be forgotten.
     reviews: Schedule,
+    /// Where to write down what is asked, when it is kept on disk.
+    journal: Option<Journal>,
 }
 
 /// Whoever holds the lock of a slot may take those of the schedule, but none of the map.
@@ -87,12 +94,13 @@ impl MemoryLimiters {
 
     /// Applies a batch at `now_ms`.
     pub fn apply_at(&self, batch: &RateLimitBatch, now_ms: u64) -> Receipt {
-        let apply =
-            |state: &mut LimiterState| state.apply(now_ms, &batch.ticket.client, &batch.policy, &batch.requests);
-        match batch.requests.iter().any(|request| request.operation.writes()) {
-            true => self.write(&batch.limiter, now_ms, apply),
-            false => self.read(&batch.limiter, apply),
+        let (client, policy) = (&*batch.ticket.client, &*batch.policy);
+        let apply = |state: &mut LimiterState| state.apply(now_ms, client, policy, &batch.requests);
+        if !batch.requests.iter().any(|request| request.operation.writes()) {
+            return self.read(&batch.limiter, now_ms, apply);
         }
+        let line = self.line(client, now_ms, policy, || Asked::Batch(Cow::Borrowed(&batch.requests)));
+        self.write(&mut None, &batch.limiter, now_ms, line, apply)
     }
 
     /// Limiters that are kept.
@@ -104,32 +112,47 @@ impl MemoryLimiters {
         self.slots.is_empty()
     }
 
-    /// A limiter that does not exist is not made by looking at it.
-    fn read<T>(&self, limiter: &OrchestratorId, look: impl FnOnce(&mut LimiterState) -> T) -> T {
-        let slot = self.slots.get(limiter).map(|slot| Arc::clone(&slot));
-        match slot {
-            Some(slot) => look(&mut lock(&slot).state),
-            None => look(&mut LimiterState::default()),
-        }
+    /// What the journal is to tell, if there is one.
+    #[inline]
+    fn line<'a>(
+        &self,
+        client: &'a str,
+        now_ms: u64,
+        policy: &Policy,
+        asked: impl FnOnce() -> Asked<'a>,
+    ) -> Option<Line<'_>> {
+        self.journal.as_ref().map(|journal| journal.line(policy, &asked().by(client, now_ms)))
     }
 
-    fn write<T>(&self, limiter: &OrchestratorId, now_ms: u64, decide: impl FnOnce(&mut LimiterState) -> T) -> T {
-        self.write_to(&mut None, limiter, now_ms, decide)
+    /// A limiter that does not exist is not made by looking at it. Whoever looks lets time pass; in a journal
+    /// nobody would find that, so it passes for a copy.
+    fn read<T>(&self, limiter: &OrchestratorId, now_ms: u64, look: impl FnOnce(&mut LimiterState) -> T) -> T {
+        let slot = self.slots.get(limiter).map(|slot| Arc::clone(&slot));
+        let Some(slot) = slot else { return look(&mut LimiterState::default()) };
+        let mut slot = lock(&slot);
+        match self.journal.is_some() && slot.state.is_due(now_ms) {
+            true => look(&mut slot.state.clone()),
+            false => look(&mut slot.state),
+        }
     }
 
     /// `found`: the slot, where it is known already.
     #[inline]
-    fn write_to<T>(
+    fn write<T>(
         &self,
         found: &mut Option<SharedSlot>,
         limiter: &OrchestratorId,
         now_ms: u64,
+        line: Option<Line<'_>>,
         decide: impl FnOnce(&mut LimiterState) -> T,
     ) -> T {
         let answer = loop {
             let mut slot = lock(found.get_or_insert_with(|| self.find(limiter)));
             if !slot.is_forgotten {
                 let answer = decide(&mut slot.state);
+                if let Some(line) = line {
+                    line.append(limiter);
+                }
                 self.list(limiter, &mut slot);
                 break answer;
             }
@@ -174,6 +197,9 @@ impl MemoryLimiters {
             let removed = self.slots.remove_if(&limiter, |_, slot| {
                 let mut slot = lock(slot);
                 slot.is_forgotten = slot.state.life_until_ms() <= now_ms;
+                if let Some(journal) = self.journal.as_ref().filter(|_| slot.is_forgotten) {
+                    journal.append(&limiter, &Asked::Forget.by("", now_ms));
+                }
                 slot.is_forgotten
             });
             if removed.is_some() {
@@ -202,7 +228,9 @@ impl MemoryLimiter {
 
     /// See [`LimiterState::acquire`].
     pub fn acquire(&mut self, now_ms: u64, client: &str, policy: &Policy, ask: &Ask<'_>) -> Answered<Admission> {
-        self.write(now_ms, |state| state.acquire(now_ms, client, policy, ask))
+        let Self { store, name, found } = self;
+        let line = store.line(client, now_ms, policy, || Asked::acquire(ask));
+        store.write(found, name, now_ms, line, |state| state.acquire(now_ms, client, policy, ask))
     }
 
     /// See [`LimiterState::settle`].
@@ -215,38 +243,42 @@ impl MemoryLimiter {
         used: Amounts,
         signals: Option<&Signals>,
     ) -> Answered<Settlement> {
-        self.write(now_ms, |state| state.settle(now_ms, client, policy, id, used, signals))
+        let Self { store, name, found } = self;
+        let line = store.line(client, now_ms, policy, || Asked::Settle {
+            id: Cow::Borrowed(id),
+            used,
+            signals: signals.map(Cow::Borrowed),
+        });
+        store.write(found, name, now_ms, line, |state| state.settle(now_ms, client, policy, id, used, signals))
     }
 
     /// See [`LimiterState::cancel`].
     pub fn cancel(&mut self, now_ms: u64, client: &str, policy: &Policy, id: &str) -> Answered<bool> {
-        self.write(now_ms, |state| state.cancel(now_ms, client, policy, id))
+        let Self { store, name, found } = self;
+        let line = store.line(client, now_ms, policy, || Asked::Cancel { id: Cow::Borrowed(id) });
+        store.write(found, name, now_ms, line, |state| state.cancel(now_ms, client, policy, id))
     }
 
     /// See [`LimiterState::poll`].
     pub fn poll(&mut self, now_ms: u64, client: &str, policy: &Policy) -> Answered<()> {
-        self.write(now_ms, |state| state.poll(now_ms, client, policy))
+        let Self { store, name, found } = self;
+        let line = store.line(client, now_ms, policy, || Asked::Poll);
+        store.write(found, name, now_ms, line, |state| state.poll(now_ms, client, policy))
     }
 
     /// See [`LimiterState::client_name`].
     pub fn client_name(&self, client: &str) -> Option<Arc<str>> {
-        self.store.read(&self.name, |state| state.client_name(client))
+        self.store.read(&self.name, 0, |state| state.client_name(client))
     }
 
     /// See [`LimiterState::check`].
     pub fn check(&self, now_ms: u64, client: &str, policy: &Policy, ask: &Ask<'_>) -> Verdict {
-        self.store.read(&self.name, |state| state.check(now_ms, client, policy, ask))
+        self.store.read(&self.name, now_ms, |state| state.check(now_ms, client, policy, ask))
     }
 
     /// See [`MemoryLimiters::apply_at`].
     pub fn apply_at(&self, batch: &RateLimitBatch, now_ms: u64) -> Receipt {
         self.store.apply_at(batch, now_ms)
-    }
-
-    #[inline]
-    fn write<T>(&mut self, now_ms: u64, decide: impl FnOnce(&mut LimiterState) -> T) -> T {
-        let Self { store, name, found } = self;
-        store.write_to(found, name, now_ms, decide)
     }
 }
 

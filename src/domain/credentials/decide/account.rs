@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::assumed::Assumed;
 use super::pause::{Pause, share};
 use super::under_way::UnderWay;
@@ -11,7 +13,7 @@ use crate::domain::quota::Quota;
 use crate::domain::tokens::add;
 
 /// What tokens of one user share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct AccountState {
     /// After secondary limits, which speak of the whole account.
     pub pause: Pause,
@@ -21,7 +23,7 @@ pub(super) struct AccountState {
 }
 
 /// One quota of an account.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ResourceState {
     pub quota: Quota,
     pub pause: Pause,

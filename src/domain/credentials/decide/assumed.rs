@@ -3,6 +3,8 @@
 //! With the reset the numbers of a window are over, but the limit is not: were the quota unknown, everything that
 //! waited for the reset would go out at once. So it is taken as whole again, and counted down by each pick.
 
+use serde::{Deserialize, Serialize};
+
 use super::account::ResourceState;
 use crate::domain::tokens::add;
 
@@ -10,7 +12,7 @@ use crate::domain::tokens::add;
 const WINDOW_MS: u64 = 60_000;
 
 /// An assumed window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Assumed {
     /// The first pick in it; 0 when the quota is not assumed.
     pub since_ms: u64,

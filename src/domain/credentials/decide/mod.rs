@@ -21,9 +21,12 @@ mod view;
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use self::account::AccountState;
 use self::pick::Current;
 use super::operation::{Account, Fingerprint, Policy, Resource};
+use crate::domain::tokens::add;
 
 pub use self::kept::KEPT_MAX;
 pub use self::pick::Picking;
@@ -68,7 +71,7 @@ const DAY_MS: u64 = 86_400_000;
 /// pool.report(1_100, &policy, "a", "core", 1_000, &spent);
 /// assert_eq!(picked(pool.pick(1_101, &policy, "core", &[])), "b");
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PoolState {
     /// When it last changed; time hardly ever goes back behind it, see `anew.rs`.
     last_now_ms: u64,
@@ -82,6 +85,16 @@ pub struct PoolState {
 }
 
 impl PoolState {
+    /// When it last changed.
+    pub fn last_now_ms(&self) -> u64 {
+        self.last_now_ms
+    }
+
+    /// Whether this clock shows that the one before was wrong, so that even to look changes something.
+    pub fn is_from_wrong_clock(&self, clock_ms: u64) -> bool {
+        add(clock_ms, CLOCK_BACK_MAX_MS) < self.last_now_ms
+    }
+
     /// The instant a writing request is decided at. Renews the marks of those invalid tokens that the policy
     /// still names: they last until somebody says otherwise.
     fn begin(&mut self, clock_ms: u64, policy: &Policy) -> u64 {

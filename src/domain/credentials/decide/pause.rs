@@ -1,5 +1,7 @@
 //! Rests after limits that were hit.
 
+use serde::{Deserialize, Serialize};
+
 use super::DAY_MS;
 use crate::domain::credentials::operation::Policy;
 use crate::domain::tokens::{MAX_TOKENS, add};
@@ -8,7 +10,7 @@ use crate::domain::tokens::{MAX_TOKENS, add};
 const HITS_MAX: u32 = 30;
 
 /// Until when something rests, and how often in a row it had to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Pause {
     pub until_ms: u64,
     hits: u32,

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 
+use serde::{Deserialize, Serialize};
+
 use super::{PoolState, RESOURCES_MAX, UNUSED_TTL_MS, find};
 use crate::domain::credentials::operation::{Credential, Fingerprint, Policy};
 use crate::domain::tokens::add;
 
 /// The token a resource is used with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Current {
     fingerprint: Fingerprint,
     pub ends_at_ms: u64,

@@ -3,6 +3,8 @@
 //! Counted by when they end unreported, in parts of the time that a request may take, so that forgotten ones
 //! leave and the record stays small.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::tokens::add;
 
 /// Parts that the life of a request is told apart in.
@@ -12,7 +14,7 @@ const PARTS: u64 = 16;
 const PARTS_MAX: usize = 64;
 
 /// Counts of requests by the instant at which they end, soonest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct UnderWay {
     parts: Vec<(u64, u64)>,
 }

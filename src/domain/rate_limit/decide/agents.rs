@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::clients::Holding;
 use super::line::{OrderKey, Place};
 use super::parts::Parts;
@@ -11,7 +13,7 @@ use super::{AGENT_PARTS, AGENTS_MAX, WHOLE_PPM};
 use crate::domain::rate_limit::amounts::Amounts;
 
 /// The common pool first, then each agent that has a share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agents {
     list: Vec<Agent>,
     /// Numbers that were ever given; 0 is the pool.
@@ -24,7 +26,7 @@ impl Default for Agents {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Agent {
     pub number: u64,
     pub name: Box<str>,
@@ -73,6 +75,10 @@ impl Agents {
     pub fn given_by(&self, client: &Arc<str>) -> Vec<u64> {
         let given = self.list.iter().filter(|agent| agent.giver.as_ref() == Some(client));
         given.map(|agent| agent.number).collect()
+    }
+
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.list.iter().flat_map(|agent| &agent.windows).any(|parts| parts.is_due(now_ms))
     }
 
     pub fn forget(&mut self, now_ms: u64) {

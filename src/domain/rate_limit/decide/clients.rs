@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::state::LimiterState;
 
 /// Clients that hold a permit, a place or a share, or did a moment ago: who calls again and again is entered once.
 /// They are few. Who called last is looked at first, for it is who calls next as a rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Clients {
     list: Vec<Client>,
     last: usize,
@@ -20,7 +22,7 @@ impl Default for Clients {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Client {
     name: Arc<str>,
     lease_until_ms: u64,
@@ -92,6 +94,11 @@ impl Clients {
     /// Its name as it is kept here: who calls by that is recognised without comparing letters.
     pub fn name_of(&self, client: &str) -> Option<Arc<str>> {
         self.find(client).map(|index| Arc::clone(&self.list[index].name))
+    }
+
+    /// Whether a lease may be over.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        now_ms >= self.next_lease_ms
     }
 
     /// How many places the client has in the line, and until when it counts as alive; `None`: it holds nothing.

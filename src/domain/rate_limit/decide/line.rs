@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::clients::Holding;
 use super::state::{LimiterState, Moment};
 use crate::domain::rate_limit::amounts::Amounts;
@@ -10,7 +12,7 @@ use crate::domain::rate_limit::operation::{LOW_PENALTY_MS, Priority};
 /// Who comes first: critical calls (class 0), then by arrival in milliseconds, then by the number of arrival.
 pub(super) type OrderKey = (u64, u64, u64);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Place {
     pub id: Arc<str>,
     pub amounts: Amounts,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
 use crate::domain::tokens::MAX_TOKENS;
 
@@ -9,7 +11,7 @@ use crate::domain::tokens::MAX_TOKENS;
 ///
 /// What a part holds leaves with the part as a whole, when its last instant lies outside every window: so the
 /// sum is never less than what any window holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Parts {
     pub window_ms: u64,
     width_ms: u64,
@@ -35,6 +37,11 @@ impl Parts {
     /// When all that is counted now has left.
     pub fn empty_at_ms(&self, now_ms: u64) -> u64 {
         self.leaves_at_ms(self.number(now_ms))
+    }
+
+    /// Whether there are parts whose time is over.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.list.front().is_some_and(|(number, _)| now_ms >= self.leaves_at_ms(*number))
     }
 
     /// Lets the parts go whose time is over.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::agents::Agents;
 use super::clients::Clients;
 use super::line::OrderKey;
 use super::parts::Parts;
-use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
+use super::{CLOCK_BACK_MAX_MS, HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::fast_map::FastMap;
@@ -40,7 +42,7 @@ use crate::domain::rate_limit::terms::{Policy, Terms, WINDOW_PARTS};
 /// assert!(matches!(acquire("b"), Admission::Granted { .. }));
 /// assert!(matches!(acquire("c"), Admission::Refused(_)));
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimiterState {
     /// Time does not go back for a limiter, see [`LimiterState::instant`].
     pub(super) last_now_ms: u64,
@@ -88,13 +90,13 @@ pub struct LimiterState {
 }
 
 /// One window, and when it was in force last.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct KeptWindow {
     pub named_ms: u64,
     pub parts: Parts,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Permit {
     /// Permits are numbered in the order in which they are given.
     pub number: u64,
@@ -126,6 +128,18 @@ impl LimiterState {
     /// holds nothing here.
     pub fn client_name(&self, client: &str) -> Option<Arc<str>> {
         self.clients.name_of(client)
+    }
+
+    /// Whether letting time pass may change anything.
+    pub fn is_due(&self, clock_ms: u64) -> bool {
+        let now_ms = clock_ms.max(self.last_now_ms);
+        clock_ms + CLOCK_BACK_MAX_MS < self.last_now_ms
+            || now_ms >= self.life_until_ms
+            || self.ends.first_key_value().is_some_and(|((at_ms, _), _)| *at_ms <= now_ms)
+            || self.clients.is_due(now_ms)
+            || self.windows.iter().any(|window| window.parts.is_due(now_ms))
+            || self.agents.is_due(now_ms)
+            || now_ms >= self.learned_until_ms && !self.learned.is_empty()
     }
 
     /// Lets time pass: what is over ends. Answers the instant to decide by.
