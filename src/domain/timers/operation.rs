@@ -223,7 +223,8 @@ pub enum Operation {
     },
     /// The endpoints that are disabled, by name; [`ENDPOINTS_MAX`] are remembered, the longest disabled goes first.
     Endpoints,
-    /// Told to every other process that listens; nothing is kept of it. A store in this process tells nobody.
+    /// Told to every process that listens, one's own included; nothing is kept of it. A store in this process tells
+    /// nobody.
     Broadcast {
         message: Box<str>,
     },
