@@ -2371,75 +2371,6 @@ interface WebhookOptions {
     lookup?: WebhookLookup;
 }
 
-/** How one attempt went; see the sender of webhooks. */
-type SendResult = {
-    ok: true;
-    status: number;
-} | {
-    ok: false;
-    error: string;
-    status?: number;
-    retryAfterMs?: number;
-    isPermanent: boolean;
-    isGone: boolean;
-};
-
-/**
- * What went wrong, in our own words: messages of servers, resolvers and TLS may quote addresses and secrets, and
- * end in the store, in events and in logs. Of an error only its code is told.
- */
-
-type SendFailure = SendResult & {
-    ok: false;
-};
-
-/** When a webhook is sent again. */
-
-/**
- * In how many milliseconds to send again after attempt `attempt` (from 1 on), `undefined`: not at all, for it would
- * fail again or `maxAttempts` were made. The wait is `base · factor^(attempt - 1)`, at most `cap`, less up to its
- * share `jitter`; when the receiver asked to wait longer, that and up to a tenth more, at most `cap`. `random`: from
- * 0, below 1.
- *
- * @example
- * ```ts
- * const waitMs = retryInMs(1, result, { base: '1s', jitter: 0 }); // 1000
- * ```
- */
-declare function retryInMs(attempt: number, result: SendFailure, options: WebhookOptions, random?: () => number): number | undefined;
-
-interface WebhookMessage {
-    /** The same at each attempt. */
-    id: string;
-    url: string;
-    /** JSON. */
-    body: string;
-    /** From 1 on. */
-    attempt: number;
-}
-/**
- * Posts webhooks to public addresses, signed as Standard Webhooks has it.
- *
- * A host is resolved at each attempt, every address is checked, and the connection goes to a checked one. Redirects
- * are not followed. Nothing of it holds the process.
- */
-declare class WebhookSender {
-    #private;
-    /** `now`: milliseconds since the epoch, for the timestamp. Throws `INVALID_CONFIG`, naming the field below `at`. */
-    constructor(options: WebhookOptions, now: () => number, at?: string);
-    /**
-     * How one attempt went. Rejects with the reason of `signal`, and with `CLOSED`; everything else is a result, whose
-     * `error` has no words but ours.
-     */
-    send({ id, url, body }: WebhookMessage, signal?: AbortSignal): Promise<SendResult>;
-    /** Why nothing can ever be sent to this address; `undefined`: something can. */
-    refusalOf(url: URL): string | undefined;
-    /** Throws `INVALID_ARGUMENT` at `at` for an address that nothing can ever be sent to. */
-    checkUrl(url: URL, at: string): void;
-    /** Ends what is under way with `CLOSED`. */
-    close(): Promise<void>;
-}
-
 /** The webhook is not to be trusted. Its message has nothing of the webhook and of the secret. */
 declare class WebhookVerificationError extends Error {
     readonly name = "WebhookVerificationError";
@@ -2581,5 +2512,5 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
  */
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
-export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookSender, WebhookVerificationError, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retryInMs, splitByTokens, verifyWebhook, withBackoff };
+export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, splitByTokens, verifyWebhook, withBackoff };
 export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };

@@ -47,13 +47,13 @@ test('a webhook brings what the event says, signed', async () => {
     path: '/resume',
     headers: {
       'content-type': expect.stringContaining('application/json'),
-      'webhook-id': data['deliveryId'],
+      'webhook-id': data.deliveryId,
       'webhook-timestamp': expect.stringMatching(/^\d{10}$/),
       'webhook-signature': expect.stringMatching(/^v1,[\w+/]{43}=$/),
     },
     body: {
       type: 'timer.expired',
-      timestamp: data['firedAt'],
+      timestamp: data.firedAt,
       data: {
         id,
         name: 'Resume',
@@ -159,7 +159,7 @@ test('every occurrence of a recurring timer has a webhook of its own', async () 
   expect(new Set(ids).size).toBe(ids.length);
   expect(
     received
-      .map(({ body }) => body.data['occurrence'])
+      .map(({ body }) => body.data.occurrence)
       .slice(0, 3)
       .sort(),
   ).toEqual([1, 2, 3]);
