@@ -73,6 +73,13 @@ export interface EmbeddedCoordination {
 }
 
 interface Addon {
+  /** Milliseconds of text such as `1h30m`; throws what is wrong with it. */
+  parseDuration(text: string): number;
+  /** The first occurrence after an instant; -1: never again. */
+  nextOccurrence(recurrenceJson: string, afterMs: number): number;
+  nextLocalMidnight(timeZone: string, afterMs: number): number;
+  /** `nowMs` when a window is open now, else when the next one opens; -1: never. */
+  nextOpening(windowsJson: string, nowMs: number): number;
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
@@ -92,6 +99,10 @@ export const {
   isTimeZone,
   decodeIdentifier,
   estimateTokens,
+  parseDuration,
+  nextOccurrence,
+  nextLocalMidnight,
+  nextOpening,
   EmbeddedTracker,
   EmbeddedLimiter,
   EmbeddedPools,

@@ -193,9 +193,11 @@ export type CoordinationNews =
   /** The message of somebody's `broadcast`, one's own included. */
   | [kind: 'expired', message: string]
   /** A breaker has changed; the view as JSON, see {@link BreakerView}. */
-  | [kind: 'breaker', name: string, viewJson: string];
+  | [kind: 'breaker', name: string, viewJson: string]
+  /** All of these are heard from now on; earlier ones may have been missed. */
+  | [kind: 'listening'];
 
-export type NewsKind = CoordinationNews[0];
+export type NewsKind = Exclude<CoordinationNews[0], 'listening'>;
 
 export interface CoordinationOptions {
   timers: TimersPolicy;
@@ -217,6 +219,8 @@ export interface CoordinationBackend {
     operation: BreakerOperation,
     signal?: AbortSignal,
   ): Promise<BreakerAnswer>;
+  /** The same, answered at once: only where the store is in this process. */
+  breakerNow?(name: string, policy: BreakerPolicy, operation: BreakerOperation): BreakerOutcome;
   /** Returns what ends it. */
   onNews(listener: (...news: CoordinationNews) => void): () => void;
   /** The store's clock as well as it is known here. */

@@ -15,7 +15,7 @@ import type {
   TimerOutcome,
   TimersAnswer,
 } from './coordination';
-import { NewsListeners } from './news';
+import { type NewsListeners, newsOf } from './news';
 
 /** What the addon answers to an array of operations. */
 interface Answers<O> {
@@ -28,12 +28,13 @@ interface Answers<O> {
 export class EmbeddedCoordination implements CoordinationBackend {
   readonly #native: NativeCoordination;
   readonly #timersPolicyJson: string;
-  readonly #news = new NewsListeners();
+  readonly #news: NewsListeners;
   readonly #now: () => number;
   #isClosed = false;
 
   constructor(settings: StoreSettings, { timers }: CoordinationOptions) {
     this.#native = new NativeCoordination(toJson(settings.native));
+    this.#news = newsOf(settings.native.memoryName);
     const { keepEndedMs, keepDeadMs } = timers;
     this.#timersPolicyJson = toJson({ keepEndedMs, keepDeadMs });
     this.#now = settings.now;
@@ -60,9 +61,16 @@ export class EmbeddedCoordination implements CoordinationBackend {
   ): Promise<BreakerAnswer> {
     if (this.#isClosed) throw closedError('store');
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
+    return { outcome: this.breakerNow(name, policy, operation), nowMs: this.#now() };
+  }
+
+  breakerNow(name: string, policy: BreakerPolicy, operation: BreakerOperation): BreakerOutcome {
     const json = this.#native.breakers(name, toJson({ ...policy }), toJson([operation]), this.#now());
-    const answers = JSON.parse(json) as Answers<BreakerOutcome>;
-    return { outcome: only(answers), nowMs: answers.nowMs };
+    const outcome = only(JSON.parse(json) as Answers<BreakerOutcome>);
+    const { view } = outcome;
+    // Whoever else has this breaker in this thread; those of other threads hear of it when they ask.
+    if (operation.is !== 'view' && view.version > 0) this.#news.tell('breaker', name, JSON.stringify(view));
+    return outcome;
   }
 
   onNews(listener: (...news: CoordinationNews) => void): () => void {

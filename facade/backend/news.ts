@@ -6,6 +6,8 @@ type Listener = (...news: CoordinationNews) => void;
 export class NewsListeners {
   readonly #listeners = new Set<Listener>();
 
+  constructor(readonly onIdle = () => {}) {}
+
   /** Returns what ends it. */
   add(listener: Listener): () => void {
     // Wrapped, so that the same function can be added twice and ended once.
@@ -13,6 +15,7 @@ export class NewsListeners {
     this.#listeners.add(entry);
     return () => {
       this.#listeners.delete(entry);
+      if (this.#listeners.size === 0) this.onIdle();
     };
   }
 
@@ -20,4 +23,16 @@ export class NewsListeners {
   tell(...news: CoordinationNews): void {
     for (const listener of [...this.#listeners]) listener(...news);
   }
+}
+
+const shared = new Map<string, NewsListeners>();
+
+/** Those of a store in memory; everybody in this thread who names it shares them while somebody listens. */
+export function newsOf(memoryName: unknown): NewsListeners {
+  if (typeof memoryName !== 'string') return new NewsListeners();
+  const known = shared.get(memoryName);
+  if (known !== undefined) return known;
+  const news = new NewsListeners(() => shared.delete(memoryName));
+  shared.set(memoryName, news);
+  return news;
 }

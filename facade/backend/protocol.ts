@@ -51,6 +51,7 @@ export const Kind = {
   due: 25,
   message: 26,
   breaker: 27,
+  listening: 28,
 } as const;
 
 /** Which of a record's numbers, counted from behind `call`, measure its texts. */

@@ -115,6 +115,8 @@ export class RemoteCoordination implements CoordinationBackend {
     } else if (record.kind === Kind.breaker) {
       const name = record.string(0);
       this.#news.tell('breaker', name, record.string(1));
+    } else if (record.kind === Kind.listening) {
+      this.#news.tell('listening');
     }
   }
 }

@@ -34,6 +34,7 @@ pub(super) mod kind {
     pub const DUE: f64 = 25.0;
     pub const MESSAGE: f64 = 26.0;
     pub const BREAKER: f64 = 27.0;
+    pub const LISTENING: f64 = 28.0;
 }
 
 impl Outbox for Records {
@@ -186,5 +187,6 @@ fn write_event(records: &mut Records, event: &Event) {
         Event::Breaker { breaker, view_json } => records.push(kind::BREAKER, 0, |record| {
             record.units(&breaker.decoded_utf16()).text(view_json);
         }),
+        Event::Listening => records.push(kind::LISTENING, 0, |_| {}),
     }
 }

@@ -1,4 +1,4 @@
-//! Timers in this process, for JavaScript.
+//! Timers and circuit breakers in this process, for JavaScript.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,15 +10,18 @@ use serde::Serialize;
 use super::config::Config;
 use super::convert::{exact, invalid, orchestrator};
 use super::text::Text;
+use crate::domain::breakers::operation as breakers;
 use crate::domain::error::OperationError;
 use crate::domain::timers::operation::{Operation, Outcome, Policy, Request};
 use crate::service::answer::FailureCode;
+use crate::store::memory::breakers::MemoryBreakers;
 use crate::store::memory::timers::MemoryTimers;
-use crate::store::{Ticket, TimerBatch};
+use crate::store::{BreakerBatch, Ticket, TimerBatch};
 
 #[napi]
 pub struct EmbeddedCoordination {
     timers: RefCell<Arc<MemoryTimers>>,
+    breakers: RefCell<Arc<MemoryBreakers>>,
     client: Arc<str>,
 }
 
@@ -29,6 +32,13 @@ struct TimersAnswer {
     now_ms: u64,
     outcomes: Vec<Answered<Outcome>>,
     next_due_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BreakersAnswer {
+    now_ms: u64,
+    outcomes: Vec<Answered<breakers::Outcome>>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +60,12 @@ impl EmbeddedCoordination {
     pub fn new(config: Text) -> Result<Self> {
         let config = Config::parse(&config.to_text()).map_err(invalid)?;
         let timers = config.memory_name.as_deref().map_or_else(Default::default, MemoryTimers::shared);
-        Ok(Self { timers: RefCell::new(timers), client: config.client_id.unwrap_or_default().into() })
+        let breakers = config.memory_name.as_deref().map_or_else(Default::default, MemoryBreakers::shared);
+        Ok(Self {
+            timers: RefCell::new(timers),
+            breakers: RefCell::new(breakers),
+            client: config.client_id.unwrap_or_default().into(),
+        })
     }
 
     /// `operationsJson`: an array of operations on one shard, which are decided in order. The answer is
@@ -80,10 +95,30 @@ impl EmbeddedCoordination {
         serde_json::to_string(&answer).map_err(|error| invalid(error.to_string()))
     }
 
+    /// `operationsJson`: an array of operations on one breaker, which are decided in order. The answer is
+    /// `{ nowMs, outcomes: [{ ok } | { error: { code, message } }] }`.
+    #[napi(catch_unwind, ts_args_type = "name: string, policyJson: string, operationsJson: string, nowMs: number")]
+    pub fn breakers(&self, name: Text, policy_json: Text, operations_json: Text, now_ms: f64) -> Result<String> {
+        let now_ms = exact("nowMs", now_ms)?;
+        let operations: Vec<breakers::Operation> = parse("operations", &operations_json)?;
+        let requests = operations.into_iter().map(|operation| breakers::Request { operation, deadline_ms: None });
+        let batch = BreakerBatch {
+            breaker: orchestrator(&name)?,
+            policy: parse("policy", &policy_json)?,
+            requests: requests.collect(),
+            ticket: Ticket { client: Arc::clone(&self.client), sequence: 0, retry: false },
+        };
+        let receipt = self.breakers.borrow().apply_at(&batch, now_ms);
+        let outcomes = receipt.outcomes.into_iter().map(|outcome| Answered::from(Some(outcome)));
+        let answer = BreakersAnswer { now_ms, outcomes: outcomes.collect() };
+        serde_json::to_string(&answer).map_err(|error| invalid(error.to_string()))
+    }
+
     /// Lets go of the store.
     #[napi]
     pub fn close(&self) {
         self.timers.replace(Arc::default());
+        self.breakers.replace(Arc::default());
     }
 }
 

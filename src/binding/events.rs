@@ -42,7 +42,8 @@ fn write_event(json: &mut String, event: &Event) {
         | Event::Warning { .. }
         | Event::Due { .. }
         | Event::Message { .. }
-        | Event::Breaker { .. } => write!(json, "[0]"),
+        | Event::Breaker { .. }
+        | Event::Listening => write!(json, "[0]"),
     };
 }
 

@@ -19,5 +19,6 @@ mod frequent;
 mod query;
 mod record;
 mod remote;
+mod schedule;
 mod text;
 mod token_count;

@@ -161,6 +161,8 @@ pub enum Event {
         breaker: OrchestratorId,
         view_json: String,
     },
+    /// News of others are heard from now on; earlier ones may have been missed.
+    Listening,
 }
 
 /// The events an outcome stands for, given to `emit` in the order of their thresholds.

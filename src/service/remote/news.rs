@@ -23,6 +23,12 @@ pub(super) fn listen(link: &Link, keys: &Keys, serves: &Serves, tracker: Weak<Tr
     if channels.is_empty() {
         return;
     }
+    let listener = tracker.clone();
+    let tell_listening = move || {
+        if let Some(tracker) = listener.upgrade() {
+            tracker.answer(|push| push(Answer::Event(Event::Listening)));
+        }
+    };
     let hear = move |channel: &str, payload: Vec<u8>| {
         let Some(tracker) = tracker.upgrade() else { return };
         let event = if channel == due_channel {
@@ -38,5 +44,5 @@ pub(super) fn listen(link: &Link, keys: &Keys, serves: &Serves, tracker: Weak<Tr
             tracker.answer(|push| push(Answer::Event(event)));
         }
     };
-    link.subscribe(channels, Box::new(hear));
+    link.subscribe_and_tell(channels, Box::new(hear), Box::new(tell_listening));
 }

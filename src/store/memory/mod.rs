@@ -5,6 +5,7 @@
 //!
 //! A lost reply cannot happen here, so receipts are not remembered and tickets are ignored.
 
+pub mod breakers;
 pub mod credentials;
 pub mod rate_limit;
 mod schedule;

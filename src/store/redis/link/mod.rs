@@ -51,7 +51,7 @@ use self::connection::Answer;
 use self::resp::Reply;
 use self::route::Route;
 use self::shared::Shared;
-use self::subscriber::OnMessage;
+use self::subscriber::{OnListening, OnMessage};
 use super::config::RedisConfig;
 use super::script::Script;
 use crate::domain::error::{Applied, StoreError};
@@ -187,8 +187,13 @@ impl Link {
     /// Hears `channels` from now on, on one connection of their own, across reconnections. `on_message` is told the
     /// channel and the payload. Messages published while disconnected are missed.
     pub fn subscribe(&self, channels: Vec<String>, on_message: OnMessage) {
+        self.subscribe_and_tell(channels, on_message, Box::new(|| {}));
+    }
+
+    /// The same; `on_listening` is told of the first connection and of every later one.
+    pub fn subscribe_and_tell(&self, channels: Vec<String>, on_message: OnMessage, on_listening: OnListening) {
         let Owner { shared, route } = &*self.owner;
-        shared.spawn(subscriber::listen(shared.clone(), route.clone(), channels, on_message));
+        shared.spawn(subscriber::listen(shared.clone(), route.clone(), channels, on_message, on_listening));
     }
 
     /// Ends every connection. Calls under way answer [`StoreError::Unavailable`]. Idempotent.

@@ -19,8 +19,17 @@ const NO_DB: u32 = 0;
 /// Told a channel and what was published there.
 pub type OnMessage = Box<dyn Fn(&str, Vec<u8>)>;
 
+/// Told whenever messages are heard again: what was published before may have been missed.
+pub type OnListening = Box<dyn Fn()>;
+
 /// Never ends of its own accord.
-pub async fn listen(shared: Rc<Shared>, route: Rc<Route>, channels: Vec<String>, on_message: OnMessage) {
+pub async fn listen(
+    shared: Rc<Shared>,
+    route: Rc<Route>,
+    channels: Vec<String>,
+    on_message: OnMessage,
+    on_listening: OnListening,
+) {
     let mut backoff = Backoff::new(&shared.timing);
     loop {
         let Some(address) = route.listening_address() else {
@@ -29,6 +38,7 @@ pub async fn listen(shared: Rc<Shared>, route: Rc<Route>, channels: Vec<String>,
         };
         if let Ok(mut wire) = subscribe(&shared, &address, &channels).await {
             backoff.reset();
+            on_listening();
             tokio::select! {
                 () = hear(&mut wire, &shared, &channels, &*on_message) => {}
                 () = leaves(&shared, &route, &address) => {}
