@@ -1876,7 +1876,8 @@ declare class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
     }): Promise<T>;
     /**
      * For calls that are made elsewhere: whether one may be made now. After `true` say how it went with
-     * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe.
+     * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe. What is said next is said
+     * of it, so for calls that overlap {@link CircuitBreaker.execute} is better.
      */
     allow(): Promise<boolean>;
     /**
