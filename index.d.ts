@@ -1241,7 +1241,11 @@ type RateLimitName = keyof RateLimits;
 interface RateLimitSafety {
     /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
     margin?: number;
-    /** Seconds without a request after the provider refused one and named no time; doubled by each further refusal. Default 60. */
+    /**
+     * Seconds without a request after the provider refused one and named no time; doubled by each further refusal.
+     * After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
+     * Default 60.
+     */
     cooldown?: number;
     /** Seconds that no pause exceeds, whoever asked for it. Default 3,600. */
     maxCooldown?: number;
@@ -1331,7 +1335,11 @@ interface RequestVerdict {
 interface RequestUsage {
     inputTokens: number;
     outputTokens: number;
-    /** Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. */
+    /**
+     * Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. A success ends the
+     * backoff after a refusal, whatever its headers say; headers alone, even none (`{}`), are a success, and so is a
+     * settle that gives none of the three.
+     */
     headers?: unknown;
     response?: unknown;
     error?: unknown;
@@ -1929,6 +1937,113 @@ declare class CircuitOpenError extends TokenBudgetError {
     constructor(service: string, retryAt: Date | undefined);
 }
 
+/** What is handed to the function that is tried. */
+interface RetryContext {
+    /** From 1 on. */
+    attempt: number;
+    /** Aborted when the caller aborts, and when the time of the attempt or of all of them is over. */
+    signal: AbortSignal;
+}
+interface RetryEvent {
+    /** The attempt that failed, from 1 on. */
+    attempt: number;
+    /** How long is waited before the next one. */
+    waitMs: number;
+    /** What it has thrown; or absent, and `result` is what it returned. */
+    error?: unknown;
+    result?: unknown;
+}
+/**
+ * How waits differ, so that those who failed together do not come back together. With d = `base · factor^(n - 1)`, at
+ * most `cap`, before attempt n + 1: `full` waits 0 to d, `equal` d/2 to d, `none` d; `decorrelated` waits `base` to three
+ * times the last wait, at most `cap`.
+ */
+type RetryJitter = 'full' | 'equal' | 'decorrelated' | 'none';
+/** In any ten seconds, of all calls of one policy: at most `ratio · calls + 10 · minPerSecond` retries. */
+interface RetryBudgetOptions {
+    /** Retries per call, 0 to 1000. Default 0.1. */
+    ratio?: number;
+    /** For programs that call rarely, 0 to 1,000,000. Default 10. */
+    minPerSecond?: number;
+}
+/** How often, when and what is tried again. Durations are milliseconds or text such as `'30s'`. */
+interface RetryOptions {
+    /** Attempts in all, 1 to 1,000, or `Infinity`. Default 5. */
+    maxAttempts?: number;
+    /** Default `'1s'`. */
+    base?: number | string;
+    /** 1 to 100. Default 2: waits of 1, 2, 4, 8 seconds. */
+    factor?: number;
+    /** No wait of our own choosing is longer. Default `'30s'`. */
+    cap?: number | string;
+    /** Default `full`. */
+    jitter?: RetryJitter;
+    /**
+     * A service that asks to wait (`Retry-After`, a reset) is not asked before that. When it asks for longer than this, it
+     * is given up at once; `timers.fromRateLimit` waits for hours. Default `'5m'`.
+     */
+    maxRetryAfter?: number | string;
+    /** Of one attempt, which then fails with a `TimeoutError`, even if the function ignores its signal. */
+    timeout?: number | string;
+    /** Of all attempts and waits together. A wait that would not end within it is not begun. */
+    maxElapsed?: number | string;
+    /** Ends attempts and waits at once, with its reason. */
+    signal?: AbortSignal;
+    /**
+     * Which errors are worth another attempt. Default: connections that failed, time-outs, 408, 425, 429 and 5xx of any
+     * client, refusals for limits, open circuit breakers; never aborts, and never refusals for quotas or money.
+     */
+    shouldRetry?: (error: unknown, attempt: number) => boolean | Promise<boolean>;
+    /**
+     * Which results are. Default: responses (something with `status` and `headers`) with 408, 425, 429 or 5xx, and those
+     * that refuse for limits otherwise, such as GitHub's 403.
+     */
+    shouldRetryResult?: (result: unknown, attempt: number) => boolean | Promise<boolean>;
+    /** Told before each wait. What it throws is ignored. */
+    onRetry?: (event: RetryEvent) => void;
+}
+interface RetryPolicyOptions extends Omit<RetryOptions, 'signal'> {
+    /** Keeps a service that fails from being buried under retries. `false`: none. Default: with its defaults. */
+    budget?: RetryBudgetOptions | false;
+}
+
+type Tried<T> = (context: RetryContext) => T | PromiseLike<T>;
+/**
+ * Calls `fn` until it succeeds, with growing waits. What is returned or thrown at last comes through as it is: also a
+ * response that tells of a failure. Waits for what the service asks for, when it does. A wait keeps the process alive.
+ *
+ * Rejects with the reason of `signal` as soon as it is aborted, and with a `TimeoutError` when `maxElapsed` is over
+ * during an attempt; its `cause` is then what the attempt before had thrown. Throws `INVALID_ARGUMENT`, naming the field.
+ *
+ * @example
+ * ```ts
+ * const response = await retry(({ signal }) => fetch(url, { signal }), { maxAttempts: 4, timeout: '10s' });
+ * ```
+ */
+declare function retry<T>(fn: Tried<T>, options?: RetryOptions): Promise<T>;
+/** Retries of many calls to one service: they share a budget. Made by {@link retryPolicy}. */
+declare class RetryPolicy {
+    #private;
+    constructor(options?: RetryPolicyOptions);
+    /**
+     * As {@link retry}. When the budget is spent, what was thrown becomes the `cause` of an error with the code
+     * `RETRIES_EXHAUSTED`, at once; a response is returned.
+     */
+    execute<T>(fn: Tried<T>, options?: {
+        signal?: AbortSignal;
+    }): Promise<T>;
+}
+/**
+ * Retries for all calls to one service. Make it once, not per call: the budget is its.
+ *
+ * @example
+ * ```ts
+ * const toGitHub = retryPolicy({ maxAttempts: 4, cap: '20s', budget: { ratio: 0.2 } });
+ * const response = await toGitHub.execute(({ signal }) => fetch(url, { signal }), { signal: request.signal });
+ * ```
+ */
+declare function retryPolicy(options?: RetryPolicyOptions): RetryPolicy;
+
 /** What timers are made of, and what they tell. */
 
 /** What happens when a timer fires, besides the event `timer:expired`. */
@@ -2372,75 +2487,6 @@ interface WebhookOptions {
     lookup?: WebhookLookup;
 }
 
-/** How one attempt went; see the sender of webhooks. */
-type SendResult = {
-    ok: true;
-    status: number;
-} | {
-    ok: false;
-    error: string;
-    status?: number;
-    retryAfterMs?: number;
-    isPermanent: boolean;
-    isGone: boolean;
-};
-
-/**
- * What went wrong, in our own words: messages of servers, resolvers and TLS may quote addresses and secrets, and
- * end in the store, in events and in logs. Of an error only its code is told.
- */
-
-type SendFailure = SendResult & {
-    ok: false;
-};
-
-/** When a webhook is sent again. */
-
-/**
- * In how many milliseconds to send again after attempt `attempt` (from 1 on), `undefined`: not at all, for it would
- * fail again or `maxAttempts` were made. The wait is `base · factor^(attempt - 1)`, at most `cap`, less up to its
- * share `jitter`; when the receiver asked to wait longer, that and up to a tenth more, at most `cap`. `random`: from
- * 0, below 1.
- *
- * @example
- * ```ts
- * const waitMs = retryInMs(1, result, { base: '1s', jitter: 0 }); // 1000
- * ```
- */
-declare function retryInMs(attempt: number, result: SendFailure, options: WebhookOptions, random?: () => number): number | undefined;
-
-interface WebhookMessage {
-    /** The same at each attempt. */
-    id: string;
-    url: string;
-    /** JSON. */
-    body: string;
-    /** From 1 on. */
-    attempt: number;
-}
-/**
- * Posts webhooks to public addresses, signed as Standard Webhooks has it.
- *
- * A host is resolved at each attempt, every address is checked, and the connection goes to a checked one. Redirects
- * are not followed. Nothing of it holds the process.
- */
-declare class WebhookSender {
-    #private;
-    /** `now`: milliseconds since the epoch, for the timestamp. Throws `INVALID_CONFIG`, naming the field below `at`. */
-    constructor(options: WebhookOptions, now: () => number, at?: string);
-    /**
-     * How one attempt went. Rejects with the reason of `signal`, and with `CLOSED`; everything else is a result, whose
-     * `error` has no words but ours.
-     */
-    send({ id, url, body }: WebhookMessage, signal?: AbortSignal): Promise<SendResult>;
-    /** Why nothing can ever be sent to this address; `undefined`: something can. */
-    refusalOf(url: URL): string | undefined;
-    /** Throws `INVALID_ARGUMENT` at `at` for an address that nothing can ever be sent to. */
-    checkUrl(url: URL, at: string): void;
-    /** Ends what is under way with `CLOSED`. */
-    close(): Promise<void>;
-}
-
 /** The webhook is not to be trusted. Its message has nothing of the webhook and of the secret. */
 declare class WebhookVerificationError extends Error {
     readonly name = "WebhookVerificationError";
@@ -2582,5 +2628,5 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
  */
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
-export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookSender, WebhookVerificationError, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retryInMs, splitByTokens, verifyWebhook, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };
+export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };

@@ -215,6 +215,8 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
       if (Number.isSafeInteger(shard)) this.#driver?.due(shard, news[2]);
     } else if (news[0] === 'expired') {
       this.#hearExpired(news[1]);
+    } else if (news[0] === 'listening') {
+      this.#driver?.wake();
     }
   }
 

@@ -1,5 +1,7 @@
 import type { Sender } from '../timers/outgoing';
-import { retryInMs, type WebhookOptions, WebhookSender } from '../timers/webhooks';
+import type { WebhookOptions } from '../timers/webhooks';
+import { retryInMs } from '../timers/webhooks/schedule';
+import { WebhookSender } from '../timers/webhooks/sender';
 
 /** Sends what timers have to send, from the first webhook on. */
 export class Webhooks {

@@ -1,3 +1,5 @@
 export type * from './breaker-types';
 export { CircuitBreaker } from './circuit-breaker';
 export { CircuitOpenError } from './circuit-open-error';
+export { RetryPolicy, retry, retryPolicy } from './retry';
+export type * from './retry-types';

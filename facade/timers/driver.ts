@@ -136,7 +136,9 @@ class ShardLoop {
     const count = outcome.timers.length + outcome.deliveries.length;
     if (isFull(outcome.timers, timers) || isFull(outcome.deliveries, deliveries)) return nowMs;
     if (nextDueMs === null) return Infinity;
-    return count === 0 ? Math.max(nextDueMs, nowMs + (nextDueMs <= nowMs ? BUSY_MS : 1)) : nextDueMs;
+    if (count > 0) return nextDueMs;
+    // It was too early, by an estimate of the store's clock: what the store itself says counts.
+    return store.now() + Math.max(1, nextDueMs <= nowMs ? BUSY_MS : nextDueMs - nowMs);
   }
 
   #backoffMs(): number {

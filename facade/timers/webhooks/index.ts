@@ -1,7 +1,6 @@
+/** What users of webhooks see. */
 export type { WebhookLookup } from './lookup';
 export type { WebhookOptions, WebhookSecrets } from './options';
-export { retryInMs } from './schedule';
-export { WebhookSender } from './sender';
 export {
   type VerifiedWebhook,
   type VerifyWebhookOptions,
