@@ -13,13 +13,16 @@ import * as check from './validate';
 type Limits = [number | null, number | null, number | null];
 
 export interface Settings {
-  store: 'memory' | 'redis';
+  store: 'memory' | 'disk' | 'redis';
   /** The addon's `config`. */
   nativeConfig: string;
   orchestratorBudgets: ReadonlyArray<readonly [orchestratorId: string, limits: Limits]>;
   reservationTtlMs: number;
   enableOverrides: boolean;
   releaseOnly: boolean;
+  onStoreError: 'reject' | 'allow' | 'deny';
+  storagePath: string | undefined;
+  commandTimeoutMs: number;
   connectTimeoutMs: number;
   maxPending: number;
   now: () => number;
@@ -72,7 +75,7 @@ function read(config: object): Settings {
     historyLimit: optional('historyLimit', 100_000, check.count),
     broadcast: optional('broadcast', false, check.boolean),
     releaseOnly,
-    onStoreError: optional('onStoreError', 'reject', oneOf('reject', 'allow', 'deny')),
+    onStoreError: optional('onStoreError', 'reject' as const, oneOf('reject', 'allow', 'deny')),
   };
   return {
     store: store.store,
@@ -81,6 +84,9 @@ function read(config: object): Settings {
     reservationTtlMs: duration('reservationTTL', 900_000, 1),
     enableOverrides: optional('enableOverrides', true, check.boolean),
     releaseOnly,
+    onStoreError: budgets.onStoreError,
+    storagePath: store.storagePath,
+    commandTimeoutMs: store.commandTimeoutMs,
     connectTimeoutMs: store.connectTimeoutMs,
     maxPending: store.maxPending,
     now: store.now,

@@ -64,6 +64,28 @@ export interface EmbeddedPools {
   close(): void;
 }
 
+/** One file of state; see "Storage" in `docs/boundary.md`. Objects of one path share it, in every thread. */
+export interface Storage {
+  /**
+   * Begins to load in the background. `wake` is called, in the thread of the caller, whenever it is loaded, cannot be
+   * loaded, or one of the numbers below has changed. A text is thrown when it cannot even begin.
+   */
+  open(wake: () => void): void;
+  isOpen(): boolean;
+  /** Of the entry that was recorded last: what must be on disk before the answers given so far are true. */
+  writtenSeq(): number;
+  /** Everything up to this is on disk. */
+  durableSeq(): number;
+  /** Why it cannot be loaded, or why nothing can be written at present; empty while all is well. */
+  failure(): string;
+  flush(): void;
+  /** Keeps the process alive, or lets it end, which is how it begins. */
+  ref(): void;
+  unref(): void;
+  /** Writes what is left and lets go of the file, unless others have it open. */
+  close(): void;
+}
+
 interface Addon {
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
@@ -74,6 +96,7 @@ interface Addon {
   EmbeddedLimiter: new (config: string, numbers: Float64Array, idPrefix: string) => EmbeddedLimiter;
   EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
   RemoteTracker: new (config: string) => RemoteTracker;
+  Storage: new (path: string, openTimeoutMs: number) => Storage;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS
@@ -81,10 +104,12 @@ const addon = require('../native/binding.js') as Addon;
 
 export const {
   isTimeZone,
+  encodeIdentifier,
   decodeIdentifier,
   estimateTokens,
   EmbeddedTracker,
   EmbeddedLimiter,
   EmbeddedPools,
   RemoteTracker,
+  Storage,
 } = addon;
