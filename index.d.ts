@@ -161,6 +161,10 @@ interface RedisOptions {
      */
     busyPollMicros?: number;
 }
+/** A file that state is kept in, with what SQLite keeps beside it (`-wal`, `-lock` and the like). */
+interface StorageOptions {
+    path: string;
+}
 /** Where state lives, and how long to wait for it. Durations are milliseconds. */
 interface StoreOptions {
     /** State on Redis or Valkey, shared by every process. Default: in memory. */
@@ -169,7 +173,13 @@ interface StoreOptions {
     memory?: {
         name?: string;
     };
-    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+    /**
+     * In this process and on disk, in the file of this path: a restart, a crash and a power cut lose nothing that was
+     * acknowledged. Objects and worker threads of one process share a path; another process has to wait until this one
+     * has ended. Nothing is answered, and no event told, before it is on disk.
+     */
+    storage?: string | StorageOptions;
+    /** The time of the store in this process, in milliseconds since the epoch. Default `Date.now`. */
     clock?: () => number;
     /** Every operation ends within this. Default 2,000. */
     commandTimeout?: number;
@@ -181,7 +191,7 @@ interface StoreOptions {
     maxPending?: number;
 }
 /**
- * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
+ * How a tracker is set up. Everything is optional; without `redis` or `storage`, state lives in the memory of this process.
  * Durations are milliseconds.
  *
  * @example
@@ -1712,4 +1722,4 @@ interface TokenEstimate {
 declare function estimateTokens(text: string, model: string): TokenEstimate;
 
 export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, estimateTokens, formatRateLimits, readSignals, requestKey, splitByTokens, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StorageOptions, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };

@@ -1,7 +1,12 @@
 /** What waits for the disk: the order in which it is told, and how waiting ends. */
-import { Gate } from '@wundr.io/token-budget/backend/storage/gate';
-import { Waiters } from '@wundr.io/token-budget/backend/storage/waiters';
+import { join, resolve } from 'node:path';
 import { eventually } from '../support/system';
+
+const parts = join(resolve(__dirname, '../../dist'), 'backend/storage');
+const { Gate } = require(join(parts, 'gate.js')) as typeof import('../../facade/backend/storage/gate');
+const { Waiters } = require(
+  join(parts, 'waiters.js'),
+) as typeof import('../../facade/backend/storage/waiters');
 
 function makeDisk() {
   const disk = { written: 0, durable: 0, writtenSeq: () => disk.written, durableSeq: () => disk.durable };
