@@ -121,10 +121,7 @@ impl Storage {
     /// Writes what waits at once. Answers at once, too; `wake` tells when it is durable.
     #[napi]
     pub fn flush(&self) {
-        self.of_store(|store| {
-            store.flush();
-            0
-        });
+        // Whatever waits is being written already: nothing is held back to be written together.
     }
 
     /// Keeps the process alive: somebody waits.

@@ -6,11 +6,13 @@
 //! A lost reply cannot happen here, so receipts are not remembered and tickets are ignored.
 
 pub mod credentials;
+mod kept;
 pub mod rate_limit;
 mod schedule;
 mod shared;
 mod upkeep;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use dashmap::{DashMap, Entry};
@@ -24,6 +26,8 @@ use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{PeriodView, Receipt, Settlement};
 use crate::domain::period::{Period, Periods};
 use crate::domain::usage::Usage;
+use crate::store::disk::asked::budgets::{Asked, Entry as Entered};
+use crate::store::disk::journal::{Journal, Line};
 
 /// Budgets that live as long as the process.
 ///
@@ -61,6 +65,8 @@ pub struct MemoryStore {
     expiries: Schedule,
     /// When to forget what is old of an orchestrator nobody calls any more.
     reviews: Schedule,
+    /// Where to write down what is asked, when it is kept on disk.
+    journal: Option<Journal>,
 }
 
 /// One orchestrator, and when the schedules name it (`u64::MAX`: not at all).
@@ -78,7 +84,8 @@ impl Slot {
 
 impl MemoryStore {
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { slots: DashMap::new(), clock, expiries: Schedule::default(), reviews: Schedule::default() }
+        let (expiries, reviews) = Default::default();
+        Self { slots: DashMap::new(), clock, expiries, reviews, journal: None }
     }
 
     /// How full `period` is. Writes nothing.
@@ -98,7 +105,8 @@ impl MemoryStore {
         periods: Periods,
         ttl_ms: u64,
     ) -> Written<Reserving> {
-        self.write(context, |state| state.reserve(context, id, tokens, periods, ttl_ms))
+        let line = self.line(context, || Asked::Reserve { id: Cow::Borrowed(id), tokens, periods, ttl_ms });
+        self.write(context, line, |state| state.reserve(context, id, tokens, periods, ttl_ms))
     }
 
     /// See [`OrchestratorState::settle`].
@@ -112,7 +120,8 @@ impl MemoryStore {
         id: &ReservationId,
         usage: Option<&Usage>,
     ) -> Written<Result<Settlement, OperationError>> {
-        self.write(context, |state| state.settle(context, id, usage))
+        let line = self.line(context, || Asked::Settle { id: Cow::Borrowed(id), usage: usage.map(Cow::Borrowed) });
+        self.write(context, line, |state| state.settle(context, id, usage))
     }
 
     /// See [`OrchestratorState::track`].
@@ -121,7 +130,8 @@ impl MemoryStore {
     ///
     /// [`OperationError::RequestConflict`].
     pub fn track(&self, context: &Context<'_>, usage: &Usage) -> Written<Result<Tracked, OperationError>> {
-        self.write(context, |state| state.track(context, usage))
+        let line = self.line(context, || Asked::Track(Cow::Borrowed(usage)));
+        self.write(context, line, |state| state.track(context, usage))
     }
 
     /// Applies a batch at `now_ms`.
@@ -129,7 +139,8 @@ impl MemoryStore {
         let context = Context::new(&batch.orchestrator, &batch.policy, batch.configured, now_ms);
         let apply = |state: &mut _| decide::apply(state, &context, &batch.requests);
         if batch.requests.iter().any(|request| request.operation.writes()) {
-            return self.write(&context, apply);
+            let line = self.line(&context, || Asked::Batch(Cow::Borrowed(&batch.requests)));
+            return self.write(&context, line, apply);
         }
         match self.slots.get_mut(context.orchestrator) {
             Some(mut slot) => apply(&mut slot.state),
@@ -137,15 +148,26 @@ impl MemoryStore {
         }
     }
 
+    /// What the journal is to tell, if there is one.
+    fn line<'a>(&self, context: &Context<'_>, asked: impl FnOnce() -> Asked<'a>) -> Option<Line<'_>> {
+        self.journal.as_ref().map(|journal| journal.line(context.policy, &Entered::new(context, asked())))
+    }
+
     /// Runs `decide` on the state of the context's orchestrator and lists it in the schedules.
-    fn write<T>(&self, context: &Context<'_>, decide: impl FnOnce(&mut OrchestratorState) -> T) -> T {
+    fn write<T>(
+        &self,
+        context: &Context<'_>,
+        line: Option<Line<'_>>,
+        decide: impl FnOnce(&mut OrchestratorState) -> T,
+    ) -> T {
         let answer = match self.slots.get_mut(context.orchestrator) {
             Some(mut slot) => {
                 let answer = decide(&mut slot.state);
+                append(line, context.orchestrator);
                 self.list(context.orchestrator, &mut slot);
                 answer
             }
-            None => self.write_new(context, decide),
+            None => self.write_new(context, line, decide),
         };
         self.review_some(context.now_ms);
         answer
@@ -153,10 +175,16 @@ impl MemoryStore {
 
     /// The same where there may be no state yet. One that stays blank is not kept, so that asking
     /// for what does not exist costs no memory.
-    fn write_new<T>(&self, context: &Context<'_>, decide: impl FnOnce(&mut OrchestratorState) -> T) -> T {
+    fn write_new<T>(
+        &self,
+        context: &Context<'_>,
+        line: Option<Line<'_>>,
+        decide: impl FnOnce(&mut OrchestratorState) -> T,
+    ) -> T {
         match self.slots.entry(context.orchestrator.clone()) {
             Entry::Occupied(mut entry) => {
                 let answer = decide(&mut entry.get_mut().state);
+                append(line, context.orchestrator);
                 self.list(context.orchestrator, entry.get_mut());
                 answer
             }
@@ -164,11 +192,19 @@ impl MemoryStore {
                 let mut state = OrchestratorState::default();
                 let answer = decide(&mut state);
                 if !state.is_blank() {
+                    append(line, context.orchestrator);
                     self.list(context.orchestrator, &mut entry.insert(Slot::new(state)));
                 }
                 answer
             }
         }
+    }
+}
+
+/// The lock of the state is held.
+fn append(line: Option<Line<'_>>, key: &OrchestratorId) {
+    if let Some(line) = line {
+        line.append(key);
     }
 }
 

@@ -3,6 +3,9 @@
 //! Answers at once. A lost reply cannot happen here, so receipts are not remembered; of tickets only the client
 //! is looked at.
 
+mod kept;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -16,6 +19,8 @@ use crate::domain::rate_limit::fast_map::FastHashing;
 use crate::domain::rate_limit::operation::{Receipt, Signals, Verdict};
 use crate::domain::rate_limit::terms::Policy;
 use crate::store::RateLimitBatch;
+use crate::store::disk::asked::limiters::Asked;
+use crate::store::disk::journal::{Journal, Line};
 
 /// Limiters each writing call looks after that may be forgotten: more than it can create.
 const REVIEWS_PER_CALL: usize = 2;
@@ -46,6 +51,8 @@ pub struct MemoryLimiters {
     slots: DashMap<OrchestratorId, Slot, FastHashing>,
     /// When to look whether a limiter can be forgotten.
     reviews: Schedule,
+    /// Where to write down what is asked, when it is kept on disk.
+    journal: Option<Journal>,
 }
 
 /// One limiter, and when it is reviewed (`u64::MAX`: not at all).
@@ -78,7 +85,8 @@ impl MemoryLimiters {
         policy: &Policy,
         ask: &Ask<'_>,
     ) -> Answered<Admission> {
-        self.write(limiter, now_ms, |state| state.acquire(now_ms, client, policy, ask))
+        let line = self.line(client, now_ms, policy, || Asked::acquire(ask));
+        self.write(limiter, now_ms, line, |state| state.acquire(now_ms, client, policy, ask))
     }
 
     /// See [`LimiterState::settle`].
@@ -93,7 +101,12 @@ impl MemoryLimiters {
         used: Amounts,
         signals: Option<&Signals>,
     ) -> Answered<Settlement> {
-        self.write(limiter, now_ms, |state| state.settle(now_ms, client, policy, id, used, signals))
+        let line = self.line(client, now_ms, policy, || Asked::Settle {
+            id: Cow::Borrowed(id),
+            used,
+            signals: signals.map(Cow::Borrowed),
+        });
+        self.write(limiter, now_ms, line, |state| state.settle(now_ms, client, policy, id, used, signals))
     }
 
     /// See [`LimiterState::cancel`].
@@ -105,12 +118,14 @@ impl MemoryLimiters {
         policy: &Policy,
         id: &str,
     ) -> Answered<bool> {
-        self.write(limiter, now_ms, |state| state.cancel(now_ms, client, policy, id))
+        let line = self.line(client, now_ms, policy, || Asked::Cancel { id: Cow::Borrowed(id) });
+        self.write(limiter, now_ms, line, |state| state.cancel(now_ms, client, policy, id))
     }
 
     /// See [`LimiterState::poll`].
     pub fn poll(&self, limiter: &OrchestratorId, now_ms: u64, client: &str, policy: &Policy) -> Answered<()> {
-        self.write(limiter, now_ms, |state| state.poll(now_ms, client, policy))
+        let line = self.line(client, now_ms, policy, || Asked::Poll);
+        self.write(limiter, now_ms, line, |state| state.poll(now_ms, client, policy))
     }
 
     /// See [`LimiterState::check`].
@@ -122,17 +137,18 @@ impl MemoryLimiters {
         policy: &Policy,
         ask: &Ask<'_>,
     ) -> Verdict {
-        self.read(limiter, |state| state.check(now_ms, client, policy, ask))
+        self.read(limiter, now_ms, |state| state.check(now_ms, client, policy, ask))
     }
 
     /// Applies a batch at `now_ms`.
     pub fn apply_at(&self, batch: &RateLimitBatch, now_ms: u64) -> Receipt {
-        let apply =
-            |state: &mut LimiterState| state.apply(now_ms, &batch.ticket.client, &batch.policy, &batch.requests);
-        match batch.requests.iter().any(|request| request.operation.writes()) {
-            true => self.write(&batch.limiter, now_ms, apply),
-            false => self.read(&batch.limiter, apply),
+        let (client, policy) = (&*batch.ticket.client, &*batch.policy);
+        let apply = |state: &mut LimiterState| state.apply(now_ms, client, policy, &batch.requests);
+        if !batch.requests.iter().any(|request| request.operation.writes()) {
+            return self.read(&batch.limiter, now_ms, apply);
         }
+        let line = self.line(client, now_ms, policy, || Asked::Batch(Cow::Borrowed(&batch.requests)));
+        self.write(&batch.limiter, now_ms, line, apply)
     }
 
     /// Limiters that are kept.
@@ -144,18 +160,42 @@ impl MemoryLimiters {
         self.slots.is_empty()
     }
 
-    /// A limiter that does not exist is not made by looking at it.
-    fn read<T>(&self, limiter: &OrchestratorId, look: impl FnOnce(&mut LimiterState) -> T) -> T {
+    /// What the journal is to tell, if there is one.
+    #[inline]
+    fn line<'a>(
+        &self,
+        client: &'a str,
+        now_ms: u64,
+        policy: &Policy,
+        asked: impl FnOnce() -> Asked<'a>,
+    ) -> Option<Line<'_>> {
+        self.journal.as_ref().map(|journal| journal.line(policy, &asked().by(client, now_ms)))
+    }
+
+    /// A limiter that does not exist is not made by looking at it. Whoever looks lets time pass; in a journal
+    /// nobody would find that, so it passes for a copy.
+    fn read<T>(&self, limiter: &OrchestratorId, now_ms: u64, look: impl FnOnce(&mut LimiterState) -> T) -> T {
         match self.slots.get_mut(limiter) {
+            Some(slot) if self.journal.is_some() && slot.state.is_due(now_ms) => look(&mut slot.state.clone()),
             Some(mut slot) => look(&mut slot.state),
             None => look(&mut LimiterState::default()),
         }
     }
 
-    fn write<T>(&self, limiter: &OrchestratorId, now_ms: u64, decide: impl FnOnce(&mut LimiterState) -> T) -> T {
+    #[inline]
+    fn write<T>(
+        &self,
+        limiter: &OrchestratorId,
+        now_ms: u64,
+        line: Option<Line<'_>>,
+        decide: impl FnOnce(&mut LimiterState) -> T,
+    ) -> T {
         let answer = match self.slots.get_mut(limiter) {
             Some(mut slot) => {
                 let answer = decide(&mut slot.state);
+                if let Some(line) = line {
+                    line.append(limiter);
+                }
                 self.list(limiter, &mut slot);
                 answer
             }
@@ -163,6 +203,9 @@ impl MemoryLimiters {
                 let fresh = || Slot { state: LimiterState::default(), review_at_ms: u64::MAX };
                 let mut slot = self.slots.entry(limiter.clone()).or_insert_with(fresh);
                 let answer = decide(&mut slot.state);
+                if let Some(line) = line {
+                    line.append(limiter);
+                }
                 self.list(limiter, &mut slot);
                 answer
             }
@@ -183,7 +226,13 @@ impl MemoryLimiters {
 
     fn review_some(&self, now_ms: u64) {
         for limiter in self.reviews.take_due(now_ms, REVIEWS_PER_CALL) {
-            let removed = self.slots.remove_if(&limiter, |_, slot| slot.state.life_until_ms() <= now_ms);
+            let removed = self.slots.remove_if(&limiter, |_, slot| {
+                let is_over = slot.state.life_until_ms() <= now_ms;
+                if let Some(journal) = self.journal.as_ref().filter(|_| is_over) {
+                    journal.append(&limiter, &Asked::Forget.by("", now_ms));
+                }
+                is_over
+            });
             if removed.is_some() {
                 continue;
             }

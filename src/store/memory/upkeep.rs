@@ -4,6 +4,7 @@ use super::{MemoryStore, Slot};
 use crate::domain::decide::Footprint;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::reservation::ExpiredReservation;
+use crate::store::disk::asked::budgets::{Asked, Entry};
 
 /// Orchestrators swept in one call, so that nobody waits long when very many expire at once.
 const SWEEPS_PER_CALL: usize = 1_000;
@@ -29,7 +30,11 @@ impl MemoryStore {
             if slot.sweep_at_ms <= now_ms {
                 slot.sweep_at_ms = u64::MAX;
             }
-            expired.extend(slot.state.sweep(&orchestrator, now_ms));
+            let found = slot.state.sweep(&orchestrator, now_ms);
+            if !found.is_empty() {
+                self.note(&orchestrator, now_ms, Asked::Sweep);
+            }
+            expired.extend(found);
             self.list(&orchestrator, &mut slot);
         }
         self.review_some(now_ms);
@@ -42,6 +47,13 @@ impl MemoryStore {
             sum += slot.state.footprint();
             sum
         })
+    }
+
+    /// Writes down what the store did by itself. The lock of the state is held.
+    fn note(&self, orchestrator: &OrchestratorId, now_ms: u64, asked: Asked<'_>) {
+        if let Some(journal) = &self.journal {
+            journal.append(orchestrator, &Entry::unruled(now_ms, asked));
+        }
     }
 
     /// Puts an orchestrator into the schedules, not later than it needs to be there. Later than
@@ -67,6 +79,7 @@ impl MemoryStore {
                     slot.review_at_ms = u64::MAX;
                 }
                 let has_more = slot.state.review(now_ms, FORGET_PER_REVIEW);
+                self.note(&orchestrator, now_ms, Asked::Review(FORGET_PER_REVIEW));
                 if has_more {
                     self.reviews.relist(&orchestrator, slot.review_at_ms, now_ms);
                     slot.review_at_ms = now_ms;
@@ -77,12 +90,18 @@ impl MemoryStore {
                     continue;
                 }
             }
-            self.remove_blank(&orchestrator);
+            self.remove_blank(&orchestrator, now_ms);
         }
     }
 
-    fn remove_blank(&self, orchestrator: &OrchestratorId) {
-        let removed = self.slots.remove_if(orchestrator, |_, slot| slot.state.is_blank());
+    fn remove_blank(&self, orchestrator: &OrchestratorId, now_ms: u64) {
+        let removed = self.slots.remove_if(orchestrator, |_, slot| {
+            let is_blank = slot.state.is_blank();
+            if is_blank {
+                self.note(orchestrator, now_ms, Asked::Forget);
+            }
+            is_blank
+        });
         if let Some((_, slot)) = removed {
             self.expiries.relist(orchestrator, slot.sweep_at_ms, u64::MAX);
             self.reviews.relist(orchestrator, slot.review_at_ms, u64::MAX);

@@ -80,6 +80,11 @@ pub struct PoolState {
 }
 
 impl PoolState {
+    /// When it last changed.
+    pub fn last_now_ms(&self) -> u64 {
+        self.last_now_ms
+    }
+
     /// The instant a writing request is decided at. Renews the marks of those invalid tokens that the policy
     /// still names: they last until somebody says otherwise.
     fn begin(&mut self, clock_ms: u64, policy: &Policy) -> u64 {

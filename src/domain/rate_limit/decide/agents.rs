@@ -77,6 +77,10 @@ impl Agents {
         given.map(|agent| agent.number).collect()
     }
 
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.list.iter().flat_map(|agent| &agent.windows).any(|parts| parts.is_due(now_ms))
+    }
+
     pub fn forget(&mut self, now_ms: u64) {
         self.list.iter_mut().flat_map(|agent| &mut agent.windows).for_each(|parts| parts.forget(now_ms));
     }

@@ -91,6 +91,11 @@ impl Clients {
         *count = count.saturating_sub(1);
     }
 
+    /// Whether a lease may be over.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        now_ms >= self.next_lease_ms
+    }
+
     /// How many places the client has in the line, and until when it counts as alive; `None`: it holds nothing.
     #[inline]
     pub fn standing(&self, client: &str) -> Option<(u64, u64)> {

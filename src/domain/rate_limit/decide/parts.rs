@@ -39,6 +39,11 @@ impl Parts {
         self.leaves_at_ms(self.number(now_ms))
     }
 
+    /// Whether there are parts whose time is over.
+    pub fn is_due(&self, now_ms: u64) -> bool {
+        self.list.front().is_some_and(|(number, _)| now_ms >= self.leaves_at_ms(*number))
+    }
+
     /// Lets the parts go whose time is over.
     #[inline]
     pub fn forget(&mut self, now_ms: u64) {

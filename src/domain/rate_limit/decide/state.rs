@@ -9,7 +9,7 @@ use super::agents::Agents;
 use super::clients::Clients;
 use super::line::OrderKey;
 use super::parts::Parts;
-use super::{HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
+use super::{CLOCK_BACK_MAX_MS, HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
 use crate::domain::quota::Quota;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::fast_map::FastMap;
@@ -120,6 +120,18 @@ impl LimiterState {
     /// When the limiter can be forgotten; `u64::MAX`: never, for its limits were set at run time.
     pub fn life_until_ms(&self) -> u64 {
         if self.set_terms.is_some() { u64::MAX } else { self.life_until_ms }
+    }
+
+    /// Whether letting time pass may change anything.
+    pub fn is_due(&self, clock_ms: u64) -> bool {
+        let now_ms = clock_ms.max(self.last_now_ms);
+        clock_ms + CLOCK_BACK_MAX_MS < self.last_now_ms
+            || now_ms >= self.life_until_ms
+            || self.ends.first_key_value().is_some_and(|((at_ms, _), _)| *at_ms <= now_ms)
+            || self.clients.is_due(now_ms)
+            || self.windows.iter().any(|window| window.parts.is_due(now_ms))
+            || self.agents.is_due(now_ms)
+            || now_ms >= self.learned_until_ms && !self.learned.is_empty()
     }
 
     /// Lets time pass: what is over ends. Answers the instant to decide by.

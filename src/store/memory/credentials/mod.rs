@@ -3,7 +3,10 @@
 //! Everything is synchronous and takes the instant from the caller. As for budgets, a lost reply cannot happen
 //! here: receipts are not remembered and tickets are ignored.
 
+mod kept;
 mod shared;
+
+use std::borrow::Cow;
 
 use dashmap::{DashMap, Entry};
 
@@ -12,6 +15,8 @@ use crate::domain::credentials::decide::{Picking, PoolState};
 use crate::domain::credentials::operation::{Answered, Fingerprint, Policy, Receipt, TokenView};
 use crate::domain::identifier::OrchestratorId;
 use crate::store::CredentialBatch;
+use crate::store::disk::asked::pools::Asked;
+use crate::store::disk::journal::{Journal, Line};
 
 /// How often a pool is looked through for what nobody needs any more.
 const REVIEW_EVERY_MS: u64 = 86_400_000;
@@ -45,6 +50,8 @@ pub struct MemoryPools {
     pools: DashMap<OrchestratorId, PoolState>,
     /// When to look through a pool. Names each once.
     reviews: Schedule,
+    /// Where to write down what is asked, when it is kept on disk.
+    journal: Option<Journal>,
 }
 
 impl MemoryPools {
@@ -57,7 +64,9 @@ impl MemoryPools {
         resource: &str,
         except: &[Fingerprint],
     ) -> Picking<'p> {
-        self.write(pool, now_ms, |state| state.pick(now_ms, policy, resource, except))
+        let line = self
+            .line(now_ms, policy, || Asked::Pick { resource: Cow::Borrowed(resource), except: Cow::Borrowed(except) });
+        self.write(pool, now_ms, line, |state| state.pick(now_ms, policy, resource, except))
     }
 
     /// See [`PoolState::report`].
@@ -72,7 +81,13 @@ impl MemoryPools {
         picked_at_ms: u64,
         answered: &Answered,
     ) -> bool {
-        self.write(pool, now_ms, |state| state.report(now_ms, policy, fingerprint, resource, picked_at_ms, answered))
+        let line = self.line(now_ms, policy, || {
+            let (fingerprint, resource) = (Cow::Borrowed(fingerprint), Cow::Borrowed(resource));
+            Asked::Report { fingerprint, resource, picked_at_ms, answered: Cow::Borrowed(answered) }
+        });
+        self.write(pool, now_ms, line, |state| {
+            state.report(now_ms, policy, fingerprint, resource, picked_at_ms, answered)
+        })
     }
 
     /// See [`PoolState::give_back`].
@@ -85,7 +100,11 @@ impl MemoryPools {
         resource: &str,
         picked_at_ms: u64,
     ) -> bool {
-        self.write(pool, now_ms, |state| state.give_back(now_ms, policy, fingerprint, resource, picked_at_ms))
+        let line = self.line(now_ms, policy, || {
+            let (fingerprint, resource) = (Cow::Borrowed(fingerprint), Cow::Borrowed(resource));
+            Asked::GiveBack { fingerprint, resource, picked_at_ms }
+        });
+        self.write(pool, now_ms, line, |state| state.give_back(now_ms, policy, fingerprint, resource, picked_at_ms))
     }
 
     /// See [`PoolState::set_valid`].
@@ -97,7 +116,8 @@ impl MemoryPools {
         fingerprint: &str,
         valid: bool,
     ) -> bool {
-        self.write(pool, now_ms, |state| state.set_valid(now_ms, policy, fingerprint, valid))
+        let line = self.line(now_ms, policy, || Asked::SetValid { fingerprint: Cow::Borrowed(fingerprint), valid });
+        self.write(pool, now_ms, line, |state| state.set_valid(now_ms, policy, fingerprint, valid))
     }
 
     /// See [`PoolState::count`]. Writes nothing.
@@ -112,7 +132,10 @@ impl MemoryPools {
 
     /// Applies a batch at `now_ms`.
     pub fn apply_at(&self, batch: &CredentialBatch, now_ms: u64) -> Receipt {
-        self.write(&batch.pool, now_ms, |state| state.apply(now_ms, &batch.policy, &batch.requests))
+        let writes = batch.requests.iter().any(|request| request.operation.writes());
+        let asked = || Asked::Batch(Cow::Borrowed(&batch.requests));
+        let line = if writes { self.line(now_ms, &batch.policy, asked) } else { None };
+        self.write(&batch.pool, now_ms, line, |state| state.apply(now_ms, &batch.policy, &batch.requests))
     }
 
     /// How many pools are kept.
@@ -131,23 +154,49 @@ impl MemoryPools {
         }
     }
 
-    fn write<T>(&self, pool: &OrchestratorId, now_ms: u64, decide: impl FnOnce(&mut PoolState) -> T) -> T {
+    /// What the journal is to tell, if there is one.
+    fn line<'a>(&self, now_ms: u64, policy: &Policy, asked: impl FnOnce() -> Asked<'a>) -> Option<Line<'_>> {
+        self.journal.as_ref().map(|journal| journal.line(policy, &asked().at(now_ms)))
+    }
+
+    fn write<T>(
+        &self,
+        pool: &OrchestratorId,
+        now_ms: u64,
+        line: Option<Line<'_>>,
+        decide: impl FnOnce(&mut PoolState) -> T,
+    ) -> T {
         let answer = match self.pools.get_mut(pool) {
-            Some(mut state) => decide(&mut state),
-            None => self.write_new(pool, now_ms, decide),
+            Some(mut state) => {
+                let answer = decide(&mut state);
+                append(line, pool);
+                answer
+            }
+            None => self.write_new(pool, now_ms, line, decide),
         };
         self.review_some(now_ms);
         answer
     }
 
     /// The same where there may be no state yet. One that stays blank is not kept.
-    fn write_new<T>(&self, pool: &OrchestratorId, now_ms: u64, decide: impl FnOnce(&mut PoolState) -> T) -> T {
+    fn write_new<T>(
+        &self,
+        pool: &OrchestratorId,
+        now_ms: u64,
+        line: Option<Line<'_>>,
+        decide: impl FnOnce(&mut PoolState) -> T,
+    ) -> T {
         match self.pools.entry(pool.clone()) {
-            Entry::Occupied(mut entry) => decide(entry.get_mut()),
+            Entry::Occupied(mut entry) => {
+                let answer = decide(entry.get_mut());
+                append(line, pool);
+                answer
+            }
             Entry::Vacant(entry) => {
                 let mut state = PoolState::default();
                 let answer = decide(&mut state);
                 if !state.is_blank() {
+                    append(line, pool);
                     let _held = entry.insert(state);
                     self.reviews.relist(pool, u64::MAX, now_ms.saturating_add(REVIEW_EVERY_MS));
                 }
@@ -162,12 +211,23 @@ impl MemoryPools {
             self.pools.remove_if_mut(&pool, |_, state| {
                 state.review(now_ms);
                 let is_blank = state.is_blank();
+                if let Some(journal) = &self.journal {
+                    let asked = if is_blank { Asked::Forget } else { Asked::Review };
+                    journal.append(&pool, &asked.at(now_ms));
+                }
                 if !is_blank {
                     self.reviews.relist(&pool, u64::MAX, now_ms.saturating_add(REVIEW_EVERY_MS));
                 }
                 is_blank
             });
         }
+    }
+}
+
+/// The lock of the state is held.
+fn append(line: Option<Line<'_>>, pool: &OrchestratorId) {
+    if let Some(line) = line {
+        line.append(pool);
     }
 }
 

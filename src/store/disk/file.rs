@@ -1,0 +1,255 @@
+//! The SQLite file: what stands in it, and how its errors read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+
+use super::checksum::crc32;
+use crate::domain::error::{Applied, StoreError};
+
+/// Says that a file is one of ours: "wtkb".
+const APPLICATION_ID: i32 = 0x7774_6B62;
+
+/// Grows when an older version of this package could not read the file.
+const VERSION: i32 = 1;
+
+/// Pages of the journal that are carried over to the file at once.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS state (
+        kind INTEGER NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, crc INTEGER NOT NULL, state BLOB NOT NULL,
+        UNIQUE (kind, key)
+    );
+    CREATE TABLE IF NOT EXISTS log (
+        first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL, entries BLOB NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS policy (
+        id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, crc INTEGER NOT NULL, policy BLOB NOT NULL
+    );";
+
+/// An open file.
+pub(super) struct StoreFile {
+    path: PathBuf,
+    connection: Connection,
+}
+
+/// A state, and the last entry that it contains.
+pub(super) struct StateRow {
+    pub kind: u8,
+    pub key: String,
+    pub seq: u64,
+    pub state: Vec<u8>,
+}
+
+/// Entries that were committed together.
+pub(super) struct LogRow {
+    pub first_seq: u64,
+    pub last_seq: u64,
+    pub entries: Vec<u8>,
+}
+
+pub(super) struct PolicyRow {
+    pub id: u32,
+    pub kind: u8,
+    pub policy: Vec<u8>,
+}
+
+impl StoreFile {
+    /// Opens the file, and makes it if there is none.
+    pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
+        let fail = |error| failure(path, &error);
+        let is_new = !path.exists();
+        let connection = Connection::open(path).map_err(fail)?;
+        let file = Self { path: path.to_owned(), connection };
+        file.connection.busy_timeout(busy_timeout).map_err(fail)?;
+        file.check_version()?;
+        file.prepare().map_err(fail)?;
+        if is_new {
+            sync_folder(path);
+        }
+        Ok(file)
+    }
+
+    /// How long it waits for another program that has a lock on the file.
+    pub fn set_busy_timeout(&self, timeout: Duration) -> Result<(), StoreError> {
+        self.connection.busy_timeout(timeout).map_err(|error| failure(&self.path, &error))
+    }
+
+    fn check_version(&self) -> Result<(), StoreError> {
+        let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i32>(0));
+        let read = || -> rusqlite::Result<_> {
+            let tables = number("SELECT count(*) FROM sqlite_master")?;
+            Ok((number("PRAGMA application_id")?, number("PRAGMA user_version")?, tables))
+        };
+        let path = self.path.display();
+        match read().map_err(|error| failure(&self.path, &error))? {
+            (0, 0, 0) => Ok(()),
+            (APPLICATION_ID, 1..=VERSION, _) => Ok(()),
+            (APPLICATION_ID, version, _) => Err(refused(format!(
+                "storage.path: {path} was written by a newer version of this package (format {version}, this one \
+                 reads {VERSION})"
+            ))),
+            _ => Err(refused(format!("storage.path: {path} is the database of another program"))),
+        }
+    }
+
+    fn prepare(&self) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            let message = format!("a write-ahead log cannot be kept beside it (journal mode {mode})");
+            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(message)));
+        }
+        connection.execute_batch(&format!(
+            "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
+             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -8192;
+             PRAGMA journal_size_limit = 67108864;
+             BEGIN IMMEDIATE; {SCHEMA}
+             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+        ))
+    }
+
+    /// Runs `write` in one transaction, which is on the disk when this returns.
+    pub fn commit(&mut self, write: impl FnOnce(&Written<'_>) -> rusqlite::Result<()>) -> Result<(), StoreError> {
+        let path = &self.path;
+        let run = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            write(&Written(&transaction))?;
+            transaction.commit()
+        };
+        run().map_err(|error| failure(path, &error))
+    }
+
+    pub fn states(&self, mut each: impl FnMut(StateRow) -> Result<(), String>) -> Result<(), StoreError> {
+        self.read("SELECT crc, state, kind, key, seq FROM state", |row, state| {
+            each(StateRow { kind: row.get(2)?, key: row.get(3)?, seq: row.get::<_, i64>(4)? as u64, state })
+                .map_err(unreadable)
+        })
+    }
+
+    /// Oldest first.
+    pub fn log(&self, mut each: impl FnMut(LogRow) -> Result<(), String>) -> Result<(), StoreError> {
+        self.read("SELECT crc, entries, first_seq, last_seq FROM log ORDER BY first_seq", |row, entries| {
+            let (first_seq, last_seq) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+            each(LogRow { first_seq, last_seq, entries }).map_err(unreadable)
+        })
+    }
+
+    pub fn policies(&self, mut each: impl FnMut(PolicyRow) -> Result<(), String>) -> Result<(), StoreError> {
+        self.read("SELECT crc, policy, kind, id FROM policy", |row, policy| {
+            each(PolicyRow { id: row.get(3)?, kind: row.get(2)?, policy }).map_err(unreadable)
+        })
+    }
+
+    /// The first column is the checksum of the second.
+    fn read(
+        &self,
+        sql: &str,
+        mut each: impl FnMut(&rusqlite::Row<'_>, Vec<u8>) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let mut read = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let bytes: Vec<u8> = row.get(1)?;
+                if row.get::<_, u32>(0)? != crc32(&bytes) {
+                    return Err(unreadable("a checksum does not match".into()));
+                }
+                each(row, bytes)?;
+            }
+            Ok(())
+        };
+        read().map_err(|error| failure(&self.path, &error))
+    }
+
+    /// Carries everything over to the file itself and closes it.
+    pub fn close(self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        drop(self.connection.close());
+    }
+}
+
+/// A transaction that is being written.
+pub(super) struct Written<'t>(&'t Transaction<'t>);
+
+impl Written<'_> {
+    pub fn put_state(&self, kind: u8, key: &str, seq: u64, state: &[u8]) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO state (kind, key, seq, crc, state) VALUES (?, ?, ?, ?, ?)";
+        self.0.prepare_cached(sql)?.execute(params![kind, key, seq as i64, crc32(state), state]).map(drop)
+    }
+
+    pub fn delete_state(&self, kind: u8, key: &str) -> rusqlite::Result<()> {
+        self.0.prepare_cached("DELETE FROM state WHERE kind = ? AND key = ?")?.execute(params![kind, key]).map(drop)
+    }
+
+    /// Replaces: a commit that is tried again may have been there already.
+    pub fn put_log(&self, first_seq: u64, last_seq: u64, entries: &[u8]) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO log (first_seq, last_seq, crc, entries) VALUES (?, ?, ?, ?)";
+        let row = params![first_seq as i64, last_seq as i64, crc32(entries), entries];
+        self.0.prepare_cached(sql)?.execute(row).map(drop)
+    }
+
+    /// Deletes up to `count` of the rows whose entries are all older than `seq`. Answers the bytes of their
+    /// entries; `None`: there was none.
+    pub fn delete_log(&self, before_seq: u64, count: usize) -> rusqlite::Result<Option<usize>> {
+        let oldest = "SELECT first_seq FROM log WHERE last_seq < ?1 ORDER BY first_seq LIMIT ?2";
+        let sum = format!("SELECT sum(length(entries)) FROM log WHERE first_seq IN ({oldest})");
+        let bounds = params![before_seq as i64, count as i64];
+        let bytes: Option<i64> = self.0.prepare_cached(&sum)?.query_row(bounds, |row| row.get(0))?;
+        if bytes.is_some() {
+            self.0.prepare_cached(&format!("DELETE FROM log WHERE first_seq IN ({oldest})"))?.execute(bounds)?;
+        }
+        Ok(bytes.map(|bytes| bytes as usize))
+    }
+
+    pub fn put_policy(&self, id: u32, kind: u8, policy: &[u8]) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO policy (id, kind, crc, policy) VALUES (?, ?, ?, ?)";
+        self.0.prepare_cached(sql)?.execute(params![id, kind, crc32(policy), policy]).map(drop)
+    }
+
+    pub fn delete_policy(&self, id: u32) -> rusqlite::Result<()> {
+        self.0.prepare_cached("DELETE FROM policy WHERE id = ?")?.execute(params![id]).map(drop)
+    }
+}
+
+/// What was read cannot be understood.
+fn unreadable(reason: String) -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(reason))
+}
+
+fn refused(message: String) -> StoreError {
+    StoreError::Refused { message }
+}
+
+/// What went wrong, in words of who gave the path.
+fn failure(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let shown = path.display();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => refused(format!("storage.path: {shown} is not a storage file")),
+        Some(ErrorCode::DatabaseCorrupt) => refused(format!("storage.path: {shown} is damaged: {error}")),
+        Some(ErrorCode::DiskFull) => unavailable(format!("storage: no space is left for {shown}")),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+            refused(format!("storage.path: {shown} cannot be opened for writing: {error}"))
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            unavailable(format!("storage: another program holds a lock on {shown}"))
+        }
+        _ => unavailable(format!("storage: {shown}: {error}")),
+    }
+}
+
+pub(super) fn unavailable(message: String) -> StoreError {
+    StoreError::Unavailable { message, applied: Applied::No }
+}
+
+/// A new file is found after a power loss only when its folder was synced.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent().filter(|_| cfg!(unix))
+        && let Ok(folder) = std::fs::File::open(folder)
+    {
+        let _ = folder.sync_all();
+    }
+}

@@ -1,0 +1,108 @@
+//! Opens a file, once per process.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use super::DiskStore;
+use super::compaction::Compaction;
+use super::file::{StoreFile, unavailable};
+use super::process_lock::ProcessLock;
+use super::recorder::Recorder;
+use super::recovery::recover;
+use super::stores::Stores;
+use super::writer::{Writer, WrittenPolicies};
+use crate::domain::error::StoreError;
+
+/// How long a commit waits for another program that has a lock on the file, before it counts as failed and is tried
+/// anew.
+const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// Who has a path open. The lock is held while it is opened.
+type Place = Arc<Mutex<Weak<DiskStore>>>;
+
+/// Files in use. Worker threads load the addon once more but live in the same process, and so find each other here.
+static PLACES: Mutex<Option<HashMap<PathBuf, Place>>> = Mutex::new(None);
+
+impl DiskStore {
+    /// Opens the file at `path` and loads it, or joins who has it open in this process. Takes as long as it takes to
+    /// read and decide anew what was not tidied up, some seconds for a million entries.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`]: another process has it open, and keeps it for longer than `timeout`.
+    /// [`StoreError::Refused`]: the folder does not exist or cannot be written to; the file is damaged, of another
+    /// program, or of a newer version of this package.
+    pub fn open(path: &Path, timeout: Duration) -> Result<Arc<Self>, StoreError> {
+        let path = canonical(path)?;
+        let place = place(&path);
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = place.upgrade() {
+            return Ok(store);
+        }
+        let store = Arc::new(open_file(path, timeout)?);
+        *place = Arc::downgrade(&store);
+        Ok(store)
+    }
+
+    /// The store at `path`, if somebody in this process has it open.
+    pub fn opened(path: &Path) -> Option<Arc<Self>> {
+        let place = place(&canonical(path).ok()?);
+        match place.try_lock() {
+            Ok(store) => store.upgrade(),
+            Err(TryLockError::Poisoned(store)) => store.into_inner().upgrade(),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// Nobody has it open any more.
+pub(super) fn forget(path: &Path) {
+    let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    // Who is about to open it anew has a hold of the place.
+    if let Some(places) = places.as_mut()
+        && places.get(path).is_some_and(|place| Arc::strong_count(place) == 1)
+    {
+        places.remove(path);
+    }
+}
+
+fn place(path: &Path) -> Place {
+    let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(places.get_or_insert_default().entry(path.to_owned()).or_default())
+}
+
+/// The same for every way to write the path. The folder has to exist, the file has not.
+fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
+    if let Ok(path) = path.canonicalize() {
+        return Ok(path);
+    }
+    let refused = |message| StoreError::Refused { message };
+    let name = path.file_name().ok_or_else(|| refused(format!("storage.path: {} names no file", path.display())))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder
+        .canonicalize()
+        .map_err(|error| refused(format!("storage.path: the folder {} cannot be used: {error}", folder.display())))?;
+    Ok(folder.join(name))
+}
+
+fn open_file(path: PathBuf, timeout: Duration) -> Result<DiskStore, StoreError> {
+    if path.is_dir() {
+        return Err(StoreError::Refused { message: format!("storage.path: {} is a folder", path.display()) });
+    }
+    let lock = ProcessLock::take(&path, timeout)?;
+    let file = StoreFile::open(&path, timeout)?;
+    let mut recovered = recover(&file)?;
+    let last_seq = recovered.last_seq;
+    let recorder = Arc::new(Recorder::new(last_seq));
+    let compaction = Compaction::new(std::mem::take(&mut recovered.dirty), recovered.log_bytes);
+    let policies = WrittenPolicies::new(std::mem::take(&mut recovered.policies), last_seq);
+    let stores = Stores::new(recovered, &recorder);
+    file.set_busy_timeout(BUSY_TIMEOUT)?;
+    let writer = Writer { file, recorder: Arc::clone(&recorder), stores: stores.clone(), compaction, policies, lock };
+    let thread = thread::Builder::new().name("token-budget-disk".into()).spawn(move || writer.run());
+    thread.map_err(|error| unavailable(format!("storage: cannot start a thread: {error}")))?;
+    Ok(DiskStore { path, recorder, stores })
+}

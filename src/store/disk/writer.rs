@@ -1,0 +1,220 @@
+//! The one thread that writes: everything that waits, in one transaction, again and again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::compaction::{Compaction, Snapshot};
+use super::entry::Entry;
+use super::file::{StoreFile, Written};
+use super::policies::Interned;
+use super::process_lock::ProcessLock;
+use super::recorder::{Recorder, Taken, Work};
+use super::stores::Stores;
+
+/// Before a commit that failed is tried again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A row of the log is not much longer.
+const ROW_BYTES: usize = 1 << 20;
+
+/// Rows of old log that one commit deletes.
+const OLD_ROWS: usize = 64;
+
+pub(super) struct Writer {
+    pub file: StoreFile,
+    pub recorder: Arc<Recorder>,
+    pub stores: Stores,
+    pub compaction: Compaction,
+    pub policies: WrittenPolicies,
+    /// Held until the file is closed.
+    pub lock: ProcessLock,
+}
+
+/// Policies that stand in the file.
+#[derive(Default)]
+pub(super) struct WrittenPolicies {
+    /// By where they stand in memory, with their numbers and the last entries that name them.
+    ids: HashMap<*const Interned, (Arc<Interned>, u32, u64)>,
+    /// Of those that were found in the file: their numbers, and the last entry that may name them.
+    found: Vec<u32>,
+    found_seq: u64,
+    last_id: u32,
+}
+
+// SAFETY: the pointers are addresses that nobody follows.
+unsafe impl Send for WrittenPolicies {}
+
+/// One transaction.
+struct Job {
+    taken: Taken,
+    rows: Vec<Row>,
+    policies: Vec<(u32, Arc<Interned>)>,
+    snapshots: Vec<Snapshot>,
+    /// What was in the log before.
+    old_log: Option<u64>,
+    old_policies: Vec<u32>,
+}
+
+struct Row {
+    first_seq: u64,
+    last_seq: u64,
+    entries: Vec<u8>,
+}
+
+impl Writer {
+    pub fn run(mut self) {
+        loop {
+            match self.recorder.wait_for_work(self.compaction.is_idle()) {
+                Work::Write => {
+                    let job = self.next_job(false);
+                    self.commit(job);
+                }
+                Work::Stop { until } => break self.finish(until),
+            }
+        }
+        let Self { file, recorder, lock, .. } = self;
+        file.close();
+        drop(lock);
+        recorder.ended();
+    }
+
+    /// Writes what waits and every state that has changed, so that the next one to open has nothing to decide anew.
+    fn finish(&mut self, until: Instant) {
+        let mut is_last = true;
+        while Instant::now() < until {
+            let job = self.next_job(is_last);
+            let is_done = job.is_empty() && self.compaction.is_idle();
+            is_last = false;
+            if is_done || !self.commit(job) {
+                return;
+            }
+        }
+    }
+
+    fn next_job(&mut self, is_last: bool) -> Job {
+        // First the states, then the entries: so all that the states contain is committed with them.
+        let recorder = Arc::clone(&self.recorder);
+        let snapshots = self.compaction.portion(&self.stores, &|| recorder.written_seq(), is_last);
+        let taken = self.recorder.take();
+        let entries = taken.entries.iter().map(|entry| (entry.kind, &entry.key));
+        self.compaction.note(taken.first_seq, entries, &snapshots);
+        let old_log = self.compaction.old_log(taken.first_seq);
+        let (rows, policies) = self.rows(&taken);
+        let cleaned_before = self.compaction.take_cleaned();
+        let old_policies = cleaned_before.map_or(Vec::new(), |seq| self.policies.take_old(seq));
+        Job { taken, rows, policies, snapshots, old_log, old_policies }
+    }
+
+    fn rows(&mut self, taken: &Taken) -> (Vec<Row>, Vec<(u32, Arc<Interned>)>) {
+        let (mut rows, mut policies): (Vec<Row>, _) = (Vec::new(), Vec::new());
+        let mut from = 0;
+        for (seq, entry) in (taken.first_seq..).zip(&taken.entries) {
+            let policy = entry.policy.as_ref().map_or(0, |policy| self.policies.id(policy, seq, &mut policies));
+            let asked = taken.bytes.get(from..entry.end).unwrap_or_default();
+            from = entry.end;
+            let row = match rows.last_mut() {
+                Some(row) if row.entries.len() < ROW_BYTES => row,
+                _ => {
+                    rows.push(Row { first_seq: seq, last_seq: seq, entries: Vec::new() });
+                    let last = rows.len() - 1;
+                    &mut rows[last]
+                }
+            };
+            row.last_seq = seq;
+            Entry { kind: entry.kind, key: entry.key.encoded(), policy, asked }.write(&mut row.entries);
+        }
+        (rows, policies)
+    }
+
+    /// Tries until it is written; `false`: the writer had to give up.
+    fn commit(&mut self, job: Job) -> bool {
+        loop {
+            let mut removed = None;
+            let committed = self.file.commit(|file| {
+                removed = job.write(file)?;
+                Ok(())
+            });
+            match committed {
+                Ok(()) => {
+                    let added = job.rows.iter().map(|row| row.entries.len()).sum();
+                    self.compaction.committed(added, job.old_log.map(|before_seq| (before_seq, removed)));
+                    if !job.taken.entries.is_empty() {
+                        self.recorder.committed(&job.taken);
+                    }
+                    return true;
+                }
+                Err(error) => self.recorder.failed(error.to_string()),
+            }
+            if self.recorder.stop_at().is_some_and(|until| Instant::now() >= until) {
+                return false;
+            }
+            self.recorder.rest(RETRY_PAUSE);
+        }
+    }
+}
+
+impl Job {
+    fn is_empty(&self) -> bool {
+        self.taken.entries.is_empty()
+            && self.snapshots.is_empty()
+            && self.old_log.is_none()
+            && self.old_policies.is_empty()
+    }
+
+    /// Answers how many bytes of the log were deleted; `None`: there was nothing to delete.
+    fn write(&self, file: &Written<'_>) -> rusqlite::Result<Option<usize>> {
+        for (id, policy) in &self.policies {
+            file.put_policy(*id, policy.kind as u8, &policy.bytes)?;
+        }
+        for row in &self.rows {
+            file.put_log(row.first_seq, row.last_seq, &row.entries)?;
+        }
+        for Snapshot { kind, key, seq, state } in &self.snapshots {
+            match state {
+                Some(state) => file.put_state(*kind as u8, key.encoded(), *seq, state)?,
+                None => file.delete_state(*kind as u8, key.encoded())?,
+            }
+        }
+        let removed = match self.old_log {
+            Some(before_seq) => file.delete_log(before_seq, OLD_ROWS)?,
+            None => None,
+        };
+        for id in &self.old_policies {
+            file.delete_policy(*id)?;
+        }
+        Ok(removed)
+    }
+}
+
+impl WrittenPolicies {
+    /// `found`: numbers of those in the file; no entry after `found_seq` names them.
+    pub fn new(found: Vec<u32>, found_seq: u64) -> Self {
+        let last_id = found.iter().copied().max().unwrap_or(0);
+        Self { ids: HashMap::new(), found, found_seq, last_id }
+    }
+
+    /// The number of a policy that the entry `seq` names. One that has none yet gets one, and is `added`.
+    fn id(&mut self, policy: &Arc<Interned>, seq: u64, added: &mut Vec<(u32, Arc<Interned>)>) -> u32 {
+        let (_, id, last_seq) = self.ids.entry(Arc::as_ptr(policy)).or_insert_with(|| {
+            self.last_id += 1;
+            added.push((self.last_id, Arc::clone(policy)));
+            (Arc::clone(policy), self.last_id, seq)
+        });
+        *last_seq = seq;
+        *id
+    }
+
+    /// Numbers of those that only entries before `seq` name.
+    fn take_old(&mut self, seq: u64) -> Vec<u32> {
+        let mut old = if self.found_seq < seq { std::mem::take(&mut self.found) } else { Vec::new() };
+        self.ids.retain(|_, (_, id, last_seq)| {
+            let is_old = *last_seq < seq;
+            if is_old {
+                old.push(*id);
+            }
+            !is_old
+        });
+        old
+    }
+}

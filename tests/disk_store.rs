@@ -1,0 +1,3 @@
+//! The embedded store kept on disk.
+
+mod disk;
