@@ -1,13 +1,13 @@
 /** On a disk that is slow, full or broken: what is told, when, and what is not. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { BudgetConfig } from '@wundr.io/token-budget';
 import type { HeardEvent } from '../support/fleet';
 import { runProcess, type WorkerProcess } from '../support/process';
 import { makeSlowDisk, type SlowDisk } from '../support/slow-disk';
-import { eventually } from '../support/system';
+import { eventually, start } from '../support/system';
 
 let disk: SlowDisk;
-let worker: WorkerProcess;
+let worker: WorkerProcess | undefined;
 let files = 0;
 
 beforeAll(() => {
@@ -16,8 +16,14 @@ beforeAll(() => {
 afterAll(() => disk.remove());
 afterEach(async () => {
   for (const trouble of ['hold', 'full', 'broken'] as const) disk.end(trouble);
-  await worker.kill();
+  await worker?.kill();
+  worker = undefined;
 });
+
+function running(): WorkerProcess {
+  if (worker === undefined) throw new Error('no process runs');
+  return worker;
+}
 
 /** A tracker on the disk, and a listener for all its events. */
 async function open(config: BudgetConfig = {}): Promise<void> {
@@ -28,10 +34,10 @@ async function open(config: BudgetConfig = {}): Promise<void> {
   await call('ready');
 }
 
-const call = <T = unknown>(method: string, ...args: unknown[]) => worker.call<T>('call', { method, args });
+const call = <T = unknown>(method: string, ...args: unknown[]) => running().call<T>('call', { method, args });
 
 async function heard(): Promise<string[]> {
-  const events = await worker.call<HeardEvent[]>('heard', {});
+  const events = await running().call<HeardEvent[]>('heard', {});
   return events.map(({ name }) => name);
 }
 
@@ -163,21 +169,25 @@ describe('a disk that is slow', () => {
   );
 
   test('a promise that waits keeps the process alive, and nothing else does', async () => {
-    await open();
-    await call('trackUsage', usage(1));
-    disk.begin('hold');
-    const pending = outcomeOf(call('trackUsage', usage(2)));
-    await heard();
-    worker.disconnect();
-    let isOver = false;
-    const ended = worker.ended.then(code => {
-      isOver = true;
-      return code;
-    });
+    const entry = JSON.stringify(resolve(__dirname, '../../dist/index.js'));
+    const storage = JSON.stringify(join(disk.path, 'alive.db'));
+    const script = `const { TokenBudgetTracker } = require(${entry});
+      const tracker = new TokenBudgetTracker({ storage: ${storage}, commandTimeout: 60_000 });
+      tracker.ready().then(() => {
+        require('node:fs').writeFileSync(${JSON.stringify(disk.file('hold'))}, '');
+        tracker.setBudget('o', { hourly: 5 }).then(() => console.log('on disk'));
+        console.log('asked');
+      });`;
+    const child = await start(process.execPath, ['-e', script], { env: { ...process.env, ...disk.env } });
+    await eventually('the call', () => (child.output() === '' ? undefined : true));
     await new Promise(done => setTimeout(done, 300));
-    expect({ isOver, is: pending.is }).toEqual({ isOver: false, is: 'pending' });
+    expect({ running: child.running(), output: child.output() }).toEqual({
+      running: true,
+      output: 'asked\n',
+    });
     disk.end('hold');
-    expect(await ended).toBe(0);
+    expect(await child.ended).toBe(0);
+    expect(child.output()).toBe('asked\non disk\n');
   });
 });
 
@@ -211,7 +221,7 @@ describe.each(['full', 'broken'] as const)('a disk that is %s', trouble => {
     await call('close', { timeout: 300 });
     await eventually('the call that was pending', () => (pending.is === 'pending' ? undefined : true));
     expect(pending.is).toBe('CLOSED');
-    const events = await worker.call<HeardEvent[]>('heard', { name: 'store:warning' });
+    const events = await running().call<HeardEvent[]>('heard', { name: 'store:warning' });
     expect(events).toMatchObject([{ args: [{ message: expect.stringContaining('may not be on disk') }] }]);
   });
 });

@@ -225,7 +225,7 @@ describe('limiters', () => {
       async limiter => {
         expect(await limiter.getLimits()).toEqual({ rpm: 7 });
         const verdict = await limiter.canMakeRequest();
-        expect(verdict).toMatchObject({ allowed: false, reason: 'paused' });
+        expect(verdict).toMatchObject({ allowed: false, reason: 'cooldown' });
         expect((await limiter.getStatus()).pausedUntil).toEqual(new Date(NOON + 40_000));
         expect((await limiter.saveState()).learned).toEqual([[expect.stringContaining('m'), 5]]);
       },

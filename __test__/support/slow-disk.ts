@@ -12,6 +12,8 @@ export interface SlowDisk {
   env: NodeJS.ProcessEnv;
   /** `hold`: syncs wait; `full`: writes fail with ENOSPC; `broken`: syncs fail with EIO. */
   begin(trouble: Trouble): void;
+  /** Whoever makes this file begins the trouble. */
+  file(trouble: Trouble): string;
   end(trouble: Trouble): void;
   remove(): Promise<void>;
 }
@@ -25,11 +27,13 @@ export function makeSlowDisk(): SlowDisk {
   mkdirSync(path);
   mkdirSync(control);
   runToEnd('cc', ['-shared', '-fPIC', '-O1', '-o', library, resolve(__dirname, 'slow-disk.c')]);
+  const file = (trouble: Trouble) => join(control, trouble);
   return {
     path,
+    file,
     env: { LD_PRELOAD: library, SLOW_DISK_FOLDER: path, SLOW_DISK_CONTROL: control },
-    begin: trouble => writeFileSync(join(control, trouble), ''),
-    end: trouble => rmSync(join(control, trouble), { force: true }),
+    begin: trouble => writeFileSync(file(trouble), ''),
+    end: trouble => rmSync(file(trouble), { force: true }),
     remove: () => folder.remove(),
   };
 }

@@ -63,6 +63,16 @@ const KINDS = {
   },
 };
 
+/** Every page of a list. */
+async function all(list) {
+  const items = [];
+  for (;;) {
+    const page = await list({ offset: items.length, limit: 10_000 });
+    items.push(...page);
+    if (page.length < 10_000) return items;
+  }
+}
+
 serve({
   async open({ path, options }) {
     const clock = () => NOON;
@@ -97,9 +107,9 @@ serve({
   async look() {
     const [used, history, held, ended, endedStats, { limits }, views] = await Promise.all([
       tracker.getUsageStats('used', 'daily'),
-      tracker.getUsageHistory('used', 'daily', { limit: 100_000 }),
-      tracker.listReservations('held', { limit: 1_000_000 }),
-      tracker.listReservations('ended', { limit: 1_000_000 }),
+      all(page => tracker.getUsageHistory('used', 'daily', page)),
+      all(page => tracker.listReservations('held', page)),
+      all(page => tracker.listReservations('ended', page)),
       tracker.getUsageStats('ended', 'monthly'),
       limiter.getStatus(),
       manager.getAllTokens(),
