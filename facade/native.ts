@@ -82,8 +82,11 @@ export interface Storage {
   /** Keeps the process alive, or lets it end, which is how it begins. */
   ref(): void;
   unref(): void;
-  /** Writes what is left and lets go of the file, unless others have it open. */
-  close(): void;
+  /**
+   * Writes what is left, at most for `timeoutMs`, and lets go of the file, unless others have it open. Answers how many
+   * entries are not on disk.
+   */
+  close(timeoutMs: number): number;
 }
 
 interface Addon {

@@ -191,6 +191,45 @@ describe('a disk that is slow', () => {
   });
 });
 
+describe('what is granted to nobody', () => {
+  const open = async (options: object, limits = {}) => {
+    files += 1;
+    worker = runProcess('storage.cjs', { env: disk.env });
+    const path = join(disk.path, `state-${files}.db`);
+    await worker.call('open', { path, options, limits });
+  };
+
+  test.each([
+    ['aborted', true, ['aborted', 'aborted', 'aborted', 'aborted']],
+    ['late', false, ['TIMEOUT', 'TIMEOUT', 'TIMEOUT', 'TIMEOUT']],
+  ] as const)('is given back: %s', async (_how, abort, expected) => {
+    await open({ commandTimeout: abort ? 60_000 : 200 });
+    // So that what is picked is known of.
+    await running().call('tellQuota', { remaining: 100 });
+    disk.begin('hold');
+    expect(await running().call('grants', { abort })).toEqual(expected);
+    disk.end('hold');
+    const sight = await eventually('everything is given back', async () => {
+      const look = await running().call<{ requests: number; held: string[]; views: unknown[] }>('look');
+      return look.requests === 0 && look.held.length === 0 ? look : undefined;
+    });
+    expect(sight.views[0]).toMatchObject({ resources: [{ underWay: 0 }] });
+  });
+
+  test('a place in the line that is not on disk in time is given up', async () => {
+    await open({ commandTimeout: 200 }, { concurrent: 1 });
+    expect(await running().call('permit')).toBe('granted');
+    expect(await running().call('permit', { maxWaitMs: 50 })).toBe('RATE_LIMITED');
+    disk.begin('hold');
+    expect(await running().call('permit', { maxWaitMs: 60_000 })).toBe('TIMEOUT');
+    disk.end('hold');
+    await eventually('nobody waits', async () => {
+      const { waiting, underWay } = await running().call<{ waiting: number; underWay: number }>('status');
+      return waiting === 0 && underWay === 1 ? true : undefined;
+    });
+  });
+});
+
 describe.each(['full', 'broken'] as const)('a disk that is %s', trouble => {
   test('calls fail with the reason, the store is told to be away and back, and nothing is lost', async () => {
     await open({ commandTimeout: 300, maxPending: 50 });

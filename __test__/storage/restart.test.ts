@@ -5,7 +5,7 @@ import { TokenManager } from '@wundr.io/token-budget/credentials';
 import { type RateLimitConfig, RateLimitManager } from '@wundr.io/token-budget/rate-limit';
 import { granted, heard, manualClock, NOON, rejection, usage } from '../facade/helpers';
 import { runProcess } from '../support/process';
-import { type TemporaryFolder, temporaryFolder } from '../support/system';
+import { eventually, type TemporaryFolder, temporaryFolder } from '../support/system';
 
 let folder: TemporaryFolder;
 let path: string;
@@ -29,9 +29,9 @@ const HOUR_MS = 3_600_000;
 
 async function withTracker<T>(
   use: (tracker: TokenBudgetTracker) => Promise<T>,
-  config: BudgetConfig = {},
+  config: Omit<BudgetConfig, 'clock'> & { clock?: BudgetConfig['clock'] | undefined } = {},
 ): Promise<T> {
-  const tracker = new TokenBudgetTracker({ storage: path, clock: clock.read, ...config });
+  const tracker = new TokenBudgetTracker({ storage: path, clock: clock.read, ...config } as BudgetConfig);
   try {
     return await use(tracker);
   } finally {
@@ -121,6 +121,30 @@ describe('budgets', () => {
       expect(expired).toMatchObject([[{ tokens: 200, orchestratorId: 'orch' }]]);
       expect(await tracker.getUsageStats('orch')).toMatchObject({ reservedTokens: 0, totalUsed: 1 });
     }, config);
+  });
+
+  test('its timer is set anew by whoever opens the file next, fake timers included', async () => {
+    await withTracker(tracker => tracker.reserveTokens('orch', 200, 'hourly', { ttl: 60_000 }), config);
+    jest.useFakeTimers({ now: NOON });
+    try {
+      await withTracker(
+        async tracker => {
+          const expired = heard(tracker, 'reservation:expired');
+          await tracker.ready();
+          jest.advanceTimersByTime(59_000);
+          expect(await tracker.listReservations('orch')).toHaveLength(1);
+          expect(expired).toEqual([]);
+          jest.advanceTimersByTime(1_100);
+          jest.useRealTimers();
+          // Told when it is on disk.
+          await eventually('the event', () => (expired.length > 0 ? true : undefined));
+          expect(expired).toMatchObject([[{ tokens: 200, orchestratorId: 'orch' }]]);
+        },
+        { ...config, clock: undefined },
+      );
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('a window ends while nobody runs', async () => {

@@ -74,13 +74,13 @@ async function all(list) {
 }
 
 serve({
-  async open({ path, options }) {
+  async open({ path, options, limits }) {
     const clock = () => NOON;
     const common = { storage: path, clock, ...options };
     tracker = new TokenBudgetTracker({ ...common, historyLimit: 100_000 });
     limiter = new RateLimitManager({
       ...common,
-      limits: { rpd: 1_000_000_000, tpd: 1_000_000_000 },
+      limits: { rpd: 1_000_000_000, tpd: 1_000_000_000, ...limits },
       pacing: false,
       permitTTL: 24 * HOUR_MS,
       clientLease: 24 * HOUR_MS,
@@ -103,6 +103,30 @@ serve({
         })();
       }
     }
+  },
+  /** Of the operations that grant something: what they reject with when they are aborted at once, or are late. */
+  async grants({ abort }) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const calls = [
+      tracker.reserveTokens('held', 3, 'all', { signal }),
+      limiter.acquire({ inputTokens: 5, maxOutputTokens: 1, signal }),
+      manager.getNextAvailableToken('github', { signal }),
+      tracker.getUsageStats('held', 'daily', { signal }),
+    ];
+    if (abort) controller.abort(new Error('aborted'));
+    const outcomes = await Promise.allSettled(calls);
+    return outcomes.map(({ reason }) => reason?.code ?? reason?.message ?? 'fulfilled');
+  },
+  /** A permit: what came of it. */
+  permit: options =>
+    limiter.acquire({ inputTokens: 5, maxOutputTokens: 1, ...options }).then(
+      () => 'granted',
+      error => error.code,
+    ),
+  async status() {
+    const { waiting, underWay } = await limiter.getStatus();
+    return { waiting, underWay };
   },
   async look() {
     const [used, history, held, ended, endedStats, { limits }, views] = await Promise.all([

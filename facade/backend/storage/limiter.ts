@@ -26,16 +26,29 @@ export class StoredLimiter implements LimiterBackend {
     });
   }
 
-  acquire(
+  async acquire(
     request: LimitRequest,
     signal: AbortSignal | undefined,
     onWait: (waitMs: number, ahead: number) => void,
   ): Promise<Admission> {
-    return this.#stored.runPatiently<Admission>(
-      ({ limiter, gate }) =>
-        limiter.acquire(request, signal, (waitMs, ahead) => gate.tell(() => onWait(waitMs, ahead))),
-      { signal, giveBack },
+    // A place in the line is on disk in time, or given up, however long the turn takes to come.
+    const { admission } = await this.#stored.run(
+      ({ limiter, gate }) => {
+        const tell = (waitMs: number, ahead: number) => gate.tell(() => onWait(waitMs, ahead));
+        const admission = limiter.acquire(request, signal, tell);
+        // It is heard of below, or by nobody.
+        admission.catch(() => {});
+        return Promise.resolve({ admission });
+      },
+      {
+        signal,
+        giveBack: (opened, { admission }) => {
+          opened.limiter.leave(request.id);
+          admission.then(outcome => giveBack(opened, outcome)).catch(() => {});
+        },
+      },
     );
+    return this.#stored.hold(admission, { signal, giveBack });
   }
 
   tryAcquire(request: LimitRequest): Promise<Admission> {

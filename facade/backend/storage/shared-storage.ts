@@ -85,14 +85,14 @@ export class SharedStorage {
     else if (!busy && this.#busy === 0) this.#native?.unref();
   }
 
-  /** The last user of this thread lets go of the file. */
-  release(user: StorageUser): void {
+  /** The last user of this thread lets go of the file, which may take it `timeoutMs` to be tidied up. */
+  release(user: StorageUser, timeoutMs: number): void {
     this.#users.delete(user);
     if (this.#users.size > 0) return;
     this.#isReleased = true;
     known.delete(this.path);
     this.#gate = undefined;
-    this.#native?.close();
+    this.#native?.close(timeoutMs);
     this.#native = undefined;
   }
 
@@ -144,7 +144,7 @@ export class SharedStorage {
 
   /** Whoever asks next tries again. */
   #fail(reason: string): void {
-    this.#native?.close();
+    this.#native?.close(0);
     this.#native = undefined;
     const address = this.path;
     const isNews = this.#failure === '';

@@ -75,13 +75,9 @@ export class Stored<B> implements StorageUser {
     );
   }
 
-  /** The same for an operation that may have to wait for something else than the disk; `signal` is its own affair. */
-  async runPatiently<T>(operation: (backend: B) => Promise<T>, options: RunOptions<B, T>): Promise<T> {
-    this.#waiters.assertRoom();
-    const begin = (backend: B) => attempt(backend, operation);
-    const value = await (this.#backend !== undefined
-      ? begin(this.#backend)
-      : this.#whenOpen(begin, this.connectTimeoutMs, options.signal));
+  /** What came of something that had to wait for more than the disk, as {@link run} would have answered it now. */
+  async hold<T>(outcome: Promise<T>, options: RunOptions<B, T>): Promise<T> {
+    const value = await outcome;
     if (this.#backend === undefined) throw closedError(this.#options.what);
     return this.#decide(this.#backend, () => Promise.resolve(value), options);
   }
@@ -115,7 +111,7 @@ export class Stored<B> implements StorageUser {
       this.#waiters.rejectAll(closedError(this.#options.what));
       this.#early.clear();
       this.#backend = undefined;
-      this.#shared.release(this);
+      this.#shared.release(this, Math.floor(left()));
     }
   }
 
