@@ -140,6 +140,20 @@ describe('a disk that is slow', () => {
     expect(await call('getUsageStats', 'o')).toMatchObject({ totalUsed: 8, reservedTokens: 0 });
   });
 
+  test('no more than maxPending may wait', async () => {
+    await open({ maxPending: 3 });
+    disk.begin('hold');
+    const pending = [1, 2, 3].map(tokens => outcomeOf(call('trackUsage', usage(tokens))));
+    await heard();
+    const refused = { code: 'STORE_UNAVAILABLE', message: expect.stringContaining('(maxPending)') };
+    await expect(call('trackUsage', usage(9))).rejects.toMatchObject(refused);
+    await expect(call('checkBudget', 'o', 1)).rejects.toMatchObject(refused);
+    disk.end('hold');
+    await eventually('all answers', () => (pending.some(({ is }) => is === 'pending') ? undefined : true));
+    expect(pending.map(({ is }) => is)).toEqual(Array(3).fill('resolved'));
+    expect(await call('getUsageStats', 'o')).toMatchObject({ totalUsed: 6 });
+  });
+
   test.each([
     ['allow', { allowed: true, storeUnavailable: true }, { success: true, storeUnavailable: true }],
     ['deny', { allowed: false, storeUnavailable: true }, { success: false, storeUnavailable: true }],

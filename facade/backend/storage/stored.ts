@@ -49,6 +49,7 @@ export class Stored<B> implements StorageUser {
   /** Operations that wait for the state, in their order. */
   readonly #early = new Set<Early<B>>();
   #backend: B | undefined;
+  #isClosed = false;
 
   constructor(options: StoredOptions<B>) {
     this.telling = options.telling;
@@ -65,7 +66,8 @@ export class Stored<B> implements StorageUser {
    * is not in time; what was decided stands all the same, and is written when it can be.
    */
   run<T>(operation: (backend: B) => Promise<T>, options: RunOptions<B, T> = {}): Promise<T> {
-    this.#waiters.assertRoom();
+    if (this.#isClosed) return Promise.reject(closedError(this.#options.what));
+    if (!this.#waiters.hasRoom) return Promise.reject(this.#waiters.noRoomError());
     const ours = (backend: B) => operation(backend).catch(rethrowAsOurs);
     if (this.#backend !== undefined) return this.#decide(this.#backend, ours, options);
     return this.#whenOpen(
@@ -105,9 +107,12 @@ export class Stored<B> implements StorageUser {
         await this.#settled(left());
       }
     } catch (error) {
+      // Of a file that was never opened nothing was done at all.
+      if (this.#backend === undefined) return;
       const message = `What was done last may not be on disk: ${asTokenBudgetError(error).message}`;
       this.telling.emit('store:warning', { message });
     } finally {
+      this.#isClosed = true;
       this.#waiters.rejectAll(closedError(this.#options.what));
       this.#early.clear();
       this.#backend = undefined;

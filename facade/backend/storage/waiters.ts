@@ -96,10 +96,12 @@ export class Waiters {
     return this.#waiting.size;
   }
 
-  /** Throws `STORE_UNAVAILABLE` when too many wait. */
-  assertRoom(): void {
-    if (this.#waiting.size < this.#limit) return;
-    throw new TokenBudgetError(
+  get hasRoom(): boolean {
+    return this.#waiting.size < this.#limit;
+  }
+
+  noRoomError(): TokenBudgetError {
+    return new TokenBudgetError(
       'STORE_UNAVAILABLE',
       `${this.#limit} operations are waiting already (maxPending)`,
     );
