@@ -30,9 +30,12 @@ fn main() {
         let source = expand(&path, &lua.join("include"), 0);
         let sha1 = sha1_smol::Sha1::from(&source).digest().to_string();
         let upper = name.to_uppercase();
+        let needs_memory =
+            source.lines().next().is_some_and(|first| !first.contains("allow-oom") && !first.contains("no-writes"));
         writeln!(
             rust,
-            "/// `lua/{name}.lua`\npub static {upper}: Script = Script {{ name: {name:?}, source: {source:?}, sha1: {sha1:?} }};"
+            "/// `lua/{name}.lua`\npub static {upper}: Script = Script {{ name: {name:?}, source: {source:?}, sha1: {sha1:?}, \
+             needs_memory: {needs_memory} }};"
         )
         .expect("a string can be written to");
         names.push(upper);

@@ -11,16 +11,20 @@ import { EventEmitter } from 'node:events';
  * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
  * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
  * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
- * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker, the limiter or the manager was closed |
+ * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
  * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
  * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
  * | `LINE_FULL` | `maxWaiting` requests wait already |
  * | `PERMIT_NOT_FOUND` | the permit has ended before |
+ * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
+ * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
+ * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
+ * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
  */
-type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND';
+type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND' | 'TIMER_NOT_FOUND' | 'TIMER_CANCELLED' | 'RETRIES_EXHAUSTED' | 'CIRCUIT_OPEN';
 /**
  * Every failure of this package. A denied budget is none: it is a result.
  *
@@ -161,10 +165,6 @@ interface RedisOptions {
      */
     busyPollMicros?: number;
 }
-/** A file that state is kept in, with what SQLite keeps beside it (`-wal`, `-lock` and the like). */
-interface StorageOptions {
-    path: string;
-}
 /** Where state lives, and how long to wait for it. Durations are milliseconds. */
 interface StoreOptions {
     /** State on Redis or Valkey, shared by every process. Default: in memory. */
@@ -173,13 +173,7 @@ interface StoreOptions {
     memory?: {
         name?: string;
     };
-    /**
-     * In this process and on disk, in the file of this path: a restart, a crash and a power cut lose nothing that was
-     * acknowledged. Objects and worker threads of one process share a path; another process has to wait until this one
-     * has ended. Nothing is answered, and no event told, before it is on disk.
-     */
-    storage?: string | StorageOptions;
-    /** The time of the store in this process, in milliseconds since the epoch. Default `Date.now`. */
+    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
     clock?: () => number;
     /** Every operation ends within this. Default 2,000. */
     commandTimeout?: number;
@@ -191,7 +185,7 @@ interface StoreOptions {
     maxPending?: number;
 }
 /**
- * How a tracker is set up. Everything is optional; without `redis` or `storage`, state lives in the memory of this process.
+ * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
  * Durations are milliseconds.
  *
  * @example
@@ -1247,7 +1241,11 @@ type RateLimitName = keyof RateLimits;
 interface RateLimitSafety {
     /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
     margin?: number;
-    /** Seconds without a request after the provider refused one and named no time; doubled by each further refusal. Default 60. */
+    /**
+     * Seconds without a request after the provider refused one and named no time; doubled by each further refusal.
+     * After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
+     * Default 60.
+     */
     cooldown?: number;
     /** Seconds that no pause exceeds, whoever asked for it. Default 3,600. */
     maxCooldown?: number;
@@ -1337,7 +1335,11 @@ interface RequestVerdict {
 interface RequestUsage {
     inputTokens: number;
     outputTokens: number;
-    /** Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. */
+    /**
+     * Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. A success ends the
+     * backoff after a refusal, whatever its headers say; headers alone, even none (`{}`), are a success, and so is a
+     * settle that gives none of the three.
+     */
     headers?: unknown;
     response?: unknown;
     error?: unknown;
@@ -1721,5 +1723,719 @@ interface TokenEstimate {
  */
 declare function estimateTokens(text: string, model: string): TokenEstimate;
 
-export { AuthError, BitbucketClient, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TokenBudgetError, TokenBudgetTracker, TokenLease, TokenManager, TokenView, estimateTokens, formatRateLimits, readSignals, requestKey, splitByTokens, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetThresholdEvent, CallOptions, CheckOptions, ClientCredential, ClientOptions, CloseOptions, CredentialHeader, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResourceOptions, ResponseCacheOptions, RotationContext, RotationOptions, SecondsHistogram, StorageOptions, StoreEvents, StoreOptions, StoredOverride, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason };
+type BreakerStateName = 'CLOSED' | 'OPEN' | 'HALF_OPEN';
+
+/** What circuit breakers are made of, and what they tell. */
+
+type CircuitState = BreakerStateName;
+/** Opens by the share of calls that failed lately. */
+interface SamplingOptions {
+    /** The share of failures that opens it: above 0, at most 1. */
+    ratio: number;
+    /** Calls in the window below which it stays closed. Default 10. */
+    minimum?: number;
+    /** How far back calls count: milliseconds or text such as `'30s'`; at most a day. Default `'60s'`. */
+    window?: number | string;
+}
+/** As `events.on_expire` of a timer. */
+interface OnExpireInput {
+    webhook?: string;
+    message?: string;
+    data?: unknown;
+}
+/** The timer that is made when a breaker opens: where its webhook goes, or all that happens when it fires. */
+type ResetSchedule = {
+    webhook: string;
+} | {
+    on_expire: OnExpireInput;
+};
+/** Where a breaker's coordinator comes from: `createTokenCoordinator`. */
+interface BreakerCoordinator {
+    readonly timers: object;
+}
+/**
+ * How a {@link CircuitBreaker} works. Durations are milliseconds or text such as `'30s'`, `'5m'`, `'1h30m'`.
+ *
+ * Without `redis`, `memory` and `coordinator` the state lives in this object alone.
+ */
+interface CircuitBreakerOptions extends StoreOptions {
+    /** Failures in a row that open it, no success between them. Default 5. */
+    threshold?: number;
+    /** `'consecutive'` (default), or by the share of failures. */
+    mode?: 'consecutive' | {
+        sampling: SamplingOptions;
+    };
+    /** How long it stays open when the provider does not say when it will be back. Default `'5m'`. */
+    resetAfter?: number | string;
+    /** The longest it stays open, whatever a provider says. Default `'1h'`, or `resetAfter` where that is longer. */
+    maxResetAfter?: number | string;
+    /** Each failed probe in a row multiplies `resetAfter` by it; 1 to 1,000. Default 1. */
+    growth?: number;
+    /** Successful probes in a row that close it. Default 1. */
+    successesToClose?: number;
+    /** A probe that says nothing for so long makes room for another. Default `'1m'`. */
+    probeTimeout?: number | string;
+    /**
+     * What counts as a failure. It is given what `execute` was thrown, or what it was answered (`kind`). Default: every
+     * error but aborts and the caller's own 4xx (408, 425, 429 and refusals for limits are the service's), and answers
+     * that are such responses.
+     */
+    isFailure?: (errorOrResult: unknown, kind: 'error' | 'result') => boolean;
+    /** Told of every change this process hears of, as the events are. */
+    onStateChange?: (state: CircuitState, previous: CircuitState, event: CircuitChangeEvent) => void;
+    /**
+     * When it opens, one process makes the timer `Circuit Breaker Reset: <service>` for when a probe may be made; with
+     * `coordinator` only.
+     */
+    schedule?: ResetSchedule;
+    /** Its store and its timers; all processes whose coordinators share them share the breaker. */
+    coordinator?: BreakerCoordinator;
+}
+/** The state of a breaker has changed, wherever it was decided. */
+interface CircuitChangeEvent {
+    service: string;
+    state: CircuitState;
+    previous: CircuitState;
+    /** Failures that led here. */
+    failures: number;
+    /** Open: when a probe may be made; `undefined` when only {@link CircuitBreaker.reset} ends it. */
+    retryAt: Date | undefined;
+}
+interface CircuitBreakerEvents extends StoreEvents {
+    open: [event: CircuitChangeEvent];
+    halfOpen: [event: CircuitChangeEvent];
+    close: [event: CircuitChangeEvent];
+    /** A call was not made. */
+    rejected: [event: {
+        service: string;
+        retryAt: Date | undefined;
+    }];
+    /** A call ended well. */
+    success: [event: {
+        service: string;
+        isProbe: boolean;
+    }];
+    /** A call failed: `error` is what was thrown, or the answer that counts as a failure. */
+    failure: [event: {
+        service: string;
+        isProbe: boolean;
+        error: unknown;
+    }];
+}
+/** What `execute` gives to the function. */
+interface CallContext {
+    /** Of the options of `execute`; `undefined` without. */
+    readonly signal: AbortSignal | undefined;
+    /** Whether the call finds out if the service is back. */
+    readonly isProbe: boolean;
+}
+/** What {@link CircuitBreaker.export} returns: plain JSON. Instants are milliseconds since the epoch. */
+interface CircuitBreakerSnapshot {
+    version: 1;
+    service: string;
+    state: CircuitState;
+    failures: number;
+    /** Of the window (sampling), or of probes in a row. */
+    successes: number;
+    /** How often in a row it opened without closing. */
+    openings: number;
+    /** 0: never. */
+    openedAtMs: number;
+    /** `null`: until it is reset by hand; 0 when it is closed. */
+    openUntilMs: number | null;
+}
+
+type Call<T> = (context: CallContext) => PromiseLike<T> | T;
+/**
+ * Stops calling a service that fails. After `threshold` failures in a row it is OPEN and refuses calls at once, until
+ * the provider said it will be back, or for `resetAfter`; then one call of all processes, the probe, finds out: it
+ * closes the breaker, or opens it anew. On Redis all processes share one state, by the name of the service.
+ *
+ * Calls while it is closed cost no round trip; only failures are told, and successes that end them. While the store is
+ * away each process goes on by itself, and nothing of the store is ever thrown by {@link CircuitBreaker.execute}.
+ *
+ * @example
+ * ```ts
+ * const breaker = new CircuitBreaker('openai', { threshold: 5, resetAfter: '5m' });
+ * const answer = await breaker.execute(() => callOpenAI());
+ * ```
+ */
+declare class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
+    #private;
+    readonly service: string;
+    /** Failures in a row that open it; with sampling the share of failures. */
+    readonly threshold: number;
+    /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
+    constructor(service: string, options?: CircuitBreakerOptions);
+    /** As this process knows it. A breaker whose time is over is `OPEN` until somebody probes. */
+    get state(): CircuitState;
+    /** Failures in a row (with sampling: of the window) of all processes, as far as this one knows. */
+    get failures(): number;
+    /** When a call is worth a try; `undefined` when it is closed, or open until it is reset by hand. */
+    get retryAt(): Date | undefined;
+    /** Resolves when this process knows how the breaker stands in the store, or that the store is away. */
+    ready(): Promise<void>;
+    /**
+     * Calls `fn`, unless the breaker is open: then it rejects with a {@link CircuitOpenError} at once. What `fn` returns
+     * or throws comes through as it is. `options.signal` is handed on to `fn`; a call that it ends tells nothing.
+     */
+    execute<T>(fn: Call<T>, options?: {
+        signal?: AbortSignal;
+    }): Promise<T>;
+    /**
+     * For calls that are made elsewhere: whether one may be made now. After `true` say how it went with
+     * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe.
+     */
+    allow(): Promise<boolean>;
+    /**
+     * A call failed that was made elsewhere. `error`: what it failed with, which may tell when the service will be back.
+     * Resolves when the store knows.
+     */
+    onFailure(error?: unknown): Promise<void>;
+    /** A call ended well that was made elsewhere. Resolves when the store knows, where it needs to. */
+    onSuccess(): Promise<void>;
+    /** Opens it for `duration`, or for `resetAfter`. Rejects when the store is away. */
+    trip(duration?: number | string): Promise<void>;
+    /** Opens it until {@link CircuitBreaker.reset}. Rejects when the store is away. */
+    isolate(): Promise<void>;
+    /** Closes it and forgets its failures. Rejects when the store is away. */
+    reset(): Promise<void>;
+    /** What is known of it, as plain JSON for {@link CircuitBreaker.restore}. */
+    export(): Promise<CircuitBreakerSnapshot>;
+    /**
+     * Takes over what {@link CircuitBreaker.export} returned, for all processes. What is over by now has ended, and it
+     * stays open for `maxResetAfter` from now at most. Rejects when the store is away.
+     */
+    restore(snapshot: CircuitBreakerSnapshot): Promise<void>;
+    /**
+     * Lets go of its store. Calls under way end as they would and tell nothing any more; everything else rejects with
+     * `CLOSED`. The state stays as it is, for the other processes.
+     */
+    close(): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * The call was not made, for the service is failing.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await breaker.execute(() => callOpenAI());
+ * } catch (error) {
+ *   if (error instanceof CircuitOpenError) return cachedAnswer(error.retryAt);
+ *   throw error;
+ * }
+ * ```
+ */
+declare class CircuitOpenError extends TokenBudgetError {
+    readonly service: string;
+    /** When it is worth another try; `undefined`: not before the breaker is reset by hand. */
+    readonly retryAt: Date | undefined;
+    constructor(service: string, retryAt: Date | undefined);
+}
+
+/** What timers are made of, and what they tell. */
+
+/** What happens when a timer fires, besides the event `timer:expired`. */
+interface OnExpire {
+    /** Where a POST with JSON goes: `http:` or `https:`, at most 2,048 bytes. */
+    webhook?: string;
+    /** Comes with the event and the webhook. At most 4,096 bytes. */
+    message?: string;
+    /** Anything that JSON can hold, at most 64 KiB of it. Comes with the event and the webhook. */
+    data?: unknown;
+}
+interface TimerActions {
+    on_expire?: OnExpire;
+}
+/** What is done about occurrences that were due while nobody ran. */
+type CatchUp = 'once' | 'all' | 'none';
+type TimerStatus = 'scheduled' | 'fired' | 'cancelled';
+/**
+ * A timer to be made. It needs one of `duration`, `fireAt`, `every` and `cron`.
+ *
+ * @example
+ * ```ts
+ * await minoots.timers.create({
+ *   name: 'GitHub API Reset',
+ *   duration: '15m',
+ *   events: { on_expire: { webhook: 'https://your-app.com/resume-github-ops' } },
+ * });
+ * ```
+ */
+interface TimerInput {
+    /**
+     * Makes creation idempotent: the same timer is created once, however often it is asked for, while it is
+     * remembered; another one of this id rejects with `REQUEST_CONFLICT`. 1 to 256 bytes. Default: a UUID.
+     */
+    id?: string;
+    /** 1 to 256 bytes. */
+    name: string;
+    /**
+     * Milliseconds from 0 on, or text such as `'20ms'`, `'30s'`, `'5m'`, `'6m0s'`, `'1h30m'`, `'2d'`, `'1w'`; counted
+     * by the store's clock from when it hears of the timer.
+     */
+    duration?: number | string;
+    /** A Date, milliseconds since the epoch, or ISO 8601 text with a zone. In the past: at once. */
+    fireAt?: Date | number | string;
+    /** Recurs after so long, as `duration`; at least 1 ms. The first time after one period, or as told beside it. */
+    every?: number | string;
+    /** Recurs by a cron pattern of five fields, or of six with seconds first. */
+    cron?: string;
+    /** IANA name of the zone of `cron`. Default: the coordinator's `defaultTimeZone`. */
+    timeZone?: string;
+    /**
+     * Of a recurring timer: `once` (default) fires once for all that was missed, `all` for each, `none` for what is
+     * less than a minute late only.
+     */
+    catchUp?: CatchUp;
+    /** Whose it is, for `list`. At most 256 bytes. Default: the coordinator's `owner`. */
+    owner?: string;
+    /** Kept with the timer and returned with it; an object, at most 64 KiB of JSON. */
+    metadata?: Record<string, unknown>;
+    /** Whether `timer:expired` is told in every process instead of the one that fires it. Default `false`. */
+    broadcast?: boolean;
+    events?: TimerActions;
+}
+/** What is changed of a scheduled timer; what is left out stays. */
+interface TimerChange {
+    name?: string;
+    owner?: string;
+    /** From now on. */
+    duration?: number | string;
+    fireAt?: Date | number | string;
+    /** `null`: it fires once more. Without `duration` or `fireAt` the next time is one period from now. */
+    every?: number | string | null;
+    cron?: string | null;
+    timeZone?: string;
+    catchUp?: CatchUp;
+    metadata?: Record<string, unknown>;
+    broadcast?: boolean;
+    events?: TimerActions;
+}
+/** A timer as the store knew it when it was asked. Instants are the store's. */
+interface Timer {
+    id: string;
+    name: string;
+    /** Empty: nobody's. */
+    owner: string;
+    status: TimerStatus;
+    /** When the period began that ends at `endTime`. */
+    startTime: Date;
+    /** When it is due, or was. */
+    endTime: Date;
+    /** Milliseconds from `startTime` to `endTime`. */
+    duration: number;
+    /** Milliseconds until it is due; 0 when it is or has ended. */
+    timeRemaining: number;
+    /** From 0 to 1. */
+    progress: number;
+    createdAt: Date;
+    /** When it fired for the last time or was cancelled. */
+    endedAt?: Date;
+    /** How often it has fired. */
+    occurrence: number;
+    /** Milliseconds. */
+    every?: number;
+    cron?: string;
+    timeZone?: string;
+    catchUp?: CatchUp;
+    metadata: Record<string, unknown>;
+    broadcast: boolean;
+    events: TimerActions;
+}
+/** A timer that fired. What is told twice has the same `deliveryId`. */
+interface TimerExpiredEvent {
+    id: string;
+    name: string;
+    /** Empty: nobody's. */
+    owner: string;
+    message?: string;
+    data?: unknown;
+    metadata: Record<string, unknown>;
+    /** Of this occurrence: the same in every event, webhook and repetition of it. */
+    deliveryId: string;
+    scheduledFor: Date;
+    firedAt: Date;
+    /** 1 for the first time. */
+    occurrence: number;
+    /** Later occurrences that were missed and that this one stands for, counted up to 1,000. */
+    missed: number;
+}
+/** A webhook on its way, or one that was given up. */
+interface TimerDelivery {
+    id: string;
+    timerId: string;
+    timerName: string;
+    webhook: string;
+    /** How often it was tried. */
+    attempts: number;
+    createdAt: Date;
+    nextAttemptAt: Date;
+    /** Why the last attempt failed; empty when none did. */
+    error: string;
+    isDead: boolean;
+    /** Whether nothing is sent to its address any more. */
+    isDisabled: boolean;
+    /** What is sent. */
+    body: Record<string, unknown>;
+}
+interface TimerDeliveryEvent {
+    deliveryId: string;
+    timerId: string;
+    timerName: string;
+    webhook: string;
+    /** How often it was tried, this time included. */
+    attempts: number;
+    /** Of the answer, where there was one. */
+    status?: number;
+}
+interface TimerDeliveryFailedEvent extends TimerDeliveryEvent {
+    error: string;
+    /** When it is tried next; absent when it is given up. */
+    retryAt?: Date;
+}
+/** Which timers `list` looks for. */
+interface TimerFilter {
+    status?: TimerStatus;
+    name?: string;
+    owner?: string;
+    /** 1 to 1,000. Default 100. */
+    limit?: number;
+    /** Where the page before ended. */
+    cursor?: string;
+    signal?: AbortSignal;
+}
+/** A part of a list; it is the last one without a `cursor`. A page can be shorter than asked for, even empty. */
+interface TimerPage {
+    timers: Timer[];
+    cursor?: string;
+}
+/** Every event of a coordinator, with the arguments of its listeners. */
+interface CoordinatorEvents extends StoreEvents {
+    /**
+     * A timer has fired. It counts as fired when all listeners have returned and what they returned has settled, after
+     * five minutes at the latest; one that throws is told by `error`, and the timer has fired all the same.
+     */
+    'timer:expired': [event: TimerExpiredEvent];
+    /** A webhook has arrived. */
+    'timer:delivered': [event: TimerDeliveryEvent];
+    /** It has not; it is tried again when there is a `retryAt`. */
+    'timer:delivery-failed': [event: TimerDeliveryFailedEvent];
+    /** A webhook was given up; see `timers.deadLetters()`. */
+    'timer:dead': [event: TimerDeliveryFailedEvent];
+    /** An address answered 410: nothing is sent to it any more; see `timers.enableEndpoint(webhook)`. */
+    'endpoint:disabled': [event: {
+        webhook: string;
+    }];
+}
+
+/** What the patterns have in common. */
+
+/** What every pattern takes. */
+interface PatternOptions {
+    /** What happens when the timer fires, besides the event. */
+    on_expire?: OnExpire;
+    /** The name of the timer. */
+    name?: string;
+    owner?: string;
+    metadata?: Record<string, unknown>;
+    broadcast?: boolean;
+    signal?: AbortSignal;
+}
+
+interface BudgetResetOptions extends PatternOptions {
+    /** The fraction of the budget from which on the timer is made. Default 0.8. */
+    at?: number;
+    /** Whose midnight. Default: the coordinator's `defaultTimeZone`. */
+    timeZone?: string;
+}
+
+interface DailyResetOptions extends PatternOptions {
+    /** Tokens used today. */
+    used?: number;
+    /** Instead of `used`: the `usage` of a provider's answer, such as `{ total_tokens }`. */
+    usage?: object;
+    /** Tokens of a day. */
+    dailyLimit: number;
+    /** Below so many tokens the timer is made. Default 10,000. */
+    floor?: number;
+    /** Whose limit it is; a part of the id. Default `tokens`. */
+    service?: string;
+    /** Whose midnight. Default: the coordinator's `defaultTimeZone`. */
+    timeZone?: string;
+}
+
+interface RateLimitTimerOptions extends Omit<PatternOptions, 'on_expire'> {
+    /** Whose answer it is. Default: guessed. */
+    provider?: Provider;
+    /** Whose limit it is, where several accounts meet several limits. Default: one for all. */
+    scope?: string;
+    /** How long to wait after a refusal that tells no time. Default 60,000 ms. */
+    defaultWait?: number | string;
+}
+
+/** A daily span of local time, such as `{ from: '02:00', to: '08:00' }`; past midnight when it ends before it begins. */
+interface OffPeakWindow {
+    from: string;
+    /** Not in it any more; `24:00` is the end of the day. */
+    to: string;
+    /** On which days it begins, 0 is Sunday. Default: the `days` of the options. */
+    days?: readonly number[];
+}
+interface OffPeakOptions<O, R> extends PatternOptions {
+    /** Default `'02:00-08:00'`. */
+    windows?: string | OffPeakWindow | ReadonlyArray<string | OffPeakWindow>;
+    /** Default: every day. */
+    days?: readonly number[];
+    /** Default: the coordinator's `defaultTimeZone`. */
+    timeZone?: string;
+    /** Runs the operation when it is to run now. Without it a timer that is due at once stands for that. */
+    execute?(operation: O): R;
+    /** The operation runs now, whatever the time, when `level` is below this. */
+    emergencyFloor?: number;
+    /** What is compared with `emergencyFloor`: how much there is of what the operation brings. */
+    level?: number | (() => number | Promise<number>);
+    /** The same by a function of your own. */
+    runAnywayWhen?(operation: O): boolean | Promise<boolean>;
+    /** Tells apart operations that look the same. Default: what JSON has of the operation. */
+    id?: string;
+}
+/** What became of an operation. */
+type OffPeakOutcome<R> = {
+    executed: true;
+    result: Awaited<R>;
+    timer?: never;
+} | {
+    executed: false;
+    result?: never;
+    timer: Timer;
+};
+
+interface RetryTimerOptions extends PatternOptions {
+    /** Default 5. */
+    maxAttempts?: number;
+    /** The first delay; each further one is twice as long. Default 1,000 ms. */
+    base?: number | string;
+    /** The longest delay. Default 30,000 ms. */
+    cap?: number | string;
+    /** Comes with the event and the webhook. Default `{ attempt: attempt + 1 }`. */
+    data?: unknown;
+    /** What is tried again: one timer for each attempt of it. Default: a timer for each call. */
+    id?: string;
+}
+
+/** What can end a call before its answer comes. */
+interface TimerCallOptions {
+    signal?: AbortSignal;
+}
+/** How many are wanted. */
+interface TimerListOptions extends TimerCallOptions {
+    /** 1 to 10,000. Default 1,000. */
+    limit?: number;
+}
+/**
+ * Timers that outlive their process: `coordinator.timers`.
+ *
+ * @example
+ * ```ts
+ * const timer = await minoots.timers.create({ name: 'Resume', duration: '5m' });
+ * console.log(timer.endTime, timer.timeRemaining);
+ * await minoots.timers.waitFor(timer.id);
+ * ```
+ */
+declare class TimerService {
+    #private;
+    private constructor();
+    /**
+     * Makes a timer. With an `id` it is made once, however often and by however many processes it is asked for; the
+     * answer is that one timer, which may have fired since. Another timer under a known id rejects with
+     * `REQUEST_CONFLICT`.
+     */
+    create(timer: TimerInput, options?: TimerCallOptions): Promise<Timer>;
+    /** `undefined`: there is none, or it has ended longer ago than `keepFinished`. */
+    get(id: string, options?: TimerCallOptions): Promise<Timer | undefined>;
+    /** Timers by id, in parts. */
+    list(filter?: TimerFilter): Promise<TimerPage>;
+    /** Every timer that matches, page by page. */
+    listAll(filter?: Omit<TimerFilter, 'cursor'>): AsyncGenerator<Timer, void, undefined>;
+    /**
+     * Ends a scheduled timer; `false` when there is none. One that fires at this moment does what is due all the same.
+     */
+    cancel(id: string, options?: TimerCallOptions): Promise<boolean>;
+    /** Changes a scheduled timer. Rejects with `TIMER_NOT_FOUND` when there is none, or it has ended. */
+    update(id: string, change: TimerChange, options?: TimerCallOptions): Promise<Timer>;
+    /**
+     * Resolves with the timer when it fires next, at once when it has fired for the last time. Rejects with
+     * `TIMER_NOT_FOUND` or `TIMER_CANCELLED`, or with the reason of `signal`. Keeps the process alive, and waits while
+     * the store is away.
+     */
+    waitFor(id: string, options?: TimerCallOptions): Promise<Timer>;
+    /** Webhooks that were given up. */
+    deadLetters(options?: TimerListOptions): Promise<TimerDelivery[]>;
+    /** Webhooks under way. */
+    deliveries(options?: TimerListOptions): Promise<TimerDelivery[]>;
+    /** Sends a webhook that was given up anew, at once, with its id; `false` when there is none. */
+    redeliver(deliveryId: string, options?: TimerCallOptions): Promise<boolean>;
+    /** Forgets a webhook that was given up; `false` when there is none. */
+    discard(deliveryId: string, options?: TimerCallOptions): Promise<boolean>;
+    /** The addresses that answered 410, and that nothing is sent to. */
+    endpoints(options?: TimerCallOptions): Promise<string[]>;
+    /** Webhooks go to this address again; `false` when they did. Those given up meanwhile stay so: `redeliver` them. */
+    enableEndpoint(webhook: string, options?: TimerCallOptions): Promise<boolean>;
+    /**
+     * A timer for when a provider lets requests through again, from its response, headers or error; `undefined` when it
+     * refused none. Processes that hear of one reset make one timer.
+     *
+     * @example
+     * ```ts
+     * const response = await fetch('https://api.github.com/user/repos');
+     * await minoots.timers.fromRateLimit(response, { webhook: 'https://your-app.com/resume-github-ops' });
+     * ```
+     */
+    fromRateLimit(source: unknown, on_expire?: OnExpire, options?: RateLimitTimerOptions): Promise<Timer | undefined>;
+    /** A timer for the next midnight when less than `floor` (10,000) tokens of the day are left; `undefined` before. */
+    dailyReset(options: DailyResetOptions): Promise<Timer | undefined>;
+    /**
+     * A timer for the next attempt, after 1 s, 2 s, 4 s and so on, at most 30 s. `attempt`: how many there were, from 0
+     * on; rejects with `Max retry attempts exceeded` (`RETRIES_EXHAUSTED`) from `maxAttempts` (5) on.
+     */
+    retry(attempt: number, options?: RetryTimerOptions): Promise<Timer>;
+    /**
+     * A timer for the next midnight when 80 % (`at`) of a daily budget is used; `undefined` before. See also
+     * `coordinator.watchBudgets`, which needs no call.
+     */
+    budgetReset(service: string, tokensUsed: number, dailyBudget: number, options?: BudgetResetOptions): Promise<Timer | undefined>;
+    /**
+     * Runs an operation (`execute`) when it is off-peak now, 02:00 to 08:00 unless told otherwise, or when it cannot wait
+     * (`emergencyFloor`, `runAnywayWhen`); else makes a timer for the next opening that brings the operation as `data`.
+     *
+     * @example
+     * ```ts
+     * await minoots.timers.offPeak(operation, {
+     *   execute: executeOperation,
+     *   on_expire: { webhook: 'https://your-app.com/execute-off-peak' },
+     * });
+     * ```
+     */
+    offPeak<O, R = never>(operation: O, options?: OffPeakOptions<O, R>): Promise<OffPeakOutcome<R>>;
+}
+
+type WebhookOptions = object;
+declare class WebhookSender {
+    constructor(_o: WebhookOptions, _n: () => number);
+    send(_m: unknown, _s?: AbortSignal): Promise<any>;
+    close(): Promise<void>;
+}
+declare function retryInMs(_a: number, _r: unknown, _o: unknown): number | undefined;
+
+/** How a {@link TokenCoordinator} works. Everything is optional; without `redis`, state lives in this process. */
+interface CoordinatorOptions extends StoreOptions {
+    /** Whether this process fires timers and sends webhooks. Default `true`. */
+    run?: boolean;
+    /** Whose the timers are that name no `owner`. Default: nobody's. */
+    owner?: string;
+    /**
+     * IANA name of the zone of local times: cron patterns, midnights, off-peak windows. Default: that of the host.
+     * Processes that share a store should share it.
+     */
+    defaultTimeZone?: string;
+    /**
+     * Parts that the timers are divided into, 1 to 64; all processes must name the same number. Default 1, with a
+     * cluster 8.
+     */
+    shards?: number;
+    /** How long timers are remembered that have fired or were cancelled: milliseconds, or `'1d'`. Default a day. */
+    keepFinished?: number | string;
+    /** How long webhooks are kept that were given up. Default `'30d'`. */
+    keepDead?: number | string;
+    /** Webhooks this process sends at once, 1 to 1,000, a quarter of them to one host. Default 64. */
+    concurrency?: number;
+    /** How webhooks are signed, sent and repeated. */
+    webhooks?: WebhookOptions;
+}
+
+/** A budget of which so much is used that its reset is awaited. */
+interface BudgetAlmostUsed {
+    orchestratorId: string;
+    period: BudgetPeriod;
+    limit: number;
+    /** Tokens used in the window. */
+    totalUsed: number;
+    /** When the window ends, and the budget is whole again. */
+    resetsAt: Date;
+}
+interface WatchBudgetsOptions {
+    /** The fraction of the budget from which on the timer is made. Default 0.8. */
+    at?: number;
+    /** Budgets that are watched. Default `['daily']`. */
+    periods?: readonly BudgetPeriod[];
+    /** What happens at the reset. `data` defaults to `{ newBudget }`. */
+    on_expire?: OnExpire | ((budget: BudgetAlmostUsed) => OnExpire);
+}
+
+/**
+ * Durable timers and circuit breakers, for every process that shares a store.
+ *
+ * Without listeners and webhooks a timer can still be waited for. An open coordinator never keeps the process alive.
+ *
+ * @example
+ * ```ts
+ * const minoots = createTokenCoordinator({ redis: { url: 'redis://localhost:6379' } });
+ * minoots.on('timer:expired', ({ name, data }) => console.log(name, data));
+ * await minoots.timers.create({ name: 'Resume', duration: '5m', events: { on_expire: { data: { job: 7 } } } });
+ * ```
+ */
+declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
+    #private;
+    readonly timers: TimerService;
+    /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
+    constructor(options?: CoordinatorOptions);
+    /**
+     * A circuit breaker whose state all processes share. Asked again without options it is the same object.
+     *
+     * @example
+     * ```ts
+     * const breaker = minoots.circuitBreaker('openai', { threshold: 5, resetAfter: '5m' });
+     * const answer = await breaker.execute(() => callOpenAI());
+     * ```
+     */
+    circuitBreaker(service: string, options?: Omit<CircuitBreakerOptions, 'coordinator'>): CircuitBreaker;
+    /**
+     * Makes a timer for the end of the day (or hour, or month) as soon as 80 % of a budget of a tracker is used, for
+     * each orchestrator, once in all processes. Returns what ends it. A tracker whose `thresholds` contain `at` tells of
+     * it by itself; of another one the usage is read when some was recorded.
+     *
+     * @example
+     * ```ts
+     * minoots.watchBudgets(tracker, { on_expire: { webhook: 'https://your-app.com/reset-budget' } });
+     * ```
+     */
+    watchBudgets(tracker: TokenBudgetTracker, options?: WatchBudgetsOptions): () => void;
+    /** Resolves when the store is connected. Nothing needs to wait for it: operations do so themselves. */
+    ready(options?: ReadyOptions): Promise<void>;
+    /** Whether the store answers. Never rejects; `false` after `close`. */
+    healthCheck(): Promise<boolean>;
+    /**
+     * Fires nothing more, ends what waits with `CLOSED`, gives listeners and webhooks under way up to `timeout` (default
+     * 5,000 ms), returns what is left to the other processes and lets go of the store. A second call returns the same
+     * promise; everything else rejects with `CLOSED`.
+     */
+    close(options?: CloseOptions): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+/**
+ * Opens a coordinator: durable timers, webhooks and circuit breakers.
+ *
+ * @example
+ * ```ts
+ * const minoots = createTokenCoordinator({ redis: { url: process.env.REDIS_URL! } });
+ * ```
+ */
+declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
+
+export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookSender, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retryInMs, splitByTokens, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason, WatchBudgetsOptions, WebhookOptions };

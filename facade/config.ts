@@ -16,6 +16,8 @@ export interface Settings {
   store: 'memory' | 'disk' | 'redis';
   /** The addon's `config`. */
   nativeConfig: string;
+  /** Ascending. */
+  thresholds: readonly number[];
   orchestratorBudgets: ReadonlyArray<readonly [orchestratorId: string, limits: Limits]>;
   reservationTtlMs: number;
   enableOverrides: boolean;
@@ -66,9 +68,10 @@ function read(config: object): Settings {
   const store = readStore(config);
   const releaseOnly =
     optional('settle', 'record' as const, oneOf('record', 'release-only')) === 'release-only';
+  const thresholds = optional('thresholds', DEFAULT_THRESHOLDS, readThresholds);
   const budgets = {
     timeZone: optional('timeZone', 'UTC', readTimeZone),
-    thresholds: optional('thresholds', DEFAULT_THRESHOLDS, readThresholds),
+    thresholds,
     defaultBudget: optional<Limits>('defaultBudget', [null, null, null], readBudget),
     idempotencyTtlMs: duration('idempotencyTTL', 3_600_000, 1),
     lateSettleTtlMs: duration('lateSettleTTL', 86_400_000, 0),
@@ -80,6 +83,7 @@ function read(config: object): Settings {
   return {
     store: store.store,
     nativeConfig: toJson({ budgets, ...store.native }),
+    thresholds,
     orchestratorBudgets: optional('orchestratorBudgets', [], readBudgets),
     reservationTtlMs: duration('reservationTTL', 900_000, 1),
     enableOverrides: optional('enableOverrides', true, check.boolean),

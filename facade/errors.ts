@@ -9,14 +9,18 @@ import { shortened } from './text';
  * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
  * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
  * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
- * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker, the limiter or the manager was closed |
+ * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
  * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
  * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
  * | `LINE_FULL` | `maxWaiting` requests wait already |
  * | `PERMIT_NOT_FOUND` | the permit has ended before |
+ * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
+ * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
+ * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
+ * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
  */
 export type TokenBudgetErrorCode =
   | 'INVALID_CONFIG'
@@ -30,7 +34,11 @@ export type TokenBudgetErrorCode =
   | 'NEVER_FITS'
   | 'RATE_LIMITED'
   | 'LINE_FULL'
-  | 'PERMIT_NOT_FOUND';
+  | 'PERMIT_NOT_FOUND'
+  | 'TIMER_NOT_FOUND'
+  | 'TIMER_CANCELLED'
+  | 'RETRIES_EXHAUSTED'
+  | 'CIRCUIT_OPEN';
 
 /**
  * Every failure of this package. A denied budget is none: it is a result.

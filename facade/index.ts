@@ -2,3 +2,4 @@
 export * from './budget';
 export * from './credentials';
 export * from './rate-limit';
+export * from './timers';

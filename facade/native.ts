@@ -89,7 +89,22 @@ export interface Storage {
   close(timeoutMs: number): number;
 }
 
+export interface EmbeddedCoordination {
+  /** Operations as a JSON array; see "Embedded coordination" in `docs/boundary.md`. */
+  timers(shard: string, policyJson: string, operationsJson: string, nowMs: number): string;
+  /** The same for one circuit breaker. */
+  breakers(name: string, policyJson: string, operationsJson: string, nowMs: number): string;
+  close(): void;
+}
+
 interface Addon {
+  /** Milliseconds of text such as `1h30m`; throws what is wrong with it. */
+  parseDuration(text: string): number;
+  /** The first occurrence after an instant; -1: never again. */
+  nextOccurrence(recurrenceJson: string, afterMs: number): number;
+  nextLocalMidnight(timeZone: string, afterMs: number): number;
+  /** `nowMs` when a window is open now, else when the next one opens; -1: never. */
+  nextOpening(windowsJson: string, nowMs: number): number;
   isTimeZone(name: string): boolean;
   encodeIdentifier(id: string): string;
   decodeIdentifier(encoded: string): string;
@@ -98,6 +113,7 @@ interface Addon {
   EmbeddedTracker: new (config: string, numbers: Float64Array) => EmbeddedTracker;
   EmbeddedLimiter: new (config: string, numbers: Float64Array, idPrefix: string) => EmbeddedLimiter;
   EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
+  EmbeddedCoordination: new (config: string) => EmbeddedCoordination;
   RemoteTracker: new (config: string) => RemoteTracker;
   Storage: new (path: string, openTimeoutMs: number) => Storage;
 }
@@ -110,9 +126,14 @@ export const {
   encodeIdentifier,
   decodeIdentifier,
   estimateTokens,
+  parseDuration,
+  nextOccurrence,
+  nextLocalMidnight,
+  nextOpening,
   EmbeddedTracker,
   EmbeddedLimiter,
   EmbeddedPools,
+  EmbeddedCoordination,
   RemoteTracker,
   Storage,
 } = addon;

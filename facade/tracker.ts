@@ -40,6 +40,9 @@ import type { TokenUsage, UsageAttribution, UsageRecord, UsageStats } from './ty
 import * as check from './validate';
 
 const CLOSE_TIMEOUT_MS = 5000;
+/** The thresholds a tracker tells of; not for callers. */
+export let thresholdsOf: (tracker: TokenBudgetTracker) => readonly number[];
+
 /** How many orchestrators `clearThresholdCache` asks for at once. */
 const CLEAR_BATCH = 500;
 
@@ -64,6 +67,10 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   readonly #announcer: Announcer;
   readonly #orchestrators = new Orchestrators();
   #closing: Promise<void> | undefined;
+
+  static {
+    thresholdsOf = tracker => tracker.#settings.thresholds;
+  }
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
   constructor(config: BudgetConfig = {}) {

@@ -77,6 +77,7 @@ fn an_emptied_script_cache_is_filled_again() {
                     name: "unknown to the server",
                     source: "return 1",
                     sha1: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
+                    needs_memory: false,
                 };
                 let port = server.port;
                 while !stop.get() {
@@ -159,7 +160,7 @@ fn closing_ends_calls_and_sockets_at_once() {
     on_one_thread(async {
         let (link, events) = open(standalone(server.port));
         ready(&link).await;
-        link.subscribe("news".to_owned(), Box::new(|_| {}));
+        link.subscribe(vec!["news".to_owned()], Box::new(|_, _| {}));
         until("it listens", 2000, || clients(&server) == 3).await;
         server.freeze();
         let calls: Vec<_> = (0..10)

@@ -48,7 +48,7 @@ fn each_call_goes_where_its_slot_is() {
         assert_eq!((events.connections(), events.warnings().len()), (1, 0));
         let heard = std::rc::Rc::new(std::cell::Cell::new(0));
         let hearing = heard.clone();
-        link.subscribe("news".to_owned(), Box::new(move |_| hearing.set(hearing.get() + 1)));
+        link.subscribe(vec!["news".to_owned()], Box::new(move |_, _| hearing.set(hearing.get() + 1)));
         until("a message of any node is heard", 3000, || {
             cluster.nodes[2].run::<()>(&["PUBLISH", "news", "x"]);
             heard.get() > 0

@@ -179,7 +179,7 @@ fn messages_are_heard_across_reconnections() {
         let (link, _) = open(standalone(server.port));
         let heard = Rc::new(RefCell::new(Vec::new()));
         let hearing = heard.clone();
-        link.subscribe("t:news".to_owned(), Box::new(move |message| hearing.borrow_mut().push(message)));
+        link.subscribe(vec!["t:news".to_owned()], Box::new(move |_, message| hearing.borrow_mut().push(message)));
         for round in 0..2 {
             until("somebody listens", 5000, || server.run::<u32>(&["PUBLISH", "t:news", "x"]) == 1).await;
             until("it is heard", 1000, || heard.borrow().len() == round + 1).await;

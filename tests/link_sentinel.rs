@@ -53,7 +53,7 @@ fn a_failover_without_a_loss_is_noticed_without_calls() {
         ready(&link).await;
         let heard = std::rc::Rc::new(std::cell::Cell::new(0));
         let hearing = heard.clone();
-        link.subscribe("news".to_owned(), Box::new(move |_| hearing.set(hearing.get() + 1)));
+        link.subscribe(vec!["news".to_owned()], Box::new(move |_, _| hearing.set(hearing.get() + 1)));
         until("it listens", 3000, || trio.first.run::<u32>(&["PUBLISH", "news", "x"]) == 1).await;
         trio.sentinels[0].run::<()>(&["SENTINEL", "FAILOVER", "budgets"]);
         let second = format!("127.0.0.1:{}", trio.second.port);

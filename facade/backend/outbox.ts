@@ -162,6 +162,30 @@ export class Outbox {
     this.#numbers[at + 1] = this.#write(policyJson);
   }
 
+  timerQuery(call: number, shard: string, operationJson: string): void {
+    const at = this.#begin(4, Op.timerQuery, call);
+    this.#numbers[at] = this.#writeOrchestrator(shard);
+    this.#numbers[at + 1] = this.#write(operationJson);
+  }
+
+  breakerQuery(call: number, name: string, operationJson: string): void {
+    const at = this.#begin(4, Op.breakerQuery, call);
+    this.#numbers[at] = this.#writeOrchestrator(name);
+    this.#numbers[at + 1] = this.#write(operationJson);
+  }
+
+  /** Has no answer. */
+  coordinationConfigure(timersPolicyJson: string): void {
+    this.#numbers[this.#begin(3, Op.coordinationConfigure, 0)] = this.#write(timersPolicyJson);
+  }
+
+  /** Has no answer. */
+  breakerConfigure(name: string, policyJson: string): void {
+    const at = this.#begin(4, Op.breakerConfigure, 0);
+    this.#numbers[at] = this.#writeOrchestrator(name);
+    this.#numbers[at + 1] = this.#write(policyJson);
+  }
+
   #amounts(at: number, amounts: Amounts): void {
     const numbers = this.#numbers;
     numbers[at] = amounts.total;

@@ -19,6 +19,10 @@ export const Op = {
   limitQuery: 14,
   poolQuery: 15,
   poolConfigure: 16,
+  timerQuery: 17,
+  breakerQuery: 18,
+  coordinationConfigure: 19,
+  breakerConfigure: 20,
 } as const;
 
 /** Records taken from it, and events of either tracker. */
@@ -44,6 +48,9 @@ export const Kind = {
   connected: 22,
   disconnected: 23,
   warning: 24,
+  due: 25,
+  message: 26,
+  breaker: 27,
 } as const;
 
 /** Which of a record's numbers, counted from behind `call`, measure its texts. */
@@ -58,6 +65,9 @@ const TEXT_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Kind.connected]: [0],
   [Kind.disconnected]: [0, 1],
   [Kind.warning]: [0],
+  [Kind.due]: [1],
+  [Kind.message]: [0],
+  [Kind.breaker]: [0, 1],
 };
 
 const NO_TEXT: readonly number[] = [];

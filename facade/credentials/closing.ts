@@ -1,15 +1,20 @@
 import { isAborted, reasonOf, stopWaiting, whenAborted } from '../abort';
 import { TokenBudgetError } from '../errors';
 
-/** The end of a manager: what waits is let go at once, what is under way may still be reported. */
+/** The end of a manager or a coordinator: what waits is let go at once, what is under way may still be reported. */
 export class Closing {
   readonly #controller = new AbortController();
+  readonly #what: string;
   #openCount = 0;
   #whenIdle: (() => void) | undefined;
 
+  constructor(what = 'token manager') {
+    this.#what = what;
+  }
+
   /** Throws `CLOSED` from then on; what waits rejects with it. */
   begin(): void {
-    this.#controller.abort(new TokenBudgetError('CLOSED', 'The token manager is closed'));
+    this.#controller.abort(new TokenBudgetError('CLOSED', `The ${this.#what} is closed`));
   }
 
   get isClosed(): boolean {

@@ -125,6 +125,8 @@ export interface CheckedUsage {
   outputTokens: number;
   /** What the provider answered, where it was given. */
   answer: unknown;
+  /** It was given as an error. */
+  isError: boolean;
   responseTimeMs: number | undefined;
 }
 
@@ -143,7 +145,9 @@ export function readUsage(usage: unknown): CheckedUsage {
   return {
     inputTokens: check.count(inputTokens, 'usage.inputTokens'),
     outputTokens: check.count(outputTokens, 'usage.outputTokens'),
-    answer: error ?? response ?? headers,
+    // `null` is nothing that was given.
+    answer: error ?? response ?? headers ?? undefined,
+    isError: error !== undefined && error !== null,
     responseTimeMs:
       responseTimeMs === undefined
         ? undefined

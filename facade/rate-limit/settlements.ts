@@ -1,7 +1,8 @@
 import { toJson } from '../json';
 import { type Provider, type ProviderSignals, readSignals } from '../providers';
+import { isFailure } from '../providers/answer';
 import type { PermitSettlement, RateLimitName, RequestUsage } from '../types/rate-limit';
-import { readUsage } from './arguments';
+import { type CheckedUsage, readUsage } from './arguments';
 import type { LimiterParts } from './parts';
 import type { Permit, PermitIssuer } from './permit';
 import { permitId } from './permit-id';
@@ -29,7 +30,7 @@ export class Settlements implements PermitIssuer {
   ): PermitSettlement | Promise<PermitSettlement> {
     const used = readUsage(usage);
     const { inputTokens, outputTokens } = used;
-    const signals = readAnswer(used.answer);
+    const signals = readAnswer(used);
     const nowMs = this.#parts.settings.now();
     const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
     const count = () => this.#count(permit, used, used.responseTimeMs ?? elapsedMs, signals);
@@ -64,8 +65,9 @@ export class Settlements implements PermitIssuer {
   /** Of a permit of any process. */
   async settleOther(id: string, usage: RequestUsage): Promise<PermitSettlement> {
     const used = readUsage(usage);
-    const signals = readAnswer(used.answer);
-    const settled = await this.#settleById(id, used.inputTokens, used.outputTokens, signals, 0);
+    const signals = readAnswer(used);
+    // Nobody here knows when its request left; where the store knows the permit, that tells.
+    const settled = await this.#settleById(id, used.inputTokens, used.outputTokens, signals, undefined);
     if (settled.known) this.#parts.metrics.settled(used, used.responseTimeMs);
     return settled;
   }
@@ -109,7 +111,7 @@ export class Settlements implements PermitIssuer {
     inputTokens: number,
     outputTokens: number,
     signals: ProviderSignals | undefined,
-    ageMs: number,
+    ageMs: number | undefined,
   ): Promise<PermitSettlement> {
     const wire = signals === undefined ? null : toJson(wireSignals(signals, ageMs));
     const settled = await this.#parts.backend.settle(id, inputTokens, outputTokens, wire);
@@ -161,6 +163,14 @@ export class Settlements implements PermitIssuer {
   }
 }
 
-function readAnswer(answer: unknown): ProviderSignals | undefined {
-  return answer === undefined ? undefined : readSignals(answer);
+/**
+ * What the provider answered. Who settles with headers or a body says that there was an answer; where that tells
+ * neither a status nor an error, it is a success, also when there is nothing to read in it (`headers: {}`).
+ */
+function readAnswer({ answer, isError }: CheckedUsage): ProviderSignals | undefined {
+  if (answer === undefined) return undefined;
+  const signals = readSignals(answer);
+  const isAnswer = !isError && typeof answer === 'object' && !isFailure(answer);
+  if (isAnswer && signals.status === undefined && signals.hit === undefined) signals.isSuccess = true;
+  return signals;
 }

@@ -31,6 +31,9 @@ pub(super) mod kind {
     pub const CONNECTED: f64 = 22.0;
     pub const DISCONNECTED: f64 = 23.0;
     pub const WARNING: f64 = 24.0;
+    pub const DUE: f64 = 25.0;
+    pub const MESSAGE: f64 = 26.0;
+    pub const BREAKER: f64 = 27.0;
 }
 
 impl Outbox for Records {
@@ -58,6 +61,12 @@ fn write_answer(records: &mut Records, answer: Answer) {
         }),
         Answer::Limit { call, outcome } => write_limit(records, call, &outcome),
         Answer::Credential { call, outcome, now_ms } => write_credential(records, call, &outcome, now_ms),
+        Answer::Timer { call, outcome, now_ms, next_due_ms } => records.push(kind::ANSWER, call, |record| {
+            record.text(&serde_json::to_string(&outcome).unwrap_or_default()).amount(now_ms).limit(next_due_ms);
+        }),
+        Answer::Breaker { call, outcome, now_ms } => records.push(kind::ANSWER, call, |record| {
+            record.text(&serde_json::to_string(&outcome).unwrap_or_default()).amount(now_ms);
+        }),
         Answer::Done { call } => records.push(kind::DONE, call, |_| ()),
         Answer::Spooled { call } => records.push(kind::SPOOLED, call, |_| ()),
         Answer::StoreDown { call, allowed } => records.push(kind::STORE_DOWN, call, |record| {
@@ -167,6 +176,15 @@ fn write_event(records: &mut Records, event: &Event) {
         }),
         Event::Warning { message } => records.push(kind::WARNING, 0, |record| {
             record.text(message);
+        }),
+        Event::Due { shard, due_ms } => records.push(kind::DUE, 0, |record| {
+            record.amount(*due_ms).units(&shard.decoded_utf16());
+        }),
+        Event::Message { message } => records.push(kind::MESSAGE, 0, |record| {
+            record.text(message);
+        }),
+        Event::Breaker { breaker, view_json } => records.push(kind::BREAKER, 0, |record| {
+            record.units(&breaker.decoded_utf16()).text(view_json);
         }),
     }
 }

@@ -9,6 +9,8 @@ use crate::domain::operation::Operation;
 use crate::domain::period::{Period, Periods};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::operation as rate_limit;
+use crate::domain::timers::operation as timers;
+use crate::domain::tokens::MAX_TOKENS;
 use crate::domain::usage::{Parts, Usage};
 use crate::service::answer::{CallId, FailureCode};
 use crate::service::remote::{Call, CallKind};
@@ -31,6 +33,10 @@ mod operation {
     pub const LIMIT_QUERY: u32 = 14;
     pub const POOL_QUERY: u32 = 15;
     pub const POOL_CONFIGURE: u32 = 16;
+    pub const TIMER_QUERY: u32 = 17;
+    pub const BREAKER_QUERY: u32 = 18;
+    pub const COORDINATION_CONFIGURE: u32 = 19;
+    pub const BREAKER_CONFIGURE: u32 = 20;
 }
 
 /// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
@@ -147,7 +153,7 @@ impl<'a> Reader<'a> {
 #[inline]
 pub(super) fn amount(value: f64) -> Option<u64> {
     let whole = value as i64;
-    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && whole as f64 == value;
+    let exact = value >= 0.0 && value <= MAX_TOKENS as f64 && whole as f64 == value;
     exact.then_some(whole as u64)
 }
 
@@ -220,6 +226,29 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
             let policy = json(&reader.string(length)?)?;
             Ok(CallKind::ConfigurePool { pool: pool?, policy })
         }
+        operation::TIMER_QUERY => {
+            let (shard, length) = (reader.repeatable()?, reader.length()?);
+            let shard = reader.orchestrator(shard);
+            let operation: timers::Operation = json(&reader.string(length)?)?;
+            operation.check().map_err(Malformed::Argument)?;
+            Ok(CallKind::Timer { shard: shard?, operation })
+        }
+        operation::COORDINATION_CONFIGURE => {
+            let length = reader.length()?;
+            Ok(CallKind::ConfigureTimers(json(&reader.string(length)?)?))
+        }
+        operation::BREAKER_QUERY => {
+            let (breaker, length) = (reader.repeatable()?, reader.length()?);
+            let breaker = reader.orchestrator(breaker);
+            let operation = json(&reader.string(length)?)?;
+            Ok(CallKind::Breaker { breaker: breaker?, operation })
+        }
+        operation::BREAKER_CONFIGURE => {
+            let (breaker, length) = (reader.repeatable()?, reader.length()?);
+            let breaker = reader.orchestrator(breaker);
+            let policy = json(&reader.string(length)?)?;
+            Ok(CallKind::ConfigureBreaker { breaker: breaker?, policy })
+        }
         // Named by its number, like an answer.
         operation::FORGET => Ok(CallKind::Forget(call)),
         _ => Err(Malformed::Submission),
@@ -249,7 +278,8 @@ fn limit_settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     let id = reader.string(id)?.into();
     let signals = match signals {
         Some(length) => json(&reader.string(Some(length))?)?,
-        None => rate_limit::Signals { is_success: true, ..Default::default() },
+        // When the request left, the permit tells alone.
+        None => rate_limit::Signals { sent_at_ms: MAX_TOKENS, is_success: true, ..Default::default() },
     };
     Ok(CallKind::Limit(rate_limit::Operation::Settle { id, used, signals }))
 }

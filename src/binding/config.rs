@@ -9,8 +9,8 @@ use crate::domain::calendar::Calendar;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::period::PERIOD_COUNT;
 use crate::domain::policy::{Limits, Policy};
-use crate::domain::rate_limit;
-use crate::service::settings::{OnStoreError, RemoteSettings, Serves, Settings};
+use crate::domain::{rate_limit, timers};
+use crate::service::settings::{Listens, OnStoreError, RemoteSettings, Serves, Settings};
 use crate::store::redis::config::{Address, Credentials, RedisConfig, Tls, Topology};
 
 /// What a tracker, a limiter or a manager of credentials is told when it is made.
@@ -19,6 +19,7 @@ use crate::store::redis::config::{Address, Credentials, RedisConfig, Tls, Topolo
 pub(super) struct Config {
     budgets: Option<Budgets>,
     limiter: Option<Limiter>,
+    coordination: Option<Coordination>,
     pub(super) memory_name: Option<String>,
     pub(super) storage: Option<StorageConfig>,
     pub(super) client_id: Option<String>,
@@ -46,6 +47,22 @@ struct Budgets {
     broadcast: bool,
     release_only: bool,
     on_store_error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Coordination {
+    timers: timers::operation::Policy,
+    #[serde(default)]
+    listens: Vec<News>,
+}
+
+/// What can be listened to.
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+enum News {
+    Due,
+    Expired,
+    Breaker,
 }
 
 #[derive(Deserialize)]
@@ -114,15 +131,24 @@ impl Config {
         Ok((name, Arc::new(policy.clone())))
     }
 
-    /// Without budgets or a limiter it serves pools of credentials.
+    /// Without budgets, a limiter or coordination it serves pools of credentials.
     pub(super) fn remote_settings(self) -> Result<RemoteSettings, String> {
-        let (shared, on_store_error, serves) = match (&self.budgets, &self.limiter) {
-            (Some(budgets), _) => (budgets.settings()?, budgets.on_store_error()?, Serves::Budgets),
-            (None, Some(_)) => {
+        let (shared, on_store_error, serves) = match (&self.budgets, &self.limiter, &self.coordination) {
+            (Some(budgets), ..) => (budgets.settings()?, budgets.on_store_error()?, Serves::Budgets),
+            (None, Some(_), _) => {
                 let (name, policy) = self.limiter()?;
                 (Settings::unlimited(), OnStoreError::Reject, Serves::Limiter { name, policy })
             }
-            (None, None) => (Settings::unlimited(), OnStoreError::Reject, Serves::Pools),
+            (None, None, Some(Coordination { timers, listens })) => {
+                let listens = Listens {
+                    due: listens.contains(&News::Due),
+                    expired: listens.contains(&News::Expired),
+                    breakers: listens.contains(&News::Breaker),
+                };
+                let serves = Serves::Coordination { timers: *timers, listens };
+                (Settings::unlimited(), OnStoreError::Reject, serves)
+            }
+            (None, None, None) => (Settings::unlimited(), OnStoreError::Reject, Serves::Pools),
         };
         let connect_timeout_ms = self.connect_timeout_ms.ok_or_else(|| missing("connectTimeoutMs"))?;
         let command_timeout_ms = self.command_timeout_ms.ok_or_else(|| missing("commandTimeoutMs"))?;

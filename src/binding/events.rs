@@ -36,7 +36,13 @@ fn write_event(json: &mut String, event: &Event) {
             let kind = kind::EXPIRED;
             write!(json, "[{kind},{tokens},{periods},{created_ms},{expires_ms},{id},{orchestrator}]")
         }
-        Event::Connected { .. } | Event::Disconnected { .. } | Event::Warning { .. } => write!(json, "[0]"),
+        // Only stores on servers tell these.
+        Event::Connected { .. }
+        | Event::Disconnected { .. }
+        | Event::Warning { .. }
+        | Event::Due { .. }
+        | Event::Message { .. }
+        | Event::Breaker { .. } => write!(json, "[0]"),
     };
 }
 

@@ -5,7 +5,7 @@ use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::{Outcome, PeriodView, Receipt};
 use crate::domain::reservation::ExpiredReservation;
 use crate::domain::threshold::Transition;
-use crate::domain::{credentials, rate_limit};
+use crate::domain::{breakers, credentials, rate_limit, timers};
 
 /// The caller's number of a call; 0 is nobody's.
 pub type CallId = u64;
@@ -32,6 +32,19 @@ impl FailureCode {
             OperationError::DeadlinePassed => FailureCode::Timeout,
             OperationError::TooManyOverrides => FailureCode::InvalidArgument,
             OperationError::Refused { .. } => FailureCode::StoreUnavailable,
+        }
+    }
+
+    /// The code as the facade's errors carry it.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureCode::ReservationNotFound => "RESERVATION_NOT_FOUND",
+            FailureCode::RequestConflict => "REQUEST_CONFLICT",
+            FailureCode::Timeout => "TIMEOUT",
+            FailureCode::StoreUnavailable => "STORE_UNAVAILABLE",
+            FailureCode::Closed => "CLOSED",
+            FailureCode::InvalidArgument => "INVALID_ARGUMENT",
+            FailureCode::InvalidConfig => "INVALID_CONFIG",
         }
     }
 }
@@ -73,6 +86,20 @@ pub enum Answer {
         outcome: credentials::operation::Outcome,
         now_ms: u64,
     },
+    /// Of a shard of timers. `now_ms`: the store's clock when it decided, `next_due_ms`: when something of the shard is
+    /// due next.
+    Timer {
+        call: CallId,
+        outcome: timers::operation::Outcome,
+        now_ms: u64,
+        next_due_ms: Option<u64>,
+    },
+    /// Of a circuit breaker.
+    Breaker {
+        call: CallId,
+        outcome: breakers::operation::Outcome,
+        now_ms: u64,
+    },
     Done {
         call: CallId,
     },
@@ -101,11 +128,39 @@ pub enum Answer {
 /// What happens beside the calls.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    Threshold { orchestrator: OrchestratorId, threshold: f64, transition: Transition },
-    Expired { orchestrator: OrchestratorId, reservation: ExpiredReservation },
-    Connected { address: String },
-    Disconnected { address: String, reason: String },
-    Warning { message: String },
+    Threshold {
+        orchestrator: OrchestratorId,
+        threshold: f64,
+        transition: Transition,
+    },
+    Expired {
+        orchestrator: OrchestratorId,
+        reservation: ExpiredReservation,
+    },
+    Connected {
+        address: String,
+    },
+    Disconnected {
+        address: String,
+        reason: String,
+    },
+    Warning {
+        message: String,
+    },
+    /// Something of a shard of timers is due, earlier than was known.
+    Due {
+        shard: OrchestratorId,
+        due_ms: u64,
+    },
+    /// What somebody broadcast.
+    Message {
+        message: String,
+    },
+    /// How a circuit breaker stands.
+    Breaker {
+        breaker: OrchestratorId,
+        view_json: String,
+    },
 }
 
 /// The events an outcome stands for, given to `emit` in the order of their thresholds.

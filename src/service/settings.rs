@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::calendar::Calendar;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::policy::{Limits, Policy};
-use crate::domain::rate_limit;
+use crate::domain::{rate_limit, timers};
 use crate::store::redis::config::RedisConfig;
 
 /// Settings that every tracker has, wherever its state lives.
@@ -64,6 +64,22 @@ pub enum Serves {
     },
     /// Pools of credentials, which say what is to be known of them one by one.
     Pools,
+    /// Timers and circuit breakers.
+    Coordination {
+        timers: timers::operation::Policy,
+        listens: Listens,
+    },
+}
+
+/// What of the news of timers and breakers is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Listens {
+    /// That something is due earlier than was known.
+    pub due: bool,
+    /// Messages of [`timers::operation::Operation::Broadcast`].
+    pub expired: bool,
+    /// How breakers stand.
+    pub breakers: bool,
 }
 
 /// Settings of a tracker whose state lives on servers.

@@ -4,7 +4,7 @@ use token_budget::domain::identifier::OrchestratorId;
 use token_budget::store::disk::DiskStore;
 
 /// What differs first; `None`: nothing.
-pub fn differs(one: &DiskStore, other: &DiskStore, keys: &[OrchestratorId]) -> Option<String> {
+fn differs(one: &DiskStore, other: &DiskStore, keys: &[OrchestratorId]) -> Option<String> {
     for key in keys {
         let name = key.encoded();
         let differs = one.budgets().inspect(key, |a| other.budgets().inspect(key, |b| different("budget", name, a, b)));

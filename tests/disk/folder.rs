@@ -14,9 +14,19 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new() -> Self {
+        Self::within(std::env::temp_dir())
+    }
+
+    /// Where syncing costs nothing, if there is such a place: for tests that write the files themselves.
+    pub fn in_memory() -> Self {
+        let memory = PathBuf::from("/dev/shm");
+        Self::within(if memory.is_dir() { memory } else { std::env::temp_dir() })
+    }
+
+    fn within(parent: PathBuf) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("token-budget-disk-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }

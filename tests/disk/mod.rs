@@ -1,10 +1,17 @@
 //! What the tests of the store on disk share, and the tests.
 
 mod compare;
+mod failures;
 mod folder;
+mod kill;
+mod load;
+mod lossy_disk;
+mod power_loss;
 mod random;
+mod recovery;
 mod replay;
+mod speed;
 
-pub use compare::{assert_same, differs};
+pub use compare::assert_same;
 pub use folder::{Folder, PATIENCE, copy_files, open};
 pub use random::{Driver, budget_policy, key};

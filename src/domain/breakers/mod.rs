@@ -1,3 +1,4 @@
 //! Circuit breakers that many processes share.
 
+pub mod decide;
 pub mod operation;

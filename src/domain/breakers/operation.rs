@@ -64,7 +64,8 @@ impl Default for Policy {
 pub enum Operation {
     View,
     /// Calls that were made while it was closed, in this order: `successes` first. Those that ended after it opened
-    /// change nothing but a later reset. `reset_in_ms`: when the provider says that the service is back.
+    /// change nothing but a later reset. `reset_in_ms`: when the provider says that the service is back. Only failures
+    /// open it; a sample that is bad enough waits for the next one.
     Record {
         successes: u64,
         failures: u64,
@@ -85,7 +86,8 @@ pub enum Operation {
         state: State,
         for_ms: Option<u64>,
     },
-    /// Takes over what another store knew. What is over by now has ended.
+    /// Takes over what another store knew. What is over by now has ended; nobody probes, and it stays open no longer
+    /// than [`Policy::reset_after_max_ms`] from now, unless until it is closed by hand.
     Restore {
         view: View,
     },
@@ -103,9 +105,10 @@ impl Operation {
 #[serde(rename_all = "camelCase")]
 pub struct View {
     pub state: State,
-    /// Closed, consecutive: failures in a row. Closed, sampling: failures in the window.
+    /// Closed, consecutive: failures in a row. Closed, sampling: failures in the window. Else: what it was when it
+    /// opened.
     pub failures: u64,
-    /// Calls in the window (sampling); successful probes in a row (half open).
+    /// Closed, sampling: successes in the window. Half open: successful probes in a row.
     pub successes: u64,
     /// When it opened last; 0: never.
     pub opened_at_ms: u64,
@@ -115,7 +118,7 @@ pub struct View {
     pub openings: u64,
     /// When the probe under way has had its time; 0: nobody probes.
     pub probe_until_ms: u64,
-    /// Grows with every change that others need to hear of.
+    /// Grows with every change that others need to hear of: all but further failures in a row, and counts of a window.
     pub version: u64,
 }
 

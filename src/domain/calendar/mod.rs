@@ -2,7 +2,7 @@
 
 mod civil;
 mod memo;
-mod offset;
+pub(crate) mod offset;
 
 pub(crate) use civil::{DAY_MS, Date};
 

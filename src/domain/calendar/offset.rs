@@ -47,6 +47,18 @@ fn bisect(zone: Tz, before_ms: i64, after_ms: i64) -> i64 {
     after_ms
 }
 
+/// The furthest clock reading up to and including an instant: what the clock shows, unless it was set back within the
+/// last day and has not caught up.
+pub fn furthest_shown(zone: Tz, instant_ms: i64) -> i64 {
+    let mut furthest_ms = instant_ms + at(zone, instant_ms);
+    let mut segment_ms = instant_ms - 2 * OFFSET_MAX_MS;
+    while let Some(shift_ms) = first_shift(zone, segment_ms, instant_ms) {
+        furthest_ms = furthest_ms.max(shift_ms - 1 + at(zone, shift_ms - 1));
+        segment_ms = shift_ms;
+    }
+    furthest_ms
+}
+
 /// The first instant at which the local clock shows `local_ms` or later, both in milliseconds
 /// since their epoch.
 pub fn first_reaching(zone: Tz, local_ms: i64) -> i64 {

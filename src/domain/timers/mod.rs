@@ -1,3 +1,9 @@
-//! Durable timers and the deliveries they lead to.
+//! Durable timers and the deliveries they lead to, and when they are due.
 
+pub mod check;
+pub mod cron;
+pub mod decide;
+pub mod duration;
+pub mod opening;
 pub mod operation;
+pub mod recurrence;

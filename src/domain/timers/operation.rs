@@ -70,11 +70,12 @@ pub struct Timer {
     /// When the period began that ends with `fire_at_ms`.
     pub started_at_ms: u64,
     pub fire_at_ms: u64,
-    /// How often it has fired.
+    /// How often it has fired: the number of what is due next, from 0.
     pub occurrence: u64,
     /// When it fired for the last time, or was cancelled; 0 before.
     pub ended_at_ms: u64,
-    /// Who does what is due, until `claimed_until_ms`; empty: nobody.
+    /// Who does what is due, until `claimed_until_ms`; empty: nobody. A claim whose time is over is told until
+    /// somebody claims anything of its kind.
     pub holder: Holder,
     pub claimed_until_ms: u64,
 }
@@ -90,9 +91,9 @@ pub struct Delivery {
     /// What is sent, and how; JSON text that no store reads.
     pub document_json: Box<str>,
     pub created_at_ms: u64,
-    /// How often it was tried.
+    /// How often it was tried in vain, since it was last redelivered.
     pub attempts: u64,
-    /// When to try next.
+    /// When to try next. Of a dead one: when it was given up.
     pub next_attempt_at_ms: u64,
     /// Given up: it waits to be redelivered or discarded.
     pub is_dead: bool,
@@ -144,7 +145,9 @@ pub enum Operation {
         id: TimerId,
         change: Change,
     },
-    /// Timers by id, after the id `after`; every given filter must match. Looks at [`LIST_LOOKS_MAX`] at most.
+    /// Timers by id, after the id `after`; every given filter must match. Looks at [`LIST_LOOKS_MAX`] at most: of
+    /// those of the owner when one is given, else of those with the name, else of those that have ended when the status
+    /// says so, else of all.
     List {
         status: Option<Status>,
         name: Option<Box<str>>,
@@ -159,7 +162,10 @@ pub enum Operation {
         timers: u64,
         deliveries: u64,
     },
-    /// What was due at `occurrence` is done. `next_fire_at_ms`: it recurs.
+    /// What was due as number `occurrence` is done. `next_fire_at_ms`: it recurs. Counts when the claim is the
+    /// holder's, over or not, and also when nobody holds a claim: the work was done, and who claimed for it last may
+    /// have been forgotten. It does not count when somebody else has a claim, nor when an [`Operation::Update`] took
+    /// the timer away meanwhile.
     Fired {
         id: TimerId,
         nonce: Box<str>,
@@ -181,13 +187,13 @@ pub enum Operation {
         timers: Vec<TimerId>,
         deliveries: Vec<DeliveryId>,
     },
-    /// It has arrived.
+    /// It has arrived, whoever sent it.
     Delivered {
         id: DeliveryId,
         holder: Holder,
     },
     /// It has not. `retry_in_ms`: when to try again; `None`: it is dead. `disable`: nothing is to be sent to its
-    /// endpoint any more.
+    /// endpoint any more; it is dead, and so is whatever else was to be sent there as soon as somebody would claim it.
     Undelivered {
         id: DeliveryId,
         holder: Holder,
@@ -201,7 +207,7 @@ pub enum Operation {
         after: DeliveryId,
         limit: u64,
     },
-    /// Tries a dead delivery anew, at once, with its id.
+    /// Tries a dead delivery anew, at once, with its id. Nothing is done while its endpoint is disabled.
     Redeliver {
         id: DeliveryId,
     },
@@ -216,6 +222,11 @@ pub enum Operation {
     },
     /// The endpoints that are disabled, by name; [`ENDPOINTS_MAX`] are remembered, the longest disabled goes first.
     Endpoints,
+    /// Told to every process that listens, one's own included; nothing is kept of it. A store in this process tells
+    /// nobody.
+    Broadcast {
+        message: Box<str>,
+    },
 }
 
 /// Timers one [`Operation::List`] looks at before it answers with what it found.

@@ -10,8 +10,8 @@ use super::tracker::Tracker;
 use super::work::{Subject, Work};
 use crate::domain::error::StoreError;
 use crate::domain::operation::{self as budget, Operation};
-use crate::domain::{credentials, rate_limit, tokens};
-use crate::store::{self, CredentialBatch, RateLimitBatch, Store, Ticket};
+use crate::domain::{breakers, credentials, rate_limit, timers, tokens};
+use crate::store::{self, BreakerBatch, CredentialBatch, RateLimitBatch, Store, Ticket, TimerBatch};
 
 /// Clocks that differ by less are taken to agree: the difference is measured across a network.
 const CLOCK_TOLERANCE_MS: i64 = 10;
@@ -20,12 +20,16 @@ pub(super) enum Batch {
     Budget(store::Batch),
     Limit(RateLimitBatch),
     Credential(CredentialBatch),
+    Timer(TimerBatch),
+    Breaker(BreakerBatch),
 }
 
 pub(super) enum Receipt {
     Budget(budget::Receipt),
     Limit(rate_limit::operation::Receipt),
     Credential(credentials::operation::Receipt),
+    Timer(timers::operation::Receipt),
+    Breaker(breakers::operation::Receipt),
 }
 
 impl Batch {
@@ -34,6 +38,8 @@ impl Batch {
             Batch::Budget(batch) => &mut batch.ticket,
             Batch::Limit(batch) => &mut batch.ticket,
             Batch::Credential(batch) => &mut batch.ticket,
+            Batch::Timer(batch) => &mut batch.ticket,
+            Batch::Breaker(batch) => &mut batch.ticket,
         }
     }
 
@@ -49,6 +55,8 @@ impl Batch {
             Batch::Budget(batch) => batch.requests.retain(|_| keep()),
             Batch::Limit(batch) => batch.requests.retain(|_| keep()),
             Batch::Credential(batch) => batch.requests.retain(|_| keep()),
+            Batch::Timer(batch) => batch.requests.retain(|_| keep()),
+            Batch::Breaker(batch) => batch.requests.retain(|_| keep()),
         }
     }
 }
@@ -98,6 +106,8 @@ impl Tracker {
                 .collect(),
                 ticket,
             }),
+            Subject::Timers(shard) => Batch::Timer(self.timer_batch(shard, entries, ticket)),
+            Subject::Breaker(breaker) => Batch::Breaker(self.breaker_batch(breaker, entries, ticket)),
         };
         (batch, calls)
     }
@@ -107,6 +117,8 @@ impl Tracker {
             Batch::Budget(batch) => self.store.apply_until(batch, deadline).await.map(Receipt::Budget),
             Batch::Limit(batch) => self.limits.apply_until(batch, deadline).await.map(Receipt::Limit),
             Batch::Credential(batch) => self.credentials.apply_until(batch, deadline).await.map(Receipt::Credential),
+            Batch::Timer(batch) => self.timers.apply_until(batch, deadline).await.map(Receipt::Timer),
+            Batch::Breaker(batch) => self.breakers.apply_until(batch, deadline).await.map(Receipt::Breaker),
         }
     }
 
@@ -126,7 +138,7 @@ impl Tracker {
 }
 
 /// The operations of a batch, and by when the store must see each.
-fn requests<O>(
+pub(super) fn requests<O>(
     entries: Vec<Entry>,
     store_now_ms: u64,
     mut operation: impl FnMut(Entry) -> Option<O>,

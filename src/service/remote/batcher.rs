@@ -120,6 +120,8 @@ impl Tracker {
             (Batch::Credential(batch), Receipt::Credential(receipt)) => {
                 self.deliver_credential(queue, batch, calls, receipt);
             }
+            (Batch::Timer(batch), Receipt::Timer(receipt)) => self.deliver_timer(queue, batch, calls, receipt),
+            (Batch::Breaker(batch), Receipt::Breaker(receipt)) => self.deliver_breaker(queue, batch, calls, receipt),
             _ => unreachable!("a receipt is of its batch's kind"),
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
-use crate::domain::{credentials, rate_limit};
+use crate::domain::{breakers, credentials, rate_limit, timers};
 use crate::service::answer::{CallId, FailureCode};
 
 /// One call, from the caller's number to what is asked.
@@ -32,6 +32,21 @@ pub enum CallKind {
     ConfigurePool {
         pool: OrchestratorId,
         policy: credentials::operation::Policy,
+    },
+    Timer {
+        shard: OrchestratorId,
+        operation: timers::operation::Operation,
+    },
+    /// Replaces what is said of timers with every batch. Has no answer.
+    ConfigureTimers(timers::operation::Policy),
+    Breaker {
+        breaker: OrchestratorId,
+        operation: breakers::operation::Operation,
+    },
+    /// Replaces what is said of a breaker with every batch. Has no answer.
+    ConfigureBreaker {
+        breaker: OrchestratorId,
+        policy: breakers::operation::Policy,
     },
     Ping,
     Ready {

@@ -116,7 +116,7 @@ impl Tracker {
     fn limiter(&self) -> Option<(&OrchestratorId, &Arc<Policy>)> {
         match &self.settings.serves {
             Serves::Limiter { name, policy } => Some((name, policy)),
-            Serves::Budgets | Serves::Pools => None,
+            Serves::Budgets | Serves::Pools | Serves::Coordination { .. } => None,
         }
     }
 

@@ -9,21 +9,24 @@
 //! What stands between inbox and outbox lives in one thread: that of the caller, where its event loop can
 //! watch sockets for us, or the I/O thread of the process.
 //!
-//! One batch of a subject (a budget, a limiter, a pool of credentials) is under way at a time; what is asked meanwhile forms the next one
-//! (group commit). Usage that cannot be delivered stays in its queue, in order: that is the spool.
+//! One batch of a subject (a budget, a limiter, a pool of credentials, a shard of timers, a circuit breaker) is under
+//! way at a time; what is asked meanwhile forms the next one (group commit). Usage that cannot be delivered stays in its queue, in order: that is the spool.
 
 mod batch;
 mod batcher;
+mod breaker;
 mod budget;
 mod call;
 mod credential;
 mod deadlines;
 mod limit;
+mod news;
 mod notes;
 mod outage;
 mod pending;
 mod queue;
 mod sweeper;
+mod timer;
 mod tracker;
 mod waker;
 mod window;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::work::Work;
 use crate::domain::operation::Operation;
-use crate::domain::{credentials, rate_limit};
+use crate::domain::{breakers, credentials, rate_limit, timers};
 use crate::service::answer::CallId;
 
 /// What happens to a call when no answer comes in time.
@@ -29,6 +29,8 @@ impl Role {
             Work::Budget(operation) => Self::of_budget(operation),
             Work::Limit(operation) => Self::of_limit(operation),
             Work::Credential(operation) => Self::of_credential(operation),
+            Work::Timer(operation) => Self::of_timer(operation),
+            Work::Breaker(operation) => Self::of_breaker(operation),
         }
     }
 
@@ -59,6 +61,29 @@ impl Role {
         match operation {
             Operation::Pick { .. } => Role::Reserve,
             Operation::Report { .. } | Operation::Return { .. } | Operation::SetValid { .. } => Role::Usage,
+            _ => Role::Other,
+        }
+    }
+
+    /// What was done because a timer fired is told to the store however late: else it would be done twice.
+    fn of_timer(operation: &timers::operation::Operation) -> Self {
+        use timers::operation::Operation;
+        match operation {
+            Operation::Claim { .. } => Role::Reserve,
+            Operation::Fired { .. }
+            | Operation::Release { .. }
+            | Operation::Delivered { .. }
+            | Operation::Undelivered { .. }
+            | Operation::Broadcast { .. } => Role::Usage,
+            _ => Role::Other,
+        }
+    }
+
+    fn of_breaker(operation: &breakers::operation::Operation) -> Self {
+        use breakers::operation::Operation;
+        match operation {
+            Operation::Probe { .. } => Role::Reserve,
+            Operation::Record { .. } | Operation::Probed { .. } => Role::Usage,
             _ => Role::Other,
         }
     }

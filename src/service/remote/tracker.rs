@@ -13,6 +13,7 @@ use tokio::task::{AbortHandle, spawn_local};
 use super::call::{Call, CallKind};
 use super::deadlines::Deadlines;
 use super::limit::Line;
+use super::news;
 use super::notes::ExpiryNotes;
 use super::pending::{Pending, Role, Stage};
 use super::queue::{Entry, Queue};
@@ -20,11 +21,12 @@ use super::window::SendWindow;
 use super::work::{Subject, Work};
 use super::{Outbox, Submission, Wake};
 use crate::clock::{Clock, SystemClock};
-use crate::domain::credentials;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
+use crate::domain::{breakers, credentials, timers};
 use crate::service::answer::{Answer, CallId, Event, FailureCode, threshold_events};
 use crate::service::settings::{RemoteSettings, Serves};
+use crate::store::redis::breakers::BreakerStore;
 use crate::store::redis::config::Topology;
 use crate::store::redis::credentials::CredentialStore;
 use crate::store::redis::events;
@@ -32,6 +34,7 @@ use crate::store::redis::keys::Keys;
 use crate::store::redis::link::{EventLoop, Link, LinkEvent};
 use crate::store::redis::rate_limit::RateLimitStore;
 use crate::store::redis::store::RedisStore;
+use crate::store::redis::timers::TimerStore;
 
 pub(super) struct Tracker {
     pub settings: RemoteSettings,
@@ -39,9 +42,14 @@ pub(super) struct Tracker {
     pub store: RedisStore<Link>,
     pub limits: RateLimitStore<Link>,
     pub credentials: CredentialStore<Link>,
+    pub timers: TimerStore<Link>,
+    pub breakers: BreakerStore<Link>,
     pub line: Line,
     /// What is said of each pool of credentials.
     pub pools: RefCell<HashMap<OrchestratorId, Arc<credentials::operation::Policy>>>,
+    pub timers_policy: Cell<timers::operation::Policy>,
+    /// What is said of each breaker.
+    pub breaker_policies: RefCell<HashMap<OrchestratorId, breakers::operation::Policy>>,
     pub notes: ExpiryNotes,
     pub deadlines: Deadlines,
     pub window: SendWindow,
@@ -109,25 +117,32 @@ impl Tracker {
             let store = RedisStore::new(link.clone(), keys.clone());
             if matches!(settings.serves, Serves::Limiter { .. }) {
                 let this = this.clone();
-                let hear = move |payload: Vec<u8>| {
+                let hear = move |_: &str, payload: Vec<u8>| {
                     if let Some(tracker) = this.upgrade() {
                         tracker.on_turn(&payload);
                     }
                 };
-                link.subscribe(keys.turns_channel(), Box::new(hear));
+                link.subscribe(vec![keys.turns_channel()], Box::new(hear));
             }
             if settings.shared.policy.broadcast {
                 let this = this.clone();
-                let hear = move |payload: Vec<u8>| {
+                let hear = move |_: &str, payload: Vec<u8>| {
                     if let Some(tracker) = this.upgrade() {
                         tracker.on_announcement(&payload);
                     }
                 };
-                link.subscribe(store.keys().events_channel(), Box::new(hear));
+                link.subscribe(vec![store.keys().events_channel()], Box::new(hear));
             }
+            news::listen(&link, &keys, &settings.serves, this.clone());
+            let timers_policy = match settings.serves {
+                Serves::Coordination { timers, .. } => timers,
+                _ => timers::operation::Policy::default(),
+            };
             Self {
                 limits: RateLimitStore::new(link.clone(), keys.clone()),
-                credentials: CredentialStore::new(link.clone(), keys),
+                credentials: CredentialStore::new(link.clone(), keys.clone()),
+                timers: TimerStore::new(link.clone(), keys.clone()),
+                breakers: BreakerStore::new(link.clone(), keys),
                 link,
                 store,
                 notes: ExpiryNotes::default(),
@@ -135,6 +150,8 @@ impl Tracker {
                 window: SendWindow::default(),
                 line: Line::default(),
                 pools: RefCell::default(),
+                timers_policy: Cell::new(timers_policy),
+                breaker_policies: RefCell::default(),
                 spooled: Cell::new(0),
                 last_sequence: Cell::new(0),
                 opened_at: Instant::now(),
@@ -165,7 +182,7 @@ impl Tracker {
         match self.settings.serves {
             Serves::Budgets => self.keep(spawn_local(Rc::clone(self).sweep_forever())),
             Serves::Limiter { .. } => self.keep(spawn_local(Rc::clone(self).poll_forever())),
-            Serves::Pools => {}
+            Serves::Pools | Serves::Coordination { .. } => {}
         }
     }
 
@@ -215,6 +232,14 @@ impl Tracker {
                 self.begin(id, Subject::Pool(pool), Work::Credential(operation), None, touched);
             }
             CallKind::ConfigurePool { pool, policy } => self.configure_pool(pool, policy),
+            CallKind::Timer { shard, operation } => {
+                self.begin(id, Subject::Timers(shard), Work::Timer(operation), None, touched);
+            }
+            CallKind::ConfigureTimers(policy) => self.timers_policy.set(policy),
+            CallKind::Breaker { breaker, operation } => {
+                self.begin(id, Subject::Breaker(breaker), Work::Breaker(operation), None, touched);
+            }
+            CallKind::ConfigureBreaker { breaker, policy } => self.configure_breaker(breaker, policy),
             CallKind::Forget(forgotten) => {
                 self.forget(forgotten);
                 self.leave_line(forgotten);

@@ -3,7 +3,7 @@
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Operation;
 use crate::domain::usage::Usage;
-use crate::domain::{credentials, rate_limit};
+use crate::domain::{breakers, credentials, rate_limit, timers};
 
 /// What the operations of a queue are about: state of its own, whose operations are applied in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -11,6 +11,9 @@ pub enum Subject {
     Budget(OrchestratorId),
     Limiter(OrchestratorId),
     Pool(OrchestratorId),
+    /// A shard.
+    Timers(OrchestratorId),
+    Breaker(OrchestratorId),
 }
 
 /// One thing asked.
@@ -19,6 +22,8 @@ pub enum Work {
     Budget(Operation),
     Limit(rate_limit::operation::Operation),
     Credential(credentials::operation::Operation),
+    Timer(timers::operation::Operation),
+    Breaker(breakers::operation::Operation),
 }
 
 /// What an operation takes beside its texts, more or less: names of keys, numbers, its record.
@@ -31,6 +36,8 @@ impl Work {
             Work::Budget(operation) => operation.writes(),
             Work::Limit(operation) => operation.writes(),
             Work::Credential(operation) => operation.writes(),
+            Work::Timer(operation) => operation.writes(),
+            Work::Breaker(operation) => operation.writes(),
         }
     }
 
@@ -47,9 +54,28 @@ impl Work {
                 counters.iter().map(|(name, _)| name.len()).sum()
             }
             Work::Credential(credentials::operation::Operation::Keep { sealed, .. }) => sealed.len(),
+            Work::Timer(operation) => timer_bytes(operation),
             _ => 0,
         };
         OPERATION_BYTES + texts
+    }
+}
+
+/// The texts that can be long.
+fn timer_bytes(operation: &timers::operation::Operation) -> usize {
+    use timers::operation::Operation;
+    let optional = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+    match operation {
+        Operation::Create(timer) => timer.name.len() + timer.document_json.len() + timer.recurrence_json.len(),
+        Operation::Update { change, .. } => {
+            optional(&change.name) + optional(&change.document_json) + optional(&change.recurrence_json)
+        }
+        Operation::Fired { delivery: Some(delivery), .. } => delivery.document_json.len(),
+        Operation::Release { timers, deliveries, .. } | Operation::Renew { timers, deliveries, .. } => {
+            timers.iter().chain(deliveries).map(|id| id.len() + 8).sum()
+        }
+        Operation::Broadcast { message } => message.len(),
+        _ => 0,
     }
 }
 

@@ -12,7 +12,7 @@ use super::stores::Stores;
 use crate::domain::identifier::OrchestratorId;
 
 /// A log shorter than that is read in a moment.
-const LOG_BYTES_MIN: usize = 8 << 20;
+pub(super) const LOG_BYTES_MIN: usize = 8 << 20;
 
 /// What one commit writes beside its entries, so that nobody waits long for it.
 const PORTION_BYTES: usize = 1 << 20;
@@ -29,8 +29,9 @@ pub(super) struct Snapshot {
 pub(super) struct Compaction {
     dirty: Dirty,
     log_bytes: usize,
-    /// The log is as long as it may get.
+    /// How long the log may get, and may always get.
     log_bytes_max: usize,
+    log_bytes_min: usize,
     round: Option<Round>,
     /// The log may begin with what nobody needs.
     has_old_log: bool,
@@ -45,9 +46,10 @@ struct Round {
 }
 
 impl Compaction {
-    pub fn new(dirty: Dirty, log_bytes: usize) -> Self {
+    pub fn new(dirty: Dirty, log_bytes: usize, log_bytes_min: usize) -> Self {
         let has_old_log = log_bytes > 0;
-        Self { dirty, log_bytes, log_bytes_max: LOG_BYTES_MIN, round: None, has_old_log, cleaned_before: None }
+        let (log_bytes_max, round, cleaned_before) = (log_bytes_min, None, None);
+        Self { dirty, log_bytes, log_bytes_max, log_bytes_min, round, has_old_log, cleaned_before }
     }
 
     /// Whether there is something to do beside new entries.
@@ -58,15 +60,15 @@ impl Compaction {
     /// The states to be written now. Every entry up to `written_seq` is committed with them or was before: so a file
     /// never tells of one state what it does not tell of another.
     pub fn portion(&mut self, stores: &Stores, written_seq: &dyn Fn() -> u64, is_last: bool) -> Vec<Snapshot> {
-        if self.round.is_none() && (is_last || self.log_bytes >= self.log_bytes_max) {
-            self.round = Some(Round { until_seq: written_seq(), bytes: 0 });
+        if is_last || self.round.is_none() && self.log_bytes >= self.log_bytes_max {
+            self.round.get_or_insert(Round { until_seq: 0, bytes: 0 }).until_seq = written_seq();
         }
         let (mut snapshots, mut bytes) = (Vec::new(), 0);
         let Some(round) = &mut self.round else { return snapshots };
         while bytes < PORTION_BYTES && snapshots.len() < PORTION_STATES {
             let Some((kind, key)) = self.dirty.pop(round.until_seq) else {
                 round.bytes += bytes;
-                self.log_bytes_max = round.bytes.max(LOG_BYTES_MIN);
+                self.log_bytes_max = round.bytes.max(self.log_bytes_min);
                 self.round = None;
                 self.has_old_log = true;
                 return snapshots;

@@ -18,14 +18,14 @@ const VERSION: i32 = 1;
 const CHECKPOINT_PAGES: u32 = 4_000;
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS state (
+    CREATE TABLE state (
         kind INTEGER NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, crc INTEGER NOT NULL, state BLOB NOT NULL,
         UNIQUE (kind, key)
     );
-    CREATE TABLE IF NOT EXISTS log (
+    CREATE TABLE log (
         first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL, entries BLOB NOT NULL
     );
-    CREATE TABLE IF NOT EXISTS policy (
+    CREATE TABLE policy (
         id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, crc INTEGER NOT NULL, policy BLOB NOT NULL
     );";
 
@@ -64,8 +64,8 @@ impl StoreFile {
         let connection = Connection::open(path).map_err(fail)?;
         let file = Self { path: path.to_owned(), connection };
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
-        file.check_version()?;
-        file.prepare().map_err(fail)?;
+        let is_empty = file.check_version()?;
+        file.prepare(is_empty).map_err(fail)?;
         if is_new {
             sync_folder(path);
         }
@@ -77,7 +77,8 @@ impl StoreFile {
         self.connection.busy_timeout(timeout).map_err(|error| failure(&self.path, &error))
     }
 
-    fn check_version(&self) -> Result<(), StoreError> {
+    /// Whether there is nothing in it yet.
+    fn check_version(&self) -> Result<bool, StoreError> {
         let number = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i32>(0));
         let read = || -> rusqlite::Result<_> {
             let tables = number("SELECT count(*) FROM sqlite_master")?;
@@ -85,8 +86,8 @@ impl StoreFile {
         };
         let path = self.path.display();
         match read().map_err(|error| failure(&self.path, &error))? {
-            (0, 0, 0) => Ok(()),
-            (APPLICATION_ID, 1..=VERSION, _) => Ok(()),
+            (0, 0, 0) => Ok(true),
+            (APPLICATION_ID, 1..=VERSION, _) => Ok(false),
             (APPLICATION_ID, version, _) => Err(refused(format!(
                 "storage.path: {path} was written by a newer version of this package (format {version}, this one \
                  reads {VERSION})"
@@ -95,7 +96,7 @@ impl StoreFile {
         }
     }
 
-    fn prepare(&self) -> rusqlite::Result<()> {
+    fn prepare(&self, is_empty: bool) -> rusqlite::Result<()> {
         let connection = &self.connection;
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
@@ -105,10 +106,15 @@ impl StoreFile {
         connection.execute_batch(&format!(
             "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -8192;
-             PRAGMA journal_size_limit = 67108864;
-             BEGIN IMMEDIATE; {SCHEMA}
-             PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
-        ))
+             PRAGMA journal_size_limit = 67108864;"
+        ))?;
+        if is_empty {
+            connection.execute_batch(&format!(
+                "BEGIN IMMEDIATE; {SCHEMA}
+                 PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION}; COMMIT;"
+            ))?;
+        }
+        Ok(())
     }
 
     /// Runs `write` in one transaction, which is on the disk when this returns.

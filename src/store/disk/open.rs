@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::DiskStore;
-use super::compaction::Compaction;
+use super::compaction::{Compaction, LOG_BYTES_MIN};
 use super::file::{StoreFile, unavailable};
 use super::process_lock::ProcessLock;
 use super::recorder::Recorder;
@@ -36,13 +36,19 @@ impl DiskStore {
     /// [`StoreError::Refused`]: the folder does not exist or cannot be written to; the file is damaged, of another
     /// program, or of a newer version of this package.
     pub fn open(path: &Path, timeout: Duration) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(path, timeout, LOG_BYTES_MIN)
+    }
+
+    /// As [`Self::open`], with a log that is tidied up at another length than the usual. For tests.
+    #[doc(hidden)]
+    pub fn open_with(path: &Path, timeout: Duration, log_bytes_min: usize) -> Result<Arc<Self>, StoreError> {
         let path = canonical(path)?;
         let place = place(&path);
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = place.upgrade() {
             return Ok(store);
         }
-        let store = Arc::new(open_file(path, timeout)?);
+        let store = Arc::new(open_file(path, timeout, log_bytes_min)?);
         *place = Arc::downgrade(&store);
         Ok(store)
     }
@@ -88,7 +94,7 @@ fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(folder.join(name))
 }
 
-fn open_file(path: PathBuf, timeout: Duration) -> Result<DiskStore, StoreError> {
+fn open_file(path: PathBuf, timeout: Duration, log_bytes_min: usize) -> Result<DiskStore, StoreError> {
     if path.is_dir() {
         return Err(StoreError::Refused { message: format!("storage.path: {} is a folder", path.display()) });
     }
@@ -97,7 +103,7 @@ fn open_file(path: PathBuf, timeout: Duration) -> Result<DiskStore, StoreError> 
     let mut recovered = recover(&file)?;
     let last_seq = recovered.last_seq;
     let recorder = Arc::new(Recorder::new(last_seq));
-    let compaction = Compaction::new(std::mem::take(&mut recovered.dirty), recovered.log_bytes);
+    let compaction = Compaction::new(std::mem::take(&mut recovered.dirty), recovered.log_bytes, log_bytes_min);
     let policies = WrittenPolicies::new(std::mem::take(&mut recovered.policies), last_seq);
     let stores = Stores::new(recovered, &recorder);
     file.set_busy_timeout(BUSY_TIMEOUT)?;

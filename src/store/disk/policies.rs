@@ -23,8 +23,10 @@ pub(crate) struct Interned {
 /// The policies of one file that somebody uses.
 #[derive(Default)]
 pub(crate) struct Policies {
-    by_bytes: Mutex<HashMap<(Kind, Vec<u8>), Weak<Interned>>>,
+    by_content: Mutex<HashMap<Content, Weak<Interned>>>,
 }
+
+type Content = (Kind, Vec<u8>);
 
 /// Policies a thread remembers, so that most calls only compare.
 const REMEMBERED: usize = 8;
@@ -58,16 +60,16 @@ pub(crate) fn intern<P: Interning>(policies: &Arc<Policies>, kind: Kind, policy:
 
 impl Policies {
     fn intern(&self, kind: Kind, bytes: Vec<u8>) -> Arc<Interned> {
-        let mut by_bytes = self.by_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_content = self.by_content.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (kind, bytes);
-        if let Some(interned) = by_bytes.get(&key).and_then(Weak::upgrade) {
+        if let Some(interned) = by_content.get(&key).and_then(Weak::upgrade) {
             return interned;
         }
-        if by_bytes.len() >= 64 && by_bytes.len().is_power_of_two() {
-            by_bytes.retain(|_, interned| interned.strong_count() > 0);
+        if by_content.len() >= 64 && by_content.len().is_power_of_two() {
+            by_content.retain(|_, interned| interned.strong_count() > 0);
         }
         let interned = Arc::new(Interned { kind, bytes: key.1.clone() });
-        by_bytes.insert(key, Arc::downgrade(&interned));
+        by_content.insert(key, Arc::downgrade(&interned));
         interned
     }
 }

@@ -5,11 +5,13 @@
 //!
 //! A lost reply cannot happen here, so receipts are not remembered and tickets are ignored.
 
+pub mod breakers;
 pub mod credentials;
 mod kept;
 pub mod rate_limit;
 mod schedule;
 mod shared;
+pub mod timers;
 mod upkeep;
 
 use std::borrow::Cow;

@@ -38,6 +38,21 @@ impl Keys {
         format!("{}:rate:turns", self.prefix)
     }
 
+    /// The channel on which it is told that something of a shard of timers is due earlier than was known.
+    pub fn timers_news_channel(&self) -> String {
+        format!("{}:timers:news", self.prefix)
+    }
+
+    /// The channel on which it is told that timers have fired.
+    pub fn timers_events_channel(&self) -> String {
+        format!("{}:timers:events", self.prefix)
+    }
+
+    /// The channel on which it is told how circuit breakers stand.
+    pub fn breakers_events_channel(&self) -> String {
+        format!("{}:breakers:events", self.prefix)
+    }
+
     /// The channel threshold crossings are published on.
     pub fn events_channel(&self) -> String {
         format!("{}:budget:events", self.prefix)

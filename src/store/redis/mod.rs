@@ -4,6 +4,7 @@
 //! script calls and replies into receipts, [`link`] carries calls to whichever server holds the keys,
 //! and [`store`] joins them. [`expiry_index`] and [`events`] are what processes tell each other.
 
+pub mod breakers;
 pub mod config;
 pub mod credentials;
 pub mod decode;
@@ -14,6 +15,7 @@ pub mod expiry_index;
 pub mod keys;
 pub mod link;
 pub mod msgpack;
+pub mod news;
 mod overrides;
 pub mod rate_limit;
 mod runs;
@@ -21,5 +23,6 @@ pub mod script;
 mod server_clock;
 pub mod server_error;
 pub mod store;
+pub mod timers;
 pub mod transport;
 pub mod windows;

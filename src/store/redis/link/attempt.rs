@@ -164,6 +164,9 @@ impl<'a> Journey<'a> {
                 }
             }
             Meaning::WrongServer => node.discard(connection, &message),
+            Meaning::NotNow if self.call.script.needs_memory && message.starts_with("OOM ") => {
+                return Err(StoreError::Unavailable { message, applied: Applied::No });
+            }
             Meaning::NotNow => self.wait().await,
             Meaning::ClusterDown => {
                 if let Some(cluster) = self.route.cluster() {

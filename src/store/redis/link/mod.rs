@@ -51,6 +51,7 @@ use self::connection::Answer;
 use self::resp::Reply;
 use self::route::Route;
 use self::shared::Shared;
+use self::subscriber::OnMessage;
 use super::config::RedisConfig;
 use super::script::Script;
 use crate::domain::error::{Applied, StoreError};
@@ -183,11 +184,11 @@ impl Link {
         }
     }
 
-    /// Hears `channel` from now on, across reconnections. Messages published while disconnected
-    /// are missed.
-    pub fn subscribe(&self, channel: String, on_message: Box<dyn Fn(Vec<u8>)>) {
+    /// Hears `channels` from now on, on one connection of their own, across reconnections. `on_message` is told the
+    /// channel and the payload. Messages published while disconnected are missed.
+    pub fn subscribe(&self, channels: Vec<String>, on_message: OnMessage) {
         let Owner { shared, route } = &*self.owner;
-        shared.spawn(subscriber::listen(shared.clone(), route.clone(), channel, on_message));
+        shared.spawn(subscriber::listen(shared.clone(), route.clone(), channels, on_message));
     }
 
     /// Ends every connection. Calls under way answer [`StoreError::Unavailable`]. Idempotent.

@@ -1,0 +1,23 @@
+import { asConfig, readStore } from '../config/store';
+import type { Telling } from '../telling';
+import type { StoreOptions } from '../types/config';
+import type { StoreEvents } from '../types/events';
+import type { CoordinationBackend, CoordinationOptions } from './coordination';
+import { EmbeddedCoordination } from './embedded-coordination';
+import type { RemoteCoordination } from './remote-coordination';
+
+/** Timers and breakers where `options` say. Throws `INVALID_CONFIG`, naming the field. */
+export function openCoordination(
+  options: StoreOptions,
+  coordination: CoordinationOptions,
+  telling: Telling<StoreEvents>,
+): CoordinationBackend {
+  const settings = asConfig(() => readStore(options));
+  if (settings.store === 'memory') return new EmbeddedCoordination(settings, coordination);
+  return new (loadRemoteCoordination())(settings, coordination, telling);
+}
+
+/** Loaded by whoever has a store on Redis. */
+function loadRemoteCoordination(): typeof RemoteCoordination {
+  return (require('./remote-coordination') as typeof import('./remote-coordination')).RemoteCoordination;
+}

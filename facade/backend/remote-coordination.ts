@@ -1,0 +1,149 @@
+import type { StoreSettings } from '../config/store';
+import { toJson } from '../json';
+import type { Telling } from '../telling';
+import type { StoreEvents } from '../types/events';
+import { Call } from './calls';
+import { Channel } from './channel';
+import type {
+  BreakerAnswer,
+  BreakerOperation,
+  BreakerOutcome,
+  BreakerPolicy,
+  CoordinationBackend,
+  CoordinationNews,
+  CoordinationOptions,
+  TimerOperation,
+  TimerOutcome,
+  TimersAnswer,
+} from './coordination';
+import type { InboxRecord } from './inbox';
+import { NewsListeners } from './news';
+import { Kind } from './protocol';
+import { failure } from './remote-calls';
+
+/** Breakers whose policy is remembered as told. Who has more tells some of them again. */
+const TOLD_MAX = 10_000;
+
+/** Timers and circuit breakers on Redis. */
+export class RemoteCoordination implements CoordinationBackend {
+  readonly #channel: Channel;
+  readonly #news = new NewsListeners();
+  /** The policy each breaker was told last. */
+  readonly #told = new Map<string, BreakerPolicy>();
+  /** `store's clock - this process's`, as the last answer told it. */
+  #offsetMs = 0;
+
+  constructor(
+    settings: StoreSettings,
+    { timers, listens = [] }: CoordinationOptions,
+    telling: Telling<StoreEvents>,
+  ) {
+    const { keepEndedMs, keepDeadMs } = timers;
+    const coordination = { timers: { keepEndedMs, keepDeadMs }, listens: [...listens] };
+    this.#channel = new Channel({
+      nativeConfig: toJson({ ...settings.native, coordination }),
+      maxPending: settings.maxPending,
+      telling,
+      onEvent: record => this.#hear(record),
+    });
+  }
+
+  async timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
+    const promise = this.#channel.begin(new TimerCall(now => this.#learn(now)), signal);
+    this.#channel.outbox.timerQuery(this.#channel.last, shard, toJson(operation));
+    // `undefined`: the report is kept until the store is back.
+    const answer: TimersAnswer | undefined = await promise;
+    return answer ?? { outcome: undefined, nowMs: this.now(), nextDueMs: null };
+  }
+
+  async breaker(
+    name: string,
+    policy: BreakerPolicy,
+    operation: BreakerOperation,
+    signal?: AbortSignal,
+  ): Promise<BreakerAnswer> {
+    const promise = this.#channel.begin(new BreakerCall(now => this.#learn(now)), signal);
+    this.#tell(name, policy);
+    this.#channel.outbox.breakerQuery(this.#channel.last, name, toJson(operation));
+    const answer: BreakerAnswer | undefined = await promise;
+    return answer ?? { outcome: undefined, nowMs: this.now() };
+  }
+
+  onNews(listener: (...news: CoordinationNews) => void): () => void {
+    return this.#news.add(listener);
+  }
+
+  now(): number {
+    return Date.now() + this.#offsetMs;
+  }
+
+  ping(): Promise<void> {
+    return this.#channel.ping();
+  }
+
+  ready(timeoutMs: number, signal?: AbortSignal): Promise<void> {
+    return this.#channel.ready(timeoutMs, signal);
+  }
+
+  close(timeoutMs: number): Promise<void> {
+    return this.#channel.close(timeoutMs);
+  }
+
+  /** Sees to it that the tracker knows the policy of a breaker. */
+  #tell(name: string, policy: BreakerPolicy): void {
+    if (this.#told.get(name) === policy) return;
+    this.#channel.outbox.breakerConfigure(name, toJson({ ...policy }));
+    if (this.#told.size >= TOLD_MAX) this.#told.clear();
+    this.#told.set(name, policy);
+  }
+
+  #learn(storeNowMs: number): void {
+    this.#offsetMs = storeNowMs - Date.now();
+  }
+
+  #hear(record: InboxRecord): void {
+    if (record.kind === Kind.due) {
+      const dueMs = record.number(0);
+      this.#news.tell('due', record.string(1), dueMs);
+    } else if (record.kind === Kind.message) {
+      this.#news.tell('expired', record.string(0));
+    } else if (record.kind === Kind.breaker) {
+      const name = record.string(0);
+      this.#news.tell('breaker', name, record.string(1));
+    }
+  }
+}
+
+class TimerCall extends Call<TimersAnswer> {
+  readonly learn: (storeNowMs: number) => void;
+
+  constructor(learn: (storeNowMs: number) => void) {
+    super();
+    this.learn = learn;
+  }
+
+  finish(record: InboxRecord): TimersAnswer {
+    if (record.kind !== Kind.answer) throw failure(record);
+    const nowMs = record.number(1);
+    const nextDueMs = record.number(2);
+    this.learn(nowMs);
+    const outcome = JSON.parse(record.string(0)) as TimerOutcome;
+    return { outcome, nowMs, nextDueMs: nextDueMs < 0 ? null : nextDueMs };
+  }
+}
+
+class BreakerCall extends Call<BreakerAnswer> {
+  readonly learn: (storeNowMs: number) => void;
+
+  constructor(learn: (storeNowMs: number) => void) {
+    super();
+    this.learn = learn;
+  }
+
+  finish(record: InboxRecord): BreakerAnswer {
+    if (record.kind !== Kind.answer) throw failure(record);
+    const nowMs = record.number(1);
+    this.learn(nowMs);
+    return { outcome: JSON.parse(record.string(0)) as BreakerOutcome, nowMs };
+  }
+}

@@ -1,0 +1,174 @@
+import { TokenBudgetError } from '../errors';
+import { percentOf } from '../percent';
+import type { Announcer } from '../timers/announcer';
+import { readOnExpire } from '../timers/arguments';
+import { fractionAt } from '../timers/patterns/budget-reset';
+import { idOf, make, type PatternSpec } from '../timers/patterns/pattern';
+import type { TimerParts } from '../timers/service';
+import type { OnExpire } from '../timers/types';
+import { TokenBudgetTracker, thresholdsOf } from '../tracker';
+import type { BudgetPeriod } from '../types/budget';
+import type { UsageStats } from '../types/usage';
+import { elements, invalid, object, oneOf, onlyNames, own } from '../validate';
+
+/** A budget of which so much is used that its reset is awaited. */
+export interface BudgetAlmostUsed {
+  orchestratorId: string;
+  period: BudgetPeriod;
+  limit: number;
+  /** Tokens used in the window. */
+  totalUsed: number;
+  /** When the window ends, and the budget is whole again. */
+  resetsAt: Date;
+}
+
+export interface WatchBudgetsOptions {
+  /** The fraction of the budget from which on the timer is made. Default 0.8. */
+  at?: number;
+  /** Budgets that are watched. Default `['daily']`. */
+  periods?: readonly BudgetPeriod[];
+  /** What happens at the reset. `data` defaults to `{ newBudget }`. */
+  on_expire?: OnExpire | ((budget: BudgetAlmostUsed) => OnExpire);
+}
+
+const NAMES: ReadonlySet<string> = new Set<keyof WatchBudgetsOptions>(['at', 'periods', 'on_expire']);
+const PERIODS = ['hourly', 'daily', 'monthly'] as const;
+/** Windows that a timer was made for, as far as they are remembered. */
+const DONE_MAX = 10_000;
+const RETRY_MIN_MS = 1000;
+const RETRY_MAX_MS = 60_000;
+
+/** Watches the budgets of a tracker until it is told to stop. */
+export class BudgetWatch {
+  readonly #parts: TimerParts;
+  readonly #announcer: Announcer;
+  readonly #tracker: TokenBudgetTracker;
+  readonly #at: number;
+  readonly #periods: ReadonlySet<BudgetPeriod>;
+  readonly #onExpire: WatchBudgetsOptions['on_expire'];
+  /** Ids of timers. */
+  readonly #done = new Set<string>();
+  /** Looks under way; `true`: once more afterwards. */
+  readonly #looking = new Map<string, boolean>();
+  readonly #retries = new Set<ReturnType<typeof setTimeout>>();
+  readonly #unlisten: () => void;
+  #isStopped = false;
+
+  constructor(parts: TimerParts, announcer: Announcer, tracker: unknown, options: unknown) {
+    if (!(tracker instanceof TokenBudgetTracker)) throw invalid('tracker', 'a TokenBudgetTracker', tracker);
+    const source = object(options, 'options');
+    onlyNames(source, 'options', NAMES);
+    const at = own(source, 'at', 'options');
+    const periods = own(source, 'periods', 'options') ?? ['daily'];
+    this.#parts = parts;
+    this.#announcer = announcer;
+    this.#tracker = tracker;
+    this.#at = at === undefined ? 0.8 : fractionAt(at, 'options.at');
+    this.#periods = new Set(
+      elements(periods, 'options.periods', 3).map((period, index) =>
+        oneOf(period, `options.periods[${index}]`, PERIODS),
+      ),
+    );
+    this.#onExpire = own(source, 'on_expire', 'options') as WatchBudgetsOptions['on_expire'];
+    if (this.#onExpire !== undefined && typeof this.#onExpire !== 'function') {
+      readOnExpire(this.#onExpire, parts.defaults, 'options.on_expire');
+    }
+    this.#unlisten = this.#listen();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#unlisten();
+    for (const timer of this.#retries) clearTimeout(timer);
+    this.#retries.clear();
+  }
+
+  /**
+   * A tracker with this very threshold tells of it, once across all processes. Another one does not: then it is
+   * looked at when usage was recorded.
+   */
+  #listen(): () => void {
+    const tracker = this.#tracker;
+    const name = percentOf(this.#at);
+    if (thresholdsOf(tracker).some(threshold => percentOf(threshold) === name)) {
+      const event = `threshold:${name}` as const;
+      const hear = ({ orchestratorId, period }: { orchestratorId: string; period: BudgetPeriod }) =>
+        this.#look(orchestratorId, period);
+      tracker.on(event, hear);
+      return () => tracker.off(event, hear);
+    }
+    const hear = ({ orchestratorId }: { orchestratorId: string }) => {
+      for (const period of this.#periods) this.#look(orchestratorId, period);
+    };
+    tracker.on('usage:tracked', hear);
+    return () => tracker.off('usage:tracked', hear);
+  }
+
+  #look(orchestratorId: string, period: BudgetPeriod, delayMs = RETRY_MIN_MS): void {
+    if (this.#isStopped || !this.#periods.has(period)) return;
+    const key = `${period}:${orchestratorId}`;
+    if (this.#looking.has(key)) {
+      this.#looking.set(key, true);
+      return;
+    }
+    this.#looking.set(key, false);
+    this.#make(orchestratorId, period)
+      .catch(error => this.#failed(error, orchestratorId, period, delayMs))
+      .finally(() => {
+        const isAsked = this.#looking.get(key) === true;
+        this.#looking.delete(key);
+        if (isAsked) this.#look(orchestratorId, period);
+      });
+  }
+
+  /** A crossing is told once: what could not be done about it is tried again. */
+  #failed(error: unknown, orchestratorId: string, period: BudgetPeriod, delayMs: number): void {
+    if (this.#isStopped) return;
+    this.#announcer.emit('error', error);
+    const isPassing =
+      error instanceof TokenBudgetError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'TIMEOUT');
+    if (!isPassing) return;
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      this.#look(orchestratorId, period, Math.min(RETRY_MAX_MS, delayMs * 2));
+    }, delayMs);
+    if (typeof timer === 'object') timer.unref();
+    this.#retries.add(timer);
+  }
+
+  async #make(orchestratorId: string, period: BudgetPeriod): Promise<void> {
+    const stats = await this.#tracker.getUsageStats(orchestratorId, period);
+    if (stats.limit === Infinity || stats.percentUsed < this.#at * 100) return;
+    const resetsMs = stats.periodEnd.getTime();
+    const id = idOf(`budget-reset-${period}`, orchestratorId, String(resetsMs));
+    if (this.#done.has(id)) return;
+    const spec = this.#specOf(stats);
+    const due = { is: 'at', with: resetsMs } as const;
+    await make(this.#parts, id, `${orchestratorId} Budget Reset`, due, spec);
+    this.#done.add(id);
+    if (this.#done.size > DONE_MAX) {
+      for (const oldest of this.#done) {
+        this.#done.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  #specOf({ orchestratorId, period, limit, totalUsed, periodEnd }: UsageStats): PatternSpec {
+    const { defaults } = this.#parts;
+    const budget = { orchestratorId, period, limit, totalUsed, resetsAt: periodEnd };
+    const onExpire = typeof this.#onExpire === 'function' ? this.#onExpire(budget) : this.#onExpire;
+    const { webhook, message, dataJson } = readOnExpire(onExpire ?? {}, defaults, 'options.on_expire');
+    return {
+      name: undefined,
+      owner: defaults.owner,
+      document: {
+        metadataJson: JSON.stringify({ orchestratorId, period }),
+        broadcast: undefined,
+        webhook,
+        message,
+        dataJson: dataJson ?? JSON.stringify({ newBudget: limit }),
+      },
+    };
+  }
+}

@@ -1,0 +1,3 @@
+export type * from './breaker-types';
+export { CircuitBreaker } from './circuit-breaker';
+export { CircuitOpenError } from './circuit-open-error';

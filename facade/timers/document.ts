@@ -1,0 +1,108 @@
+/** What a timer carries, as the store keeps it: JSON that no store reads. */
+import { TokenBudgetError } from '../errors';
+import { RawJson, toJson } from '../json';
+import { shortened, withoutLoneSurrogates } from '../text';
+import { invalid } from '../validate';
+import type { TimerActions } from './types';
+
+const DATA_MAX_BYTES = 65_536;
+
+export interface TimerDocument {
+  metadata: Record<string, unknown>;
+  broadcast: boolean;
+  webhook?: string;
+  message?: string;
+  data?: unknown;
+}
+
+/** The same with what the caller gave as JSON already. */
+export interface DocumentParts {
+  metadataJson: string | undefined;
+  broadcast: boolean | undefined;
+  webhook: string | undefined;
+  message: string | undefined;
+  dataJson: string | undefined;
+}
+
+export function documentJson(parts: DocumentParts): string {
+  const raw = (json: string | undefined) => (json === undefined ? undefined : new RawJson(json));
+  const members: { [key: string]: string | boolean | RawJson } = {};
+  const metadata = raw(parts.metadataJson);
+  if (metadata !== undefined) members.metadata = metadata;
+  if (parts.broadcast === true) members.broadcast = true;
+  if (parts.webhook !== undefined) members.webhook = parts.webhook;
+  if (parts.message !== undefined) members.message = parts.message;
+  const data = raw(parts.dataJson);
+  if (data !== undefined) members.data = data;
+  return withoutLoneSurrogates(toJson(members));
+}
+
+const EMPTY: TimerDocument = { metadata: {}, broadcast: false };
+
+/** What was kept. Something else than this module wrote says nothing. */
+export function readDocument(json: string): TimerDocument {
+  const found = parsed(json);
+  if (found === undefined) return EMPTY;
+  const { metadata, broadcast, webhook, message, data } = found;
+  const document: TimerDocument = {
+    metadata: isRecord(metadata) ? metadata : {},
+    broadcast: broadcast === true,
+  };
+  if (typeof webhook === 'string') document.webhook = webhook;
+  if (typeof message === 'string') document.message = message;
+  if (data !== undefined) document.data = data;
+  return document;
+}
+
+/** As the parts it was made of, to change some of them. */
+export function partsOf({ metadata, broadcast, webhook, message, data }: TimerDocument): DocumentParts {
+  return {
+    metadataJson: Object.keys(metadata).length > 0 ? JSON.stringify(metadata) : undefined,
+    broadcast,
+    webhook,
+    message,
+    dataJson: data === undefined ? undefined : JSON.stringify(data),
+  };
+}
+
+export function actionsOf({ webhook, message, data }: TimerDocument): TimerActions {
+  const onExpire = {
+    ...(webhook === undefined ? {} : { webhook }),
+    ...(message === undefined ? {} : { message }),
+    ...(data === undefined ? {} : { data }),
+  };
+  return Object.keys(onExpire).length > 0 ? { on_expire: onExpire } : {};
+}
+
+/** Anything of a caller that JSON can hold, as JSON; `toJSON` is honoured. */
+export function jsonAt(value: unknown, at: string): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    const reason = cause instanceof Error ? shortened(cause.message.split('\n', 1)[0] ?? '') : 'it threw';
+    const message = `${at}: expected something that JSON can hold: ${reason}`;
+    throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at, cause });
+  }
+  if (json === undefined) throw invalid(at, 'something that JSON can hold', value);
+  const bytes = Buffer.byteLength(json, 'utf8');
+  if (bytes > DATA_MAX_BYTES) {
+    const message = `${at}: expected at most ${DATA_MAX_BYTES} bytes of JSON, got ${bytes}`;
+    throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at });
+  }
+  return withoutLoneSurrogates(json);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** An object as JSON; `undefined` for anything else. */
+export function parsed(json: string): Record<string, unknown> | undefined {
+  try {
+    const found: unknown = JSON.parse(json);
+    return isRecord(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,159 @@
+import { Alarm } from './alarm';
+import { Firing, type FiringOptions } from './firing';
+import { LEASE_MS, Leases } from './leases';
+import { Outgoing, type OutgoingOptions } from './outgoing';
+
+/** Timers and webhooks that are claimed at once, of each. */
+const CLAIM_MAX = 500;
+/** After a store that did not answer, doubled each time. */
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 5000;
+/** When something is due that could not be claimed. */
+const BUSY_MS = 50;
+
+export type DriverOptions = Omit<FiringOptions, 'leases' | 'takesOn' | 'onDelivery' | 'onRoom'> &
+  Omit<OutgoingOptions, 'leases' | 'onRoom'> & {
+    /** The longest sleep between two looks at a shard; `Infinity` where nobody else changes it. */
+    idleMs: number;
+  };
+
+/** Fires the timers of all shards, in this process. */
+export class Driver {
+  readonly #firing: Firing;
+  readonly #outgoing: Outgoing;
+  readonly #leases: Leases;
+  readonly #loops: ShardLoop[];
+
+  constructor(options: DriverOptions) {
+    const { store, holder } = options;
+    this.#leases = new Leases(store, holder);
+    const shared = { ...options, leases: this.#leases, onRoom: () => this.wake() };
+    this.#outgoing = new Outgoing(shared);
+    this.#firing = new Firing({
+      ...shared,
+      takesOn: endpoint => this.#outgoing.takesOn(endpoint),
+      onDelivery: (shard, delivery) => this.#outgoing.take(shard, delivery),
+    });
+    this.#loops = Array.from(
+      { length: store.shards },
+      (_, shard) => new ShardLoop(shard, options, this.#firing, this.#outgoing),
+    );
+  }
+
+  /** Something of a shard is due. */
+  due(shard: number, dueMs: number): void {
+    this.#loops[shard]?.due(dueMs);
+  }
+
+  /** Looks at every shard. */
+  wake(): void {
+    for (const loop of this.#loops) loop.due(-Infinity);
+  }
+
+  /** Claims nothing more, lets what runs end within `timeoutMs`, and gives back what is left. */
+  async close(timeoutMs: number): Promise<void> {
+    const claims = this.#loops.map(loop => loop.end());
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const over = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    const ended = Promise.all(claims)
+      .then(() => this.#firing.idle())
+      .then(() => this.#outgoing.close(timeoutMs));
+    await Promise.race([ended, over]);
+    clearTimeout(timer);
+    await this.#outgoing.close(0);
+    const released = this.#leases.releaseAll();
+    await Promise.race([released, delay(Math.min(timeoutMs, 1000))]);
+  }
+}
+
+/** One shard: claims what is due, then sleeps until more is. */
+class ShardLoop {
+  readonly #shard: number;
+  readonly #options: DriverOptions;
+  readonly #firing: Firing;
+  readonly #outgoing: Outgoing;
+  readonly #alarm: Alarm;
+  #claiming: Promise<void> | undefined;
+  /** What was said to be due while a claim was under way. */
+  #heardMs = Infinity;
+  #failures = 0;
+  #isEnded = false;
+
+  constructor(shard: number, options: DriverOptions, firing: Firing, outgoing: Outgoing) {
+    this.#shard = shard;
+    this.#options = options;
+    this.#firing = firing;
+    this.#outgoing = outgoing;
+    this.#alarm = new Alarm(
+      () => options.store.now(),
+      () => this.#turn(),
+    );
+  }
+
+  due(dueMs: number): void {
+    if (this.#claiming !== undefined) this.#heardMs = Math.min(this.#heardMs, dueMs);
+    // A store that does not answer is not asked more often because something is due.
+    else if (this.#failures === 0 || dueMs === -Infinity) this.#alarm.atLatest(dueMs);
+  }
+
+  /** Resolves when no claim is under way. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    this.#alarm.end();
+    await this.#claiming;
+  }
+
+  #turn(): void {
+    if (this.#claiming !== undefined || this.#isEnded) return;
+    this.#heardMs = Infinity;
+    this.#claiming = this.#claim().then(
+      nextMs => this.#rest(nextMs),
+      () => this.#rest(this.#options.store.now() + this.#backoffMs()),
+    );
+  }
+
+  #rest(nextMs: number): void {
+    this.#claiming = undefined;
+    const { store, idleMs } = this.#options;
+    this.#alarm.at(Math.min(nextMs, this.#heardMs, store.now() + idleMs));
+  }
+
+  /** Returns when to look again, by the store's clock. */
+  async #claim(): Promise<number> {
+    const timers = Math.min(CLAIM_MAX, this.#firing.room);
+    const deliveries = Math.min(CLAIM_MAX, this.#outgoing.room);
+    // Whoever makes room wakes this up.
+    if (timers === 0 && deliveries === 0) return Infinity;
+    const { store, holder } = this.#options;
+    const { outcome, nowMs, nextDueMs } = await store.claim(this.#shard, {
+      holder,
+      leaseMs: LEASE_MS,
+      timers,
+      deliveries,
+    });
+    this.#failures = 0;
+    for (const timer of outcome.timers) this.#firing.take(this.#shard, timer, nowMs);
+    for (const delivery of outcome.deliveries) this.#outgoing.take(this.#shard, delivery);
+    const count = outcome.timers.length + outcome.deliveries.length;
+    if (isFull(outcome.timers, timers) || isFull(outcome.deliveries, deliveries)) return nowMs;
+    if (nextDueMs === null) return Infinity;
+    return count === 0 ? Math.max(nextDueMs, nowMs + (nextDueMs <= nowMs ? BUSY_MS : 1)) : nextDueMs;
+  }
+
+  #backoffMs(): number {
+    this.#failures += 1;
+    const limitMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(this.#failures, 10));
+    return limitMs * (0.5 + Math.random() / 2);
+  }
+}
+
+/** Whether there may be more. */
+function isFull(found: readonly unknown[], limit: number): boolean {
+  return limit > 0 && found.length >= limit;
+}
+
+function delay(durationMs: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, durationMs));
+}

@@ -1,0 +1,154 @@
+import type { WireTimer } from '../../backend/coordination';
+import { type Provider, type ProviderSignals, readSignals } from '../../providers';
+import { object, oneOf, own } from '../../validate';
+import { nameAt, readOnExpire } from '../arguments';
+import { durationAt } from '../durations';
+import type { TimerParts } from '../service';
+import type { OnExpire, Timer } from '../types';
+import { timerOf } from '../views';
+import { idOf, make, type PatternOptions, type PatternSpec, readPattern } from './pattern';
+
+export interface RateLimitTimerOptions extends Omit<PatternOptions, 'on_expire'> {
+  /** Whose answer it is. Default: guessed. */
+  provider?: Provider;
+  /** Whose limit it is, where several accounts meet several limits. Default: one for all. */
+  scope?: string;
+  /** How long to wait after a refusal that tells no time. Default 60,000 ms. */
+  defaultWait?: number | string;
+}
+
+const PROVIDERS = [
+  ...(['openai', 'anthropic', 'azure', 'gemini', 'github', 'gitlab', 'bitbucket', 'ietf'] as const),
+  'generic',
+] as const satisfies readonly Provider[];
+
+const LABELS: Record<Provider, string> = {
+  openai: 'OpenAI API',
+  anthropic: 'Anthropic API',
+  azure: 'Azure OpenAI API',
+  gemini: 'Gemini API',
+  github: 'GitHub API',
+  gitlab: 'GitLab API',
+  bitbucket: 'Bitbucket API',
+  ietf: 'API',
+  generic: 'API',
+};
+
+const DEFAULT_WAIT_MS = 60_000;
+/** Resets that are closer to each other may be one, told at different moments. */
+const GRAIN_MS = 15_000;
+/** An earlier one is put off when it is so much earlier. */
+const SLACK_MS = 1000;
+/** Timers of one grain that have fired already, until an id is free. */
+const LINKS_MAX = 20;
+
+/** A timer for when a provider lets requests through again; `undefined` when it refused none. */
+export async function fromRateLimit(
+  parts: TimerParts,
+  source: unknown,
+  onExpire: OnExpire | undefined,
+  options: RateLimitTimerOptions,
+  signal: AbortSignal,
+): Promise<Timer | undefined> {
+  const given = object(options, 'options');
+  const { spec } = readPattern(given, ['provider', 'scope', 'defaultWait'], parts);
+  if (onExpire !== undefined) {
+    Object.assign(spec.document, readOnExpire(onExpire, parts.defaults, 'on_expire'));
+  }
+  const field = <T>(key: string, reader: (value: unknown, at: string) => T): T | undefined => {
+    const value = own(given, key, 'options');
+    return value === undefined ? undefined : reader(value, `options.${key}`);
+  };
+  const provider = field('provider', (value, at) => oneOf(value, at, PROVIDERS));
+  const scope = field('scope', nameAt) ?? '';
+  const defaultWaitMs = field('defaultWait', (value, at) => durationAt(value, at, 1)) ?? DEFAULT_WAIT_MS;
+  const signals = readSignals(source, provider === undefined ? {} : { provider });
+  const waitMs = waitOf(signals, defaultWaitMs);
+  if (waitMs === undefined) return undefined;
+  const { resource = 'all' } = signals;
+  const metadata = { provider: signals.provider, resource, kind: signals.hit?.kind ?? 'rate' };
+  spec.document.metadataJson ??= JSON.stringify(metadata);
+  const base = `{${idOf('rate-limit', scope, `${signals.provider}/${resource}`)}}`;
+  return once(parts, base, waitMs, `${LABELS[signals.provider]} Reset`, spec, signal);
+}
+
+/** `undefined`: nothing was refused. */
+function waitOf({ hit, readings, status }: ProviderSignals, defaultWaitMs: number): number | undefined {
+  const spent = readings.filter(({ remaining }) => remaining === 0).map(({ resetInMs }) => resetInMs);
+  if (hit !== undefined) {
+    return hit.retryAfterMs ?? (spent.length > 0 ? Math.max(...spent) : defaultWaitMs);
+  }
+  // Headers alone do not say whether the request was served; the next one will not be.
+  return status === undefined && spent.length > 0 ? Math.max(...spent) : undefined;
+}
+
+/** One timer for one reset, however many processes hear of it, each a moment later. */
+async function once(
+  parts: TimerParts,
+  base: string,
+  waitMs: number,
+  name: string,
+  spec: PatternSpec,
+  signal: AbortSignal,
+): Promise<Timer> {
+  const { store } = parts;
+  const dueMs = (await store.get(base, signal)).nowMs + waitMs;
+  const grain = Math.floor(dueMs / GRAIN_MS);
+  const ids = [grain - 1, grain, grain + 1].map(each => `${base}:${each}`);
+  const [before, same, after] = await Promise.all(ids.map(id => store.get(id, signal)));
+  for (const found of [before, same, after]) {
+    const timer = found?.timer;
+    if (timer?.status === 'scheduled') return putOff(parts, timer, dueMs, signal);
+  }
+  let id = ids[1] as string;
+  for (let links = 0; links < LINKS_MAX; links += 1) {
+    const { timer, isNew } = await make(parts, id, name, { is: 'at', with: dueMs }, spec, signal);
+    if (isNew) return earliest(parts, [ids[0] as string, ids[2] as string], timer, dueMs, signal);
+    if (timer.status === 'scheduled') {
+      const { timer: wire } = await store.get(id, signal);
+      if (wire?.status === 'scheduled') return putOff(parts, wire, dueMs, signal);
+    }
+    // It has fired or was cancelled: everybody who comes now goes on to the same next id.
+    id = `${ids[1]}:${timer.endedAt?.getTime() ?? 0}`;
+  }
+  return (await make(parts, undefined, name, { is: 'at', with: dueMs }, spec, signal)).timer;
+}
+
+/** Two that were made at once on either side of a grain's edge are one: the first stays. */
+async function earliest(
+  parts: TimerParts,
+  neighbours: readonly string[],
+  mine: Timer,
+  dueMs: number,
+  signal: AbortSignal,
+): Promise<Timer> {
+  const { store } = parts;
+  const found = await Promise.all(neighbours.map(id => store.get(id, signal)));
+  for (const { timer } of found) {
+    if (timer?.status !== 'scheduled') continue;
+    const mineMs = mine.createdAt.getTime();
+    const isEarlier = timer.createdAtMs < mineMs || (timer.createdAtMs === mineMs && timer.id < mine.id);
+    if (!isEarlier) continue;
+    await store.cancel(mine.id, signal);
+    return putOff(parts, timer, dueMs, signal);
+  }
+  return mine;
+}
+
+/** Of two resets the later one counts. */
+async function putOff(
+  { store }: TimerParts,
+  timer: WireTimer,
+  dueMs: number,
+  signal: AbortSignal,
+): Promise<Timer> {
+  if (timer.fireAtMs >= dueMs - SLACK_MS) return timerOf(timer, store.now());
+  const change = { name: null, owner: null, documentJson: null, recurrenceJson: null };
+  const { outcome, nowMs } = await store.ask(
+    store.shardOf(timer.id),
+    { is: 'update', with: { id: timer.id, change: { ...change, due: { is: 'at', with: dueMs } } } },
+    'timer',
+    signal,
+  );
+  return timerOf(outcome.with ?? timer, nowMs);
+}

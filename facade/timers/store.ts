@@ -1,0 +1,191 @@
+import type {
+  CoordinationBackend,
+  TimerOperation,
+  TimerOutcome,
+  TimersAnswer,
+  WireDelivery,
+  WireTimer,
+} from '../backend/coordination';
+import { crypto } from '../crypto';
+import { TokenBudgetError } from '../errors';
+import { uuid } from '../uuid';
+import type { TimerSpec } from './arguments';
+import { documentJson } from './document';
+import { firstOfCron, recurrenceJson } from './recurrence';
+import { nonceOf, shardOf } from './shards';
+
+/** What one shard answered, and when. */
+export interface Answered<K extends TimerOutcome['is']> {
+  outcome: Extract<TimerOutcome, { is: K }>;
+  nowMs: number;
+}
+
+/** Told when something of a shard is due. */
+export type DueListener = (shard: number, dueMs: number) => void;
+
+/** The timers of a coordinator in its store: which shard is asked what. */
+export class TimerStore {
+  readonly shards: number;
+  /** Told with every answer. */
+  onDue: DueListener = () => {};
+  readonly #backend: CoordinationBackend;
+
+  constructor(backend: CoordinationBackend, shards: number) {
+    this.#backend = backend;
+    this.shards = shards;
+  }
+
+  /** `undefined`: the store is away; a report is kept until it is back. */
+  async tell(shard: number, operation: TimerOperation): Promise<TimersAnswer> {
+    const answer = await this.#backend.timers(String(shard), operation);
+    if (answer.nextDueMs !== null) this.onDue(shard, answer.nextDueMs);
+    return answer;
+  }
+
+  async ask<K extends TimerOutcome['is']>(
+    shard: number,
+    operation: TimerOperation,
+    kind: K,
+    signal?: AbortSignal,
+  ): Promise<Answered<K>> {
+    const { outcome, nowMs, nextDueMs } = await this.#backend.timers(String(shard), operation, signal);
+    if (nextDueMs !== null) this.onDue(shard, nextDueMs);
+    if (outcome?.is === kind) return { outcome: outcome as Answered<K>['outcome'], nowMs };
+    throw unexpected(outcome?.is, kind);
+  }
+
+  /** Takes what is due of a shard; does not tell `onDue`, for whoever claims learns it from the answer. */
+  async claim(
+    shard: number,
+    claim: Extract<TimerOperation, { is: 'claim' }>['with'],
+  ): Promise<{
+    outcome: Extract<TimerOutcome, { is: 'claimed' }>['with'];
+    nowMs: number;
+    nextDueMs: number | null;
+  }> {
+    const answer = await this.#backend.timers(String(shard), { is: 'claim', with: claim });
+    if (answer.outcome?.is === 'claimed') return { ...answer, outcome: answer.outcome.with };
+    throw unexpected(answer.outcome?.is, 'claimed');
+  }
+
+  shardOf(id: string): number {
+    return shardOf(id, this.shards);
+  }
+
+  /** As well as it is known here. */
+  now(): number {
+    return this.#backend.now();
+  }
+
+  /** Asks the store. */
+  async nowMs(signal?: AbortSignal): Promise<number> {
+    return (await this.ask(0, { is: 'endpoints' }, 'endpoints', signal)).nowMs;
+  }
+
+  /**
+   * Makes a timer, or finds the one of its id. `sameAs`: what makes two timers of one id the same, instead of all
+   * that was asked for. Rejects with `REQUEST_CONFLICT` where another has the id.
+   */
+  async create(
+    spec: TimerSpec,
+    sameAs?: string,
+    signal?: AbortSignal,
+  ): Promise<{ timer: WireTimer; isNew: boolean; nowMs: number }> {
+    const id = spec.id ?? uuid();
+    const shard = this.shardOf(id);
+    const document = documentJson(spec.document);
+    const recurrence = recurrenceJson(spec.recurrence);
+    const { outcome, nowMs } = await this.#create(
+      shard,
+      {
+        is: 'create',
+        with: {
+          id,
+          name: spec.name,
+          owner: spec.owner,
+          due: spec.due ?? (await this.#firstDue(spec, signal)),
+          documentJson: document,
+          recurrenceJson: recurrence,
+          nonce: nonceOf(shard, crypto().randomBytes(12).toString('base64url')),
+          fingerprint: hashOf(sameAs ?? [spec.name, spec.owner, spec.due ?? null, document, recurrence]),
+        },
+      },
+      signal,
+    );
+    if (outcome?.is === 'created') return { ...outcome.with, nowMs };
+    throw new TokenBudgetError('REQUEST_CONFLICT', `Another timer has the id ${JSON.stringify(id)}`, {
+      field: 'timer.id',
+    });
+  }
+
+  async #create(shard: number, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
+    const answer = await this.#backend.timers(String(shard), operation, signal);
+    if (answer.nextDueMs !== null) this.onDue(shard, answer.nextDueMs);
+    return answer;
+  }
+
+  /** When a timer is due for the first time that was told how it recurs, and nothing else. */
+  async #firstDue({ recurrence }: TimerSpec, signal?: AbortSignal) {
+    if (recurrence?.every !== undefined) return { is: 'in' as const, with: recurrence.every };
+    const { cron = '', timeZone = '' } = recurrence as { cron?: string; timeZone?: string };
+    // A pattern that cannot be read is refused before the store is asked.
+    firstOfCron(cron, timeZone, this.now(), 'timer');
+    return { is: 'at' as const, with: firstOfCron(cron, timeZone, await this.nowMs(signal), 'timer') };
+  }
+
+  async get(id: string, signal?: AbortSignal): Promise<{ timer: WireTimer | null; nowMs: number }> {
+    const { outcome, nowMs } = await this.ask(this.shardOf(id), { is: 'get', with: { id } }, 'timer', signal);
+    return { timer: outcome.with, nowMs };
+  }
+
+  async cancel(id: string, signal?: AbortSignal): Promise<WireTimer | null> {
+    const operation: TimerOperation = { is: 'cancel', with: { id } };
+    return (await this.ask(this.shardOf(id), operation, 'timer', signal)).outcome.with;
+  }
+
+  /** Every delivery under way, or every dead one, shard by shard. */
+  async *deliveries(dead: boolean, limit: number, signal?: AbortSignal): AsyncGenerator<WireDelivery> {
+    for (let shard = 0; shard < this.shards; shard += 1) {
+      let after = '';
+      do {
+        const { outcome } = await this.ask(
+          shard,
+          { is: 'deliveries', with: { dead, after, limit: Math.min(limit, 1000) } },
+          'deliveries',
+          signal,
+        );
+        yield* outcome.with.deliveries;
+        after = outcome.with.next;
+      } while (after !== '');
+    }
+  }
+
+  /** Asks every shard for the addresses that nothing is sent to. */
+  async endpoints(signal?: AbortSignal): Promise<string[]> {
+    const found = new Set<string>();
+    for (let shard = 0; shard < this.shards; shard += 1) {
+      const { outcome } = await this.ask(shard, { is: 'endpoints' }, 'endpoints', signal);
+      for (const endpoint of outcome.with) found.add(endpoint);
+    }
+    return [...found].sort();
+  }
+
+  /** `true` when any shard had it disabled. */
+  async enable(endpoint: string, signal?: AbortSignal): Promise<boolean> {
+    let was = false;
+    for (let shard = 0; shard < this.shards; shard += 1) {
+      const operation: TimerOperation = { is: 'endpoint', with: { endpoint, enabled: true } };
+      if ((await this.ask(shard, operation, 'done', signal)).outcome.with) was = true;
+    }
+    return was;
+  }
+}
+
+function unexpected(got: string | undefined, wanted: string): TokenBudgetError {
+  return new TokenBudgetError('STORE_UNAVAILABLE', `The store answered ${got} instead of ${wanted}`);
+}
+
+/** Short, and as good as unique. */
+export function hashOf(value: unknown): string {
+  return crypto().createHash('sha256').update(JSON.stringify(value)).digest('base64url').slice(0, 27);
+}

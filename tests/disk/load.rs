@@ -1,0 +1,134 @@
+//! Many at once, states written meanwhile, and many openings.
+
+use std::path::Path;
+
+use token_budget::domain::decide::Context;
+use token_budget::domain::period::Period;
+use token_budget::domain::policy::Limits;
+use token_budget::domain::usage::Usage;
+use token_budget::store::disk::DiskStore;
+
+use super::{Driver, Folder, PATIENCE, assert_same, budget_policy, key, open};
+
+const NOW_MS: u64 = 1_700_000_000_000;
+
+/// So short that states are written all the time.
+const SHORT_LOG: usize = 20_000;
+
+/// A copy made while the file is in use.
+fn back_up(path: &Path, copy: &Path) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.busy_timeout(PATIENCE).unwrap();
+    connection.execute("VACUUM INTO ?", [copy.to_str().unwrap()]).unwrap();
+}
+
+fn log_bytes(path: &Path) -> i64 {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.query_row("SELECT coalesce(sum(length(entries)), 0) FROM log", [], |row| row.get(0)).unwrap()
+}
+
+fn count(store: &DiskStore, name: &str) {
+    let (policy, orchestrator) = (budget_policy("UTC"), key(name));
+    let context = Context::new(&orchestrator, &policy, Limits::UNLIMITED, NOW_MS);
+    store.budgets().track(&context, &Usage { total: 1, ..Usage::default() }).answer.unwrap();
+}
+
+fn used(store: &DiskStore, name: &str) -> u64 {
+    let (policy, orchestrator) = (budget_policy("UTC"), key(name));
+    store.budgets().check(&Context::new(&orchestrator, &policy, Limits::UNLIMITED, NOW_MS), Period::Monthly).used
+}
+
+#[test]
+fn states_are_written_while_threads_ask() {
+    let folder = Folder::new();
+    let (path, copy) = (folder.file("state.db"), folder.file("copy.db"));
+    let store = DiskStore::open_with(&path, PATIENCE, SHORT_LOG).unwrap();
+    let drivers: Vec<Driver> = std::thread::scope(|scope| {
+        let threads = (0..4).map(|thread| {
+            let store = &store;
+            scope.spawn(move || {
+                let mut driver = Driver::new(900 + thread);
+                for step in 0..1_500 {
+                    driver.step(store);
+                    count(store, &format!("counter-{}", step % 100));
+                }
+                driver
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(store.wait_durable(store.written_seq(), PATIENCE));
+    back_up(&path, &copy);
+    let copied = open(&copy);
+    let mut keys = drivers[0].keys.clone();
+    keys.extend((0..100).map(|counter| key(&format!("counter-{counter}"))));
+    assert_same(&store, &copied, &keys);
+    assert_eq!((0..100).map(|counter| used(&copied, &format!("counter-{counter}"))).sum::<u64>(), 6_000);
+    DiskStore::close(store, PATIENCE);
+    assert_eq!(log_bytes(&path), 0);
+}
+
+/// One by one, so that the log is cut off in the middle of everything.
+#[test]
+fn states_written_in_between_change_nothing() {
+    for seed in 200..206 {
+        let folder = Folder::new();
+        let (path, copy) = (folder.file("state.db"), folder.file("copy.db"));
+        let store = DiskStore::open_with(&path, PATIENCE, 2_000).unwrap();
+        let mut driver = Driver::new(seed);
+        for step in 0..600 {
+            driver.step(&store);
+            if step % 150 == 149 {
+                assert!(store.wait_durable(store.written_seq(), PATIENCE));
+                let _ = std::fs::remove_file(&copy);
+                back_up(&path, &copy);
+                let copied = open(&copy);
+                assert_same(&store, &copied, &driver.keys);
+                DiskStore::close(copied, PATIENCE);
+            }
+        }
+    }
+}
+
+#[test]
+fn opened_a_hundred_times() {
+    let folder = Folder::new();
+    let path = folder.file("state.db");
+    for opening in 0..100 {
+        let store = open(&path);
+        assert_eq!(used(&store, "team"), opening);
+        count(&store, "team");
+        // Closed or let go of, nothing is lost.
+        match opening % 2 {
+            0 => assert_eq!(DiskStore::close(store, PATIENCE), 0),
+            _ => drop(store),
+        }
+    }
+}
+
+/// What nobody asks for any more leaves the file.
+#[test]
+fn what_is_forgotten_leaves_the_file() {
+    let folder = Folder::new();
+    let path = folder.file("state.db");
+    let store = open(&path);
+    let policy = budget_policy("UTC");
+    for index in 0..200 {
+        count(&store, &format!("once-{index}"));
+    }
+    DiskStore::close(store, PATIENCE);
+    let store = open(&path);
+    for _ in 0..300 {
+        let team = key("busy");
+        let context = Context::new(&team, &policy, Limits::UNLIMITED, NOW_MS + 90 * 86_400_000);
+        store.budgets().track(&context, &Usage { total: 1, ..Usage::default() }).answer.unwrap();
+    }
+    assert_eq!(store.budgets().footprint().orchestrators, 1);
+    DiskStore::close(store, PATIENCE);
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let rows = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(rows("SELECT count(*) FROM state"), 1);
+    assert_eq!(rows("SELECT count(*) FROM log"), 0);
+    assert_eq!(rows("SELECT count(*) FROM policy"), 0);
+}
