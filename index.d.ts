@@ -2323,13 +2323,36 @@ declare class TimerService {
     offPeak<O, R = never>(operation: O, options?: OffPeakOptions<O, R>): Promise<OffPeakOutcome<R>>;
 }
 
-type WebhookOptions = object;
+/** How one attempt went; see the sender of webhooks. */
+type SendResult = {
+    ok: true;
+    status: number;
+} | {
+    ok: false;
+    error: string;
+    status?: number;
+    retryAfterMs?: number;
+    isPermanent: boolean;
+    isGone: boolean;
+};
+
+interface WebhookOptions {
+    secret?: string;
+    allowPrivateAddresses?: boolean;
+}
 declare class WebhookSender {
-    constructor(_o: WebhookOptions, _n: () => number);
-    send(_m: unknown, _s?: AbortSignal): Promise<any>;
+    readonly options: WebhookOptions;
+    readonly now: () => number;
+    constructor(options: WebhookOptions, now: () => number);
+    send(message: {
+        id: string;
+        url: string;
+        body: string;
+        attempt: number;
+    }, signal?: AbortSignal): Promise<SendResult>;
     close(): Promise<void>;
 }
-declare function retryInMs(_a: number, _r: unknown, _o: unknown): number | undefined;
+declare function retryInMs(attempt: number, _result: SendResult, _options: WebhookOptions): number | undefined;
 
 /** How a {@link TokenCoordinator} works. Everything is optional; without `redis`, state lives in this process. */
 interface CoordinatorOptions extends StoreOptions {

@@ -58,12 +58,66 @@ const EXPECTED: Record<string, RegExp> = {
       '3 of 100 requests a day\n$',
     ].join('\n'),
   ),
+  'token-coordination-guide/circuit-breaker.mjs': new RegExp(
+    [
+      "^OPEN \\[ 'Circuit Breaker Reset: payments' \\]",
+      ...[
+        '1 CLOSED 503',
+        '2 CLOSED 503',
+        '3 CLOSED 503',
+        '4 CLOSED 503',
+        '5 OPEN 503',
+        '6 OPEN CIRCUIT_OPEN',
+      ],
+      'answered CLOSED',
+      '/reset-circuit/payments\n$',
+    ].join('\n'),
+  ),
+  'token-coordination-guide/daily-budget.mjs': new RegExp(
+    [
+      "^\\[\n  'anthropic Budget Reset',\n  'openai Budget Reset',\n  'orchestrator-1 Budget Reset'\n\\]",
+      "\\[\n  '/reset-budget/anthropic 1000',\n  '/reset-budget/openai 1000',",
+      "  '/reset-budget/orchestrator-1 1000'\n\\]\n$",
+    ].join('\n'),
+  ),
+  'token-coordination-guide/exponential-backoff.mjs': new RegExp(
+    [
+      '^Retry Attempt 1 scheduled 1000',
+      "\\{\n  path: '/retry-operation',\n  name: 'Retry Attempt 1',\n  data: \\{ attempt: 1 \\}\n\\}",
+      'Max retry attempts exceeded',
+      ...[1000, 2000, 4000, 8000, 16000].map((ms, n) => `Retry Attempt ${n + 1} ${ms}`),
+      'Max retry attempts exceeded\n$',
+    ].join('\n'),
+  ),
+  'token-coordination-guide/github-rate-limit.mjs': new RegExp(
+    [
+      "^\\{\n  path: '/resume-github-ops',\n  name: 'GitHub API Reset',\n  data: undefined\n\\}",
+      "\\[ \\{ path: '/resume', name: 'API Reset', data: undefined \\} \\]\n$",
+    ].join('\n'),
+  ),
+  'token-coordination-guide/off-peak.mjs': new RegExp(
+    [
+      "^\\{ executed: true, result: 'reindex has run' \\}",
+      '(planned|reindex has run) / (planned|reindex has run)',
+      'true\n$',
+    ].join('\n'),
+  ),
+  'token-coordination-guide/openai-tokens.mjs': new RegExp(
+    [
+      "^\\[ '(OpenAI Token Reset)', '\\1' \\]",
+      'both at midnight: true',
+      "\\[ '/resume-ai-operations', '/resume-daily' \\]\n$",
+    ].join('\n'),
+  ),
   'several-processes.mjs': /^granted 100 of 400; used 5000, 5000 left\n$/,
 };
 
 test('no example is forgotten', () => {
-  const files = readdirSync(join(root, 'examples')).filter(file => file.endsWith('.mjs'));
-  expect(files.sort()).toEqual([...Object.keys(EXPECTED), 'fake-daemon.mjs', 'fake-github.mjs'].sort());
+  const files = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
+    .map(file => file.replaceAll('\\', '/'))
+    .filter(file => file.endsWith('.mjs'));
+  const helpers = ['fake-daemon.mjs', 'fake-github.mjs', 'token-coordination-guide/setup.mjs'];
+  expect(files.sort()).toEqual([...Object.keys(EXPECTED), ...helpers].sort());
 });
 
 test.each(Object.entries(EXPECTED))('%s', async (file, expected) => {

@@ -178,7 +178,11 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     const isClosed = () => this.#closing !== undefined;
     return {
       backend: this.#backend,
-      timers: this.timers,
+      timers: {
+        // A Date, for an injected clock may count from anywhere.
+        create: ({ fireAt, ...timer }) => this.timers.create({ ...timer, fireAt: new Date(fireAt) }),
+        cancel: id => this.timers.cancel(id),
+      },
       get isClosed() {
         return isClosed();
       },

@@ -10,9 +10,9 @@ const DATA_MAX_BYTES = 65_536;
 export interface TimerDocument {
   metadata: Record<string, unknown>;
   broadcast: boolean;
-  webhook?: string;
-  message?: string;
-  data?: unknown;
+  webhook: string | undefined;
+  message: string | undefined;
+  data: unknown;
 }
 
 /** The same with what the caller gave as JSON already. */
@@ -37,21 +37,16 @@ export function documentJson(parts: DocumentParts): string {
   return withoutLoneSurrogates(toJson(members));
 }
 
-const EMPTY: TimerDocument = { metadata: {}, broadcast: false };
-
 /** What was kept. Something else than this module wrote says nothing. */
 export function readDocument(json: string): TimerDocument {
-  const found = parsed(json);
-  if (found === undefined) return EMPTY;
-  const { metadata, broadcast, webhook, message, data } = found;
-  const document: TimerDocument = {
+  const { metadata, broadcast, webhook, message, data } = members(json);
+  return {
     metadata: isRecord(metadata) ? metadata : {},
     broadcast: broadcast === true,
+    webhook: typeof webhook === 'string' ? webhook : undefined,
+    message: typeof message === 'string' ? message : undefined,
+    data,
   };
-  if (typeof webhook === 'string') document.webhook = webhook;
-  if (typeof message === 'string') document.message = message;
-  if (data !== undefined) document.data = data;
-  return document;
 }
 
 /** As the parts it was made of, to change some of them. */
@@ -105,4 +100,9 @@ export function parsed(json: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What it has of its own, nothing inherited; nothing of anything else than an object. */
+export function members(json: string): Record<string, unknown> {
+  return Object.assign(Object.create(null) as object, parsed(json));
 }

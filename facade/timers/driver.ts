@@ -1,4 +1,5 @@
 import { Alarm } from './alarm';
+import { atMost } from './at-most';
 import { Firing, type FiringOptions } from './firing';
 import { LEASE_MS, Leases } from './leases';
 import { Outgoing, type OutgoingOptions } from './outgoing';
@@ -8,6 +9,8 @@ const CLAIM_MAX = 500;
 /** After a store that did not answer, doubled each time. */
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
+/** Claims that are not given back in this time lapse by themselves. */
+const RELEASE_MAX_MS = 1000;
 /** When something is due that could not be claimed. */
 const BUSY_MS = 50;
 
@@ -53,18 +56,12 @@ export class Driver {
   /** Claims nothing more, lets what runs end within `timeoutMs`, and gives back what is left. */
   async close(timeoutMs: number): Promise<void> {
     const claims = this.#loops.map(loop => loop.end());
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const over = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
     const ended = Promise.all(claims)
       .then(() => this.#firing.idle())
       .then(() => this.#outgoing.close(timeoutMs));
-    await Promise.race([ended, over]);
-    clearTimeout(timer);
+    await atMost(ended, timeoutMs);
     await this.#outgoing.close(0);
-    const released = this.#leases.releaseAll();
-    await Promise.race([released, delay(Math.min(timeoutMs, 1000))]);
+    await atMost(this.#leases.releaseAll(), Math.min(timeoutMs, RELEASE_MAX_MS));
   }
 }
 
@@ -108,16 +105,16 @@ class ShardLoop {
   #turn(): void {
     if (this.#claiming !== undefined || this.#isEnded) return;
     this.#heardMs = Infinity;
+    const { store, idleMs } = this.#options;
     this.#claiming = this.#claim().then(
-      nextMs => this.#rest(nextMs),
-      () => this.#rest(this.#options.store.now() + this.#backoffMs()),
+      nextMs => this.#rest(Math.min(nextMs, this.#heardMs, store.now() + idleMs)),
+      () => this.#rest(this.#heardMs === -Infinity ? this.#heardMs : store.now() + this.#backoffMs()),
     );
   }
 
-  #rest(nextMs: number): void {
+  #rest(untilMs: number): void {
     this.#claiming = undefined;
-    const { store, idleMs } = this.#options;
-    this.#alarm.at(Math.min(nextMs, this.#heardMs, store.now() + idleMs));
+    this.#alarm.at(untilMs);
   }
 
   /** Returns when to look again, by the store's clock. */
@@ -152,8 +149,4 @@ class ShardLoop {
 /** Whether there may be more. */
 function isFull(found: readonly unknown[], limit: number): boolean {
   return limit > 0 && found.length >= limit;
-}
-
-function delay(durationMs: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, durationMs));
 }

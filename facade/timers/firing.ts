@@ -6,7 +6,7 @@ import { readDocument, type TimerDocument } from './document';
 import { type Held, LEASE_MS, type Leases } from './leases';
 import { type Plan, planOf } from './recurrence';
 import type { TimerStore } from './store';
-import type { TimerExpiredEvent } from './types';
+import type { TimerDeliveryFailedEvent, TimerExpiredEvent } from './types';
 
 /** Timers of one process whose listeners run, or whose end the store has not confirmed. */
 const OPEN_MAX = 2000;
@@ -142,7 +142,8 @@ export class Firing {
       if (outcome?.is === 'fired') {
         this.#told.delete(event.deliveryId);
         const { delivery } = outcome.with;
-        if (delivery !== null && delivery.holder === holder) onDelivery(held.shard, delivery);
+        if (delivery?.isDead === true) announcer.emit('timer:dead', deadOf(delivery, timer));
+        else if (delivery?.holder === holder) onDelivery(held.shard, delivery);
       }
       onFired(timer.id);
     } catch (error) {
@@ -189,6 +190,11 @@ function eventOf(
     occurrence: timer.occurrence + 1,
     missed,
   };
+}
+
+/** A webhook to an address that nothing is sent to. */
+function deadOf({ id, endpoint, attempts, error }: WireDelivery, timer: WireTimer): TimerDeliveryFailedEvent {
+  return { deliveryId: id, timerId: timer.id, timerName: timer.name, webhook: endpoint, attempts, error };
 }
 
 /** What a webhook sends: the same text at each attempt. */

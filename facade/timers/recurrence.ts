@@ -4,7 +4,7 @@ import { TokenBudgetError } from '../errors';
 import { toJson } from '../json';
 import { nextOccurrence } from '../native';
 import { MAX_INSTANT_MS } from '../validate';
-import { parsed } from './document';
+import { members } from './document';
 import type { CatchUp } from './types';
 
 export type Recurrence = { catchUp: CatchUp } & (
@@ -32,10 +32,9 @@ export function recurrenceJson(recurrence: Recurrence | undefined): string {
 
 /** `undefined`: it does not recur. */
 export function readRecurrence(json: string): Recurrence | undefined {
-  const found = json === '' ? undefined : parsed(json);
-  if (found === undefined) return undefined;
-  const { every, cron, timeZone } = found;
-  const catchUp = found.catchUp === 'all' || found.catchUp === 'none' ? found.catchUp : 'once';
+  if (json === '') return undefined;
+  const { every, cron, timeZone, catchUp: told } = members(json);
+  const catchUp = told === 'all' || told === 'none' ? told : 'once';
   if (typeof every === 'number' && every >= 1) return { every, catchUp };
   if (typeof cron === 'string' && typeof timeZone === 'string') return { cron, timeZone, catchUp };
   return undefined;

@@ -39,25 +39,23 @@ export class Waits {
     };
     this.#add(id, tell);
     try {
-      const first = await this.#store.get(id, signal);
-      let known = this.#live(id, first.timer);
-      let { nowMs } = first;
-      const begun = known.occurrence;
+      let known: WireTimer | undefined;
+      let begun = 0;
       for (let overdue = 0; ; overdue += 1) {
-        if (known.status === 'fired' || known.occurrence > begun) return timerOf(known, nowMs);
-        if (!isTold) {
-          const leftMs = known.fireAtMs - this.#store.now();
-          if (leftMs > 0) overdue = 0;
-          await sleep(this.#pauseMs(leftMs, overdue), signal, woken => {
-            wake = woken;
-          });
-        }
         isTold = false;
         const found = await this.#look(id, signal);
         if (found !== undefined) {
-          known = this.#live(id, found.timer, known);
-          ({ nowMs } = found);
+          const now: WireTimer = this.#live(id, found, known);
+          if (known === undefined) begun = now.occurrence;
+          if (now.status === 'fired' || now.occurrence > begun) return timerOf(now, found.nowMs);
+          known = now;
         }
+        if (isTold) continue;
+        const leftMs = known === undefined ? 0 : known.fireAtMs - this.#store.now();
+        if (leftMs > 0) overdue = 0;
+        await sleep(this.#pauseMs(leftMs, overdue), signal, woken => {
+          wake = woken;
+        });
       }
     } finally {
       this.#remove(id, tell);
@@ -79,11 +77,20 @@ export class Waits {
     }
   }
 
-  #live(id: string, timer: WireTimer | null, before?: WireTimer): WireTimer {
+  /** `before`: how it was when it was looked at last. */
+  #live(
+    id: string,
+    { timer, nowMs }: { timer: WireTimer | null; nowMs: number },
+    before: WireTimer | undefined,
+  ): WireTimer {
     if (timer?.status === 'cancelled') {
       throw new TokenBudgetError('TIMER_CANCELLED', `The timer ${JSON.stringify(id)} was cancelled`);
     }
     if (timer !== null && (before === undefined || before.nonce === timer.nonce)) return timer;
+    // It has fired, and was not remembered.
+    if (before !== undefined && before.fireAtMs <= nowMs) {
+      return { ...before, status: 'fired', occurrence: before.occurrence + 1, endedAtMs: nowMs };
+    }
     throw timerNotFound(id);
   }
 

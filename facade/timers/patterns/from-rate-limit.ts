@@ -4,6 +4,7 @@ import { object, oneOf, own } from '../../validate';
 import { nameAt, readOnExpire } from '../arguments';
 import { durationAt } from '../durations';
 import type { TimerParts } from '../service';
+import type { TimerStore } from '../store';
 import type { OnExpire, Timer } from '../types';
 import { timerOf } from '../views';
 import { idOf, make, type PatternOptions, type PatternSpec, readPattern } from './pattern';
@@ -48,7 +49,7 @@ export async function fromRateLimit(
   source: unknown,
   onExpire: OnExpire | undefined,
   options: RateLimitTimerOptions,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer | undefined> {
   const given = object(options, 'options');
   const { spec } = readPattern(given, ['provider', 'scope', 'defaultWait'], parts);
@@ -89,50 +90,54 @@ async function once(
   waitMs: number,
   name: string,
   spec: PatternSpec,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer> {
   const { store } = parts;
   const dueMs = (await store.get(base, signal)).nowMs + waitMs;
   const grain = Math.floor(dueMs / GRAIN_MS);
-  const ids = [grain - 1, grain, grain + 1].map(each => `${base}:${each}`);
-  const [before, same, after] = await Promise.all(ids.map(id => store.get(id, signal)));
-  for (const found of [before, same, after]) {
-    const timer = found?.timer;
-    if (timer?.status === 'scheduled') return putOff(parts, timer, dueMs, signal);
+  const [before, same, after] = [grain - 1, grain, grain + 1].map(each => `${base}:${each}`) as [
+    string,
+    string,
+    string,
+  ];
+  const places = await Promise.all([before, same, after].map(root => placeOf(store, root, signal)));
+  for (const { timer } of places) if (timer !== null) return putOff(parts, timer, dueMs, signal);
+  const id = places[1]?.id;
+  const due = { is: 'at', with: dueMs } as const;
+  const { timer: mine, isNew } = await make(parts, id, name, due, spec, signal);
+  // Two that were made at once on either side of a grain's edge are one: the first stays.
+  const others = await Promise.all([before, after].map(root => placeOf(store, root, signal)));
+  const first = others.map(({ timer }) => timer).find(timer => timer !== null && isEarlier(timer, mine));
+  if (first !== undefined && first !== null) {
+    if (isNew) await store.cancel(mine.id, signal);
+    return putOff(parts, first, dueMs, signal);
   }
-  let id = ids[1] as string;
-  for (let links = 0; links < LINKS_MAX; links += 1) {
-    const { timer, isNew } = await make(parts, id, name, { is: 'at', with: dueMs }, spec, signal);
-    if (isNew) return earliest(parts, [ids[0] as string, ids[2] as string], timer, dueMs, signal);
-    if (timer.status === 'scheduled') {
-      const { timer: wire } = await store.get(id, signal);
-      if (wire?.status === 'scheduled') return putOff(parts, wire, dueMs, signal);
-    }
-    // It has fired or was cancelled: everybody who comes now goes on to the same next id.
-    id = `${ids[1]}:${timer.endedAt?.getTime() ?? 0}`;
-  }
-  return (await make(parts, undefined, name, { is: 'at', with: dueMs }, spec, signal)).timer;
+  if (isNew) return mine;
+  const { timer } = await store.get(mine.id, signal);
+  return timer?.status === 'scheduled' ? putOff(parts, timer, dueMs, signal) : mine;
 }
 
-/** Two that were made at once on either side of a grain's edge are one: the first stays. */
-async function earliest(
-  parts: TimerParts,
-  neighbours: readonly string[],
-  mine: Timer,
-  dueMs: number,
-  signal: AbortSignal,
-): Promise<Timer> {
-  const { store } = parts;
-  const found = await Promise.all(neighbours.map(id => store.get(id, signal)));
-  for (const { timer } of found) {
-    if (timer?.status !== 'scheduled') continue;
-    const mineMs = mine.createdAt.getTime();
-    const isEarlier = timer.createdAtMs < mineMs || (timer.createdAtMs === mineMs && timer.id < mine.id);
-    if (!isEarlier) continue;
-    await store.cancel(mine.id, signal);
-    return putOff(parts, timer, dueMs, signal);
+/**
+ * The timer of a grain, or the id that the next one gets. Where one has fired or was cancelled, everybody goes on to
+ * the same next id. No id: as many as are looked at have ended.
+ */
+async function placeOf(
+  store: TimerStore,
+  root: string,
+  signal: AbortSignal | undefined,
+): Promise<{ id: string | undefined; timer: WireTimer | null }> {
+  let id = root;
+  for (let links = 0; links < LINKS_MAX; links += 1) {
+    const { timer } = await store.get(id, signal);
+    if (timer === null || timer.status === 'scheduled') return { id, timer };
+    id = `${root}:${timer.endedAtMs}`;
   }
-  return mine;
+  return { id: undefined, timer: null };
+}
+
+function isEarlier(timer: WireTimer, than: Timer): boolean {
+  const thanMs = than.createdAt.getTime();
+  return timer.createdAtMs < thanMs || (timer.createdAtMs === thanMs && timer.id < than.id);
 }
 
 /** Of two resets the later one counts. */
@@ -140,7 +145,7 @@ async function putOff(
   { store }: TimerParts,
   timer: WireTimer,
   dueMs: number,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer> {
   if (timer.fireAtMs >= dueMs - SLACK_MS) return timerOf(timer, store.now());
   const change = { name: null, owner: null, documentJson: null, recurrenceJson: null };

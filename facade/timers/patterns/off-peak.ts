@@ -2,7 +2,7 @@ import { toJson } from '../../json';
 import { nextOpening } from '../../native';
 import { elements, integer, invalid, object, onlyNames, own } from '../../validate';
 import { nameAt, timeZoneAt } from '../arguments';
-import { jsonAt, parsed } from '../document';
+import { jsonAt, members } from '../document';
 import type { TimerParts } from '../service';
 import { hashOf } from '../store';
 import type { Timer } from '../types';
@@ -53,7 +53,7 @@ export async function offPeak<O, R>(
   parts: TimerParts,
   operation: O,
   options: OffPeakOptions<O, R>,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<OffPeakOutcome<R>> {
   const { source, spec } = readPattern(options, NAMES, parts);
   const field = <T>(key: string, reader: (value: unknown, at: string) => T): T | undefined => {
@@ -115,7 +115,7 @@ function functionAt(value: unknown, at: string): (...args: unknown[]) => unknown
 
 function nameOf(operation: unknown, json: string): string {
   if (typeof operation === 'string') return operation;
-  const name = parsed(json)?.name;
+  const name = members(json).name;
   return typeof name === 'string' ? name : '';
 }
 
