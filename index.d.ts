@@ -165,6 +165,10 @@ interface RedisOptions {
      */
     busyPollMicros?: number;
 }
+/** A file that state is kept in, with what SQLite keeps beside it (`-wal`, `-lock` and the like). */
+interface StorageOptions {
+    path: string;
+}
 /** Where state lives, and how long to wait for it. Durations are milliseconds. */
 interface StoreOptions {
     /** State on Redis or Valkey, shared by every process. Default: in memory. */
@@ -173,7 +177,13 @@ interface StoreOptions {
     memory?: {
         name?: string;
     };
-    /** The time of the store in memory, in milliseconds since the epoch. Default `Date.now`. */
+    /**
+     * In this process and on disk, in the file of this path: a restart, a crash and a power cut lose nothing that was
+     * acknowledged. Objects and worker threads of one process share a path; another process has to wait until this one
+     * has ended. Nothing is answered, and no event told, before it is on disk.
+     */
+    storage?: string | StorageOptions;
+    /** The time of the store in this process, in milliseconds since the epoch. Default `Date.now`. */
     clock?: () => number;
     /** Every operation ends within this. Default 2,000. */
     commandTimeout?: number;
@@ -185,7 +195,7 @@ interface StoreOptions {
     maxPending?: number;
 }
 /**
- * How a tracker is set up. Everything is optional; without `redis`, state lives in this process.
+ * How a tracker is set up. Everything is optional; without `redis` or `storage`, state lives in the memory of this process.
  * Durations are milliseconds.
  *
  * @example
@@ -2323,6 +2333,62 @@ declare class TimerService {
     offPeak<O, R = never>(operation: O, options?: OffPeakOptions<O, R>): Promise<OffPeakOutcome<R>>;
 }
 
+/** Resolves names so that only addresses are connected to that were checked. */
+
+/** Addresses of a host, as text. */
+type WebhookLookup = (hostname: string) => Promise<readonly string[]>;
+
+/** One secret, or several while they are exchanged: each signs. `undefined`: not signed. */
+type WebhookSecrets = string | readonly string[] | undefined;
+/**
+ * How webhooks are signed, sent and repeated. Everything is optional.
+ *
+ * @example
+ * ```ts
+ * const minoots = createTokenCoordinator({
+ *   webhooks: { secret: process.env.WEBHOOK_SECRET, allow: ['hooks.internal'], maxAttempts: 12 },
+ * });
+ * ```
+ */
+interface WebhookOptions {
+    /**
+     * Signs as Standard Webhooks has it: `whsec_` and 24 to 64 bytes as base64, or several such secrets, which all sign
+     * while one replaces the other. A function is asked at each attempt, for secrets that differ by address; when it
+     * throws, the attempt fails. Default: not signed.
+     */
+    secret?: WebhookSecrets | ((url: string) => WebhookSecrets | Promise<WebhookSecrets>);
+    /**
+     * What webhooks may go to although it is private: addresses (`'127.0.0.1'`), networks (`'10.0.0.0/8'`), names of hosts
+     * (`'hooks.internal'`, `'*.internal'`), at most 1,000. Default: nothing.
+     */
+    allow?: readonly string[];
+    /**
+     * Whether webhooks may go to private, loopback and reserved addresses. Those where clouds give credentials to
+     * their machines stay closed unless `allow` names them. Default `false`.
+     */
+    allowPrivateAddresses?: boolean;
+    /** Refuses `http://`. Default `false`. */
+    httpsOnly?: boolean;
+    /** Certificates, as PEM, of authorities that are trusted beside those of Node.js. */
+    ca?: string | readonly string[];
+    /** Until a connection stands, its name resolved and TLS agreed on. Default `'5s'`. */
+    connectTimeout?: number | string;
+    /** Until the answer has begun, connecting included. Default `'15s'`. */
+    timeout?: number | string;
+    /** Attempts in all, 1 to 100. Default 10, with the other defaults over three and a half days at most. */
+    maxAttempts?: number;
+    /** Wait after the first attempt. Default `'5s'`. */
+    base?: number | string;
+    /** So many times longer is each further wait, 1 to 100. Default 6. */
+    factor?: number;
+    /** No wait is longer, whatever `Retry-After` says. Default `'24h'`. */
+    cap?: number | string;
+    /** The share of each wait that is random, 0 to 1: a wait is that much shorter at most. Default 0.5. */
+    jitter?: number;
+    /** Resolves names instead of the resolver of this host; what it answers is checked all the same. */
+    lookup?: WebhookLookup;
+}
+
 /** How one attempt went; see the sender of webhooks. */
 type SendResult = {
     ok: true;
@@ -2336,23 +2402,96 @@ type SendResult = {
     isGone: boolean;
 };
 
-interface WebhookOptions {
-    secret?: string;
-    allowPrivateAddresses?: boolean;
+/**
+ * What went wrong, in our own words: messages of servers, resolvers and TLS may quote addresses and secrets, and
+ * end in the store, in events and in logs. Of an error only its code is told.
+ */
+
+type SendFailure = SendResult & {
+    ok: false;
+};
+
+/** When a webhook is sent again. */
+
+/**
+ * In how many milliseconds to send again after attempt `attempt` (from 1 on), `undefined`: not at all, for it would
+ * fail again or `maxAttempts` were made. The wait is `base · factor^(attempt - 1)`, at most `cap`, less up to its
+ * share `jitter`; when the receiver asked to wait longer, that and up to a tenth more, at most `cap`. `random`: from
+ * 0, below 1.
+ *
+ * @example
+ * ```ts
+ * const waitMs = retryInMs(1, result, { base: '1s', jitter: 0 }); // 1000
+ * ```
+ */
+declare function retryInMs(attempt: number, result: SendFailure, options: WebhookOptions, random?: () => number): number | undefined;
+
+interface WebhookMessage {
+    /** The same at each attempt. */
+    id: string;
+    url: string;
+    /** JSON. */
+    body: string;
+    /** From 1 on. */
+    attempt: number;
 }
+/**
+ * Posts webhooks to public addresses, signed as Standard Webhooks has it.
+ *
+ * A host is resolved at each attempt, every address is checked, and the connection goes to a checked one. Redirects
+ * are not followed. Nothing of it holds the process.
+ */
 declare class WebhookSender {
-    readonly options: WebhookOptions;
-    readonly now: () => number;
-    constructor(options: WebhookOptions, now: () => number);
-    send(message: {
-        id: string;
-        url: string;
-        body: string;
-        attempt: number;
-    }, signal?: AbortSignal): Promise<SendResult>;
+    #private;
+    /** `now`: milliseconds since the epoch, for the timestamp. Throws `INVALID_CONFIG`, naming the field below `at`. */
+    constructor(options: WebhookOptions, now: () => number, at?: string);
+    /**
+     * How one attempt went. Rejects with the reason of `signal`, and with `CLOSED`; everything else is a result, whose
+     * `error` has no words but ours.
+     */
+    send({ id, url, body }: WebhookMessage, signal?: AbortSignal): Promise<SendResult>;
+    /** Why nothing can ever be sent to this address; `undefined`: something can. */
+    refusalOf(url: URL): string | undefined;
+    /** Throws `INVALID_ARGUMENT` at `at` for an address that nothing can ever be sent to. */
+    checkUrl(url: URL, at: string): void;
+    /** Ends what is under way with `CLOSED`. */
     close(): Promise<void>;
 }
-declare function retryInMs(attempt: number, _result: SendResult, _options: WebhookOptions): number | undefined;
+
+/** The webhook is not to be trusted. Its message has nothing of the webhook and of the secret. */
+declare class WebhookVerificationError extends Error {
+    readonly name = "WebhookVerificationError";
+    readonly code = "WEBHOOK_NOT_VERIFIED";
+    readonly reason: 'headers' | 'timestamp' | 'signature' | 'body';
+    constructor(reason: WebhookVerificationError['reason'], message: string);
+}
+interface VerifyWebhookOptions {
+    /** How far the clocks of both sides may differ, either way. Default 300. */
+    toleranceSeconds?: number;
+    /** Milliseconds since the epoch. Default: the clock of this host. */
+    now?: () => number;
+}
+interface VerifiedWebhook {
+    /** The same in each repetition: whoever must not act twice remembers it. */
+    id: string;
+    /** When this attempt was made. */
+    sentAt: Date;
+    /** The body, parsed. */
+    payload: unknown;
+}
+/**
+ * Checks the signature and the time of a webhook, in constant time, and parses it.
+ *
+ * `body`: as it was received, before anything parsed it. `headers`: a `Headers` or the `headers` of a request of
+ * Node.js. `secret`: one, or several while they are exchanged. Throws {@link WebhookVerificationError} for a webhook
+ * that is not genuine, `INVALID_ARGUMENT` for anything else that is wrong.
+ *
+ * @example
+ * ```ts
+ * const { id, payload } = verifyWebhook(await request.text(), request.headers, process.env.WEBHOOK_SECRET!);
+ * ```
+ */
+declare function verifyWebhook(body: string | Uint8Array, headers: unknown, secret: string | readonly string[], options?: VerifyWebhookOptions): VerifiedWebhook;
 
 /** How a {@link TokenCoordinator} works. Everything is optional; without `redis`, state lives in this process. */
 interface CoordinatorOptions extends StoreOptions {
@@ -2460,5 +2599,5 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
  */
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
-export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookSender, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retryInMs, splitByTokens, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, WaitReason, WatchBudgetsOptions, WebhookOptions };
+export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookSender, WebhookVerificationError, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retryInMs, splitByTokens, verifyWebhook, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StorageOptions, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };

@@ -22,14 +22,16 @@ export class Webhooks {
   }
 
   /** Throws `INVALID_ARGUMENT` for an address that nothing will be sent to. */
-  check(_url: URL, _at: string): void {}
+  check(url: URL, at: string): void {
+    this.#open().checkUrl(url, at);
+  }
 
   async close(): Promise<void> {
     await this.#sender?.close();
   }
 
   #open(): WebhookSender {
-    this.#sender ??= new WebhookSender(this.#options, () => Date.now());
+    this.#sender ??= new WebhookSender(this.#options, () => Date.now(), 'webhooks');
     return this.#sender;
   }
 }
