@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use super::config::Config;
 use super::convert::{exact, invalid, orchestrator};
+use super::storage;
 use super::text::Text;
 use crate::domain::breakers::operation as breakers;
 use crate::domain::error::OperationError;
 use crate::domain::timers::operation::{Operation, Outcome, Policy, Request};
 use crate::service::answer::FailureCode;
+use crate::store::disk::DiskStore;
 use crate::store::memory::breakers::MemoryBreakers;
 use crate::store::memory::timers::MemoryTimers;
 use crate::store::{BreakerBatch, Ticket, TimerBatch};
@@ -22,6 +24,7 @@ use crate::store::{BreakerBatch, Ticket, TimerBatch};
 pub struct EmbeddedCoordination {
     timers: RefCell<Arc<MemoryTimers>>,
     breakers: RefCell<Arc<MemoryBreakers>>,
+    disk: RefCell<Option<Arc<DiskStore>>>,
     client: Arc<str>,
 }
 
@@ -59,9 +62,17 @@ impl EmbeddedCoordination {
     #[napi(constructor, ts_args_type = "config: string")]
     pub fn new(config: Text) -> Result<Self> {
         let config = Config::parse(&config.to_text()).map_err(invalid)?;
-        let timers = config.memory_name.as_deref().map_or_else(Default::default, MemoryTimers::shared);
-        let breakers = config.memory_name.as_deref().map_or_else(Default::default, MemoryBreakers::shared);
+        let disk = config.storage.as_ref().map(|storage| storage::opened(&storage.path)).transpose()?;
+        let name = config.memory_name.as_deref();
+        let (timers, breakers) = match &disk {
+            Some(disk) => (Arc::clone(disk.timers()), Arc::clone(disk.breakers())),
+            None => (
+                name.map_or_else(Default::default, MemoryTimers::shared),
+                name.map_or_else(Default::default, MemoryBreakers::shared),
+            ),
+        };
         Ok(Self {
+            disk: RefCell::new(disk),
             timers: RefCell::new(timers),
             breakers: RefCell::new(breakers),
             client: config.client_id.unwrap_or_default().into(),
@@ -77,6 +88,9 @@ impl EmbeddedCoordination {
         let shard = orchestrator(&shard)?;
         let policy: Policy = parse("policy", &policy_json)?;
         let operations: Vec<Operation> = parse("operations", &operations_json)?;
+        if operations.iter().any(Operation::writes) {
+            self.accept()?;
+        }
         let checked: Vec<_> = operations.iter().map(Operation::check).collect();
         let sound = operations.into_iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
         let batch = TimerBatch {
@@ -101,6 +115,9 @@ impl EmbeddedCoordination {
     pub fn breakers(&self, name: Text, policy_json: Text, operations_json: Text, now_ms: f64) -> Result<String> {
         let now_ms = exact("nowMs", now_ms)?;
         let operations: Vec<breakers::Operation> = parse("operations", &operations_json)?;
+        if operations.iter().any(breakers::Operation::writes) {
+            self.accept()?;
+        }
         let requests = operations.into_iter().map(|operation| breakers::Request { operation, deadline_ms: None });
         let batch = BreakerBatch {
             breaker: orchestrator(&name)?,
@@ -119,6 +136,14 @@ impl EmbeddedCoordination {
     pub fn close(&self) {
         self.timers.replace(Arc::default());
         self.breakers.replace(Arc::default());
+        self.disk.replace(None);
+    }
+}
+
+impl EmbeddedCoordination {
+    /// Whether an operation can be recorded that changes something.
+    fn accept(&self) -> Result<()> {
+        self.disk.borrow().as_ref().map_or(Ok(()), |disk| disk.accept().map_err(|error| storage::refused(&error)))
     }
 }
 

@@ -13,6 +13,11 @@ fn differs(one: &DiskStore, other: &DiskStore, keys: &[OrchestratorId]) -> Optio
         });
         let differs = differs
             .or_else(|| one.pools().inspect(key, |a| other.pools().inspect(key, |b| different("pool", name, a, b))));
+        let differs = differs
+            .or_else(|| one.timers().inspect(key, |a| other.timers().inspect(key, |b| different("shard", name, a, b))));
+        let differs = differs.or_else(|| {
+            one.breakers().inspect(key, |a| other.breakers().inspect(key, |b| different("breaker", name, a, b)))
+        });
         if differs.is_some() {
             return differs;
         }

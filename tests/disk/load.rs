@@ -117,7 +117,7 @@ fn what_is_forgotten_leaves_the_file() {
     for index in 0..200 {
         count(&store, &format!("once-{index}"));
     }
-    DiskStore::close(store, PATIENCE);
+    assert_eq!(DiskStore::close(store, PATIENCE), 0);
     let store = open(&path);
     for _ in 0..300 {
         let team = key("busy");

@@ -61,6 +61,10 @@ impl Drop for Tracking {
 }
 
 impl Disk {
+    fn tracks(&self, path: &Path) -> bool {
+        self.folder.as_ref().is_some_and(|folder| path.starts_with(folder))
+    }
+
     /// Files that are open stay known: whoever writes them may not have ended.
     fn track(&mut self, folder: Option<PathBuf>) {
         *self = Disk { folder, open: std::mem::take(&mut self.open), ..Disk::default() };
@@ -166,7 +170,7 @@ unsafe extern "C" fn open(
         }
         let path = PathBuf::from(CStr::from_ptr(name).to_str().unwrap());
         disk(|disk| {
-            if !disk.folder.as_ref().is_some_and(|folder| path.starts_with(folder)) {
+            if !disk.tracks(&path) {
                 return;
             }
             let original = (*file).pMethods;
@@ -188,7 +192,7 @@ unsafe extern "C" fn open(
 unsafe fn original(file: *mut ffi::sqlite3_file, change: Option<Change>) -> *const ffi::sqlite3_io_methods {
     disk(|disk| {
         let (path, methods) = disk.open[&(file as usize)].clone();
-        if let Some(change) = change.filter(|_| disk.folder.as_ref().is_some_and(|folder| path.starts_with(folder))) {
+        if let Some(change) = change.filter(|_| disk.tracks(&path)) {
             disk.files.entry(path).or_default().unsynced.push(change);
         }
         methods as *const ffi::sqlite3_io_methods
@@ -196,7 +200,7 @@ unsafe fn original(file: *mut ffi::sqlite3_file, change: Option<Change>) -> *con
 }
 
 unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, length: c_int, at: i64) -> c_int {
-    if disk(|disk| disk.is_full) {
+    if disk(|disk| disk.is_full && disk.tracks(&disk.open[&(file as usize)].0)) {
         return ffi::SQLITE_FULL;
     }
     // SAFETY: SQLite gives `length` bytes and the file that was opened.

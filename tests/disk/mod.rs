@@ -8,6 +8,7 @@ mod load;
 mod lossy_disk;
 mod power_loss;
 mod random;
+mod random_coordination;
 mod recovery;
 mod replay;
 mod speed;

@@ -123,9 +123,11 @@ impl Driver {
         }
         let index = self.below(3) as usize;
         let key = self.keys[index].clone();
-        match self.below(3) {
+        match self.below(5) {
             0 => self.ask_budget(store, &key),
             1 => self.ask_limiter(store, &key),
+            2 => self.ask_timers(store, &key),
+            3 => self.ask_breaker(store, &key),
             _ => self.ask_pool(store, &key),
         }
     }
@@ -327,6 +329,7 @@ impl Driver {
                     pools.give_back(key, now_ms, &policy, &token, resource, at_ms);
                 }
             }
+            6 if self.below(2) == 0 => drop(pools.count(key, now_ms, &policy, resource)),
             6 => drop(pools.set_valid(key, now_ms, &policy, "t2", self.below(2) == 0)),
             _ => {
                 let operation = match self.below(3) {

@@ -11,7 +11,7 @@ fn replay_gives_the_state() {
         let (path, copy) = (folder.file("state.db"), folder.file("copy.db"));
         let mut driver = Driver::new(seed);
         let store = open(&path);
-        for _ in 0..400 {
+        for _ in 0..600 {
             driver.step(&store);
         }
         assert!(store.wait_durable(store.written_seq(), PATIENCE));
@@ -51,6 +51,11 @@ fn goes_on_where_it_was() {
             let same = |one: &DiskStore, other: &DiskStore| {
                 one.limiters().inspect(key, |a| other.limiters().inspect(key, |b| assert_eq!(a, b)));
                 one.pools().inspect(key, |a| other.pools().inspect(key, |b| assert_eq!(a, b)));
+                one.timers().inspect(key, |a| other.timers().inspect(key, |b| assert_eq!(a, b)));
+                // When a breaker is forgotten that is as good as never heard of does not matter.
+                let known =
+                    |store: &DiskStore| store.breakers().inspect(key, |state| state.cloned().unwrap_or_default());
+                assert_eq!(known(one), known(other));
             };
             same(&store, &other);
         }

@@ -7,10 +7,13 @@ pub enum Kind {
     Budgets = 1,
     Limiters = 2,
     Pools = 3,
+    Timers = 4,
+    Breakers = 5,
 }
 
 impl Kind {
     pub fn from_number(number: u8) -> Option<Self> {
-        [Kind::Budgets, Kind::Limiters, Kind::Pools].into_iter().find(|kind| *kind as u8 == number)
+        let kinds = [Kind::Budgets, Kind::Limiters, Kind::Pools, Kind::Timers, Kind::Breakers];
+        kinds.into_iter().find(|kind| *kind as u8 == number)
     }
 }

@@ -31,8 +31,10 @@ use self::recorder::Recorder;
 use self::stores::Stores;
 use crate::domain::error::StoreError;
 use crate::store::memory::MemoryStore;
+use crate::store::memory::breakers::MemoryBreakers;
 use crate::store::memory::credentials::MemoryPools;
 use crate::store::memory::rate_limit::MemoryLimiters;
+use crate::store::memory::timers::MemoryTimers;
 
 pub use recorder::WAITING_BYTES_MAX;
 pub use watcher::Watcher;
@@ -82,6 +84,14 @@ impl DiskStore {
 
     pub fn pools(&self) -> &Arc<MemoryPools> {
         &self.stores.pools
+    }
+
+    pub fn timers(&self) -> &Arc<MemoryTimers> {
+        &self.stores.timers
+    }
+
+    pub fn breakers(&self) -> &Arc<MemoryBreakers> {
+        &self.stores.breakers
     }
 
     /// The number of the last entry. Read after an answer, it is not less than that of the last entry which the

@@ -7,17 +7,21 @@ use super::entry::Entry;
 use super::file::{LogRow, PolicyRow, StateRow, StoreFile};
 use super::kept::{Kept, Replayed, Restored};
 use super::kind::Kind;
+use crate::domain::breakers::decide::BreakerState;
 use crate::domain::credentials::decide::PoolState;
 use crate::domain::decide::OrchestratorState;
 use crate::domain::error::StoreError;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::rate_limit::decide::LimiterState;
+use crate::domain::timers::decide::ShardState;
 
 /// Everything a file told.
 pub(super) struct Recovered {
     pub budgets: Restored<OrchestratorState>,
     pub limiters: Restored<LimiterState>,
     pub pools: Restored<PoolState>,
+    pub timers: Restored<ShardState>,
+    pub breakers: Restored<BreakerState>,
     /// The last entry there is.
     pub last_seq: u64,
     /// States that have entries in the log.
@@ -43,6 +47,8 @@ pub(super) fn recover(file: &StoreFile) -> Result<Recovered, StoreError> {
     let mut budgets = Reader::<OrchestratorState>::default();
     let mut limiters = Reader::<LimiterState>::default();
     let mut pools = Reader::<PoolState>::default();
+    let mut timers = Reader::<ShardState>::default();
+    let mut breakers = Reader::<BreakerState>::default();
     let (mut last_seq, mut log_bytes, mut policies) = (0, 0, Vec::new());
     let mut dirty = Dirty::default();
     file.states(|row| {
@@ -51,6 +57,8 @@ pub(super) fn recover(file: &StoreFile) -> Result<Recovered, StoreError> {
             Kind::Budgets => budgets.read_state(row),
             Kind::Limiters => limiters.read_state(row),
             Kind::Pools => pools.read_state(row),
+            Kind::Timers => timers.read_state(row),
+            Kind::Breakers => breakers.read_state(row),
         }
     })?;
     file.policies(|row| {
@@ -59,6 +67,8 @@ pub(super) fn recover(file: &StoreFile) -> Result<Recovered, StoreError> {
             Kind::Budgets => budgets.read_policy(row),
             Kind::Limiters => limiters.read_policy(row),
             Kind::Pools => pools.read_policy(row),
+            Kind::Timers => timers.read_policy(row),
+            Kind::Breakers => breakers.read_policy(row),
         }
     })?;
     file.log(|LogRow { first_seq, last_seq: row_seq, entries }| {
@@ -73,6 +83,8 @@ pub(super) fn recover(file: &StoreFile) -> Result<Recovered, StoreError> {
                 Kind::Budgets => budgets.replay(seq, &key, &entry),
                 Kind::Limiters => limiters.replay(seq, &key, &entry),
                 Kind::Pools => pools.replay(seq, &key, &entry),
+                Kind::Timers => timers.replay(seq, &key, &entry),
+                Kind::Breakers => breakers.replay(seq, &key, &entry),
             };
             if is_new? {
                 dirty.mark(entry.kind, &key, seq);
@@ -80,8 +92,17 @@ pub(super) fn recover(file: &StoreFile) -> Result<Recovered, StoreError> {
         }
         Ok(())
     })?;
-    let (budgets, limiters, pools) = (budgets.restored(), limiters.restored(), pools.restored());
-    Ok(Recovered { budgets, limiters, pools, last_seq, dirty, log_bytes, policies })
+    Ok(Recovered {
+        budgets: budgets.restored(),
+        limiters: limiters.restored(),
+        pools: pools.restored(),
+        timers: timers.restored(),
+        breakers: breakers.restored(),
+        last_seq,
+        dirty,
+        log_bytes,
+        policies,
+    })
 }
 
 impl<S: Kept> Reader<S> {

@@ -9,14 +9,18 @@ use super::recorder::Recorder;
 use super::recovery::Recovered;
 use crate::clock::SystemClock;
 use crate::store::memory::MemoryStore;
+use crate::store::memory::breakers::MemoryBreakers;
 use crate::store::memory::credentials::MemoryPools;
 use crate::store::memory::rate_limit::MemoryLimiters;
+use crate::store::memory::timers::MemoryTimers;
 
 #[derive(Clone)]
 pub(super) struct Stores {
     pub budgets: Arc<MemoryStore>,
     pub limiters: Arc<MemoryLimiters>,
     pub pools: Arc<MemoryPools>,
+    pub timers: Arc<MemoryTimers>,
+    pub breakers: Arc<MemoryBreakers>,
 }
 
 impl Stores {
@@ -27,6 +31,8 @@ impl Stores {
             budgets: Arc::new(MemoryStore::journaled(clock, journal(Kind::Budgets), recovered.budgets)),
             limiters: Arc::new(MemoryLimiters::journaled(journal(Kind::Limiters), recovered.limiters)),
             pools: Arc::new(MemoryPools::journaled(journal(Kind::Pools), recovered.pools)),
+            timers: Arc::new(MemoryTimers::journaled(journal(Kind::Timers), recovered.timers)),
+            breakers: Arc::new(MemoryBreakers::journaled(journal(Kind::Breakers), recovered.breakers)),
         }
     }
 
@@ -35,6 +41,8 @@ impl Stores {
             Kind::Budgets => &*self.budgets,
             Kind::Limiters => &*self.limiters,
             Kind::Pools => &*self.pools,
+            Kind::Timers => &*self.timers,
+            Kind::Breakers => &*self.breakers,
         }
     }
 }

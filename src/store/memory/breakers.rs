@@ -2,6 +2,9 @@
 //!
 //! As for pools: everything is synchronous and takes the instant from the caller; a lost reply cannot happen here.
 
+mod kept;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -12,6 +15,8 @@ use crate::domain::breakers::decide::BreakerState;
 use crate::domain::breakers::operation::Receipt;
 use crate::domain::identifier::OrchestratorId;
 use crate::store::BreakerBatch;
+use crate::store::disk::asked::breakers::{Asked, Entry as Entered};
+use crate::store::disk::journal::Journal;
 
 /// Breakers each writing call looks at: more than it can create.
 const REVIEWS_PER_CALL: usize = 2;
@@ -46,6 +51,8 @@ pub struct MemoryBreakers {
     breakers: DashMap<OrchestratorId, BreakerState>,
     /// When to look at a breaker. Names each once.
     reviews: Schedule,
+    /// Where to write down what is asked, when it is kept on disk.
+    journal: Option<Journal>,
 }
 
 impl MemoryBreakers {
@@ -85,12 +92,20 @@ impl MemoryBreakers {
 
     /// Everything that changes a breaker on somebody's behalf. One that stays blank is not kept.
     fn write(&self, batch: &BreakerBatch, now_ms: u64) -> Receipt {
+        let entered = || Entered { now_ms, asked: Asked::Batch(Cow::Borrowed(&batch.requests)) };
+        let line = self.journal.as_ref().map(|journal| journal.line(&batch.policy, &entered()));
+        let append = || line.into_iter().for_each(|line| line.append(&batch.breaker));
         let receipt = match self.breakers.entry(batch.breaker.clone()) {
-            Entry::Occupied(mut entry) => entry.get_mut().apply(now_ms, &batch.policy, &batch.requests),
+            Entry::Occupied(mut entry) => {
+                let receipt = entry.get_mut().apply(now_ms, &batch.policy, &batch.requests);
+                append();
+                receipt
+            }
             Entry::Vacant(entry) => {
                 let mut state = BreakerState::default();
                 let receipt = state.apply(now_ms, &batch.policy, &batch.requests);
                 if !state.is_over(now_ms) {
+                    append();
                     let _held = entry.insert(state);
                     self.reviews.relist(&batch.breaker, u64::MAX, now_ms.saturating_add(REVIEW_EVERY_MS));
                 }
@@ -106,6 +121,9 @@ impl MemoryBreakers {
         for breaker in self.reviews.take_due(now_ms, REVIEWS_PER_CALL) {
             self.breakers.remove_if(&breaker, |_, state| {
                 let is_over = state.is_over(now_ms);
+                if let Some(journal) = self.journal.as_ref().filter(|_| is_over) {
+                    journal.append(&breaker, &Entered { now_ms, asked: Asked::Forget });
+                }
                 if !is_over {
                     let next_ms = state.ends_at_ms().max(now_ms.saturating_add(REVIEW_EVERY_MS));
                     self.reviews.relist(&breaker, u64::MAX, next_ms);

@@ -3,7 +3,7 @@
 use super::account::{AccountState, ResourceState};
 use super::pause::Pause;
 use super::report::RESET_MAX_MS;
-use super::{CLOCK_BACK_MAX_MS, DAY_MS, PoolState, UNUSED_TTL_MS, life};
+use super::{DAY_MS, PoolState, UNUSED_TTL_MS, life};
 use crate::domain::credentials::operation::Policy;
 use crate::domain::tokens::add;
 
@@ -19,7 +19,7 @@ impl PoolState {
     /// The instant to decide by. A clock that is a little behind is taken to stand still. One that is far behind was
     /// wrong before: to wait until it comes there again would stall the pool for as long as it had jumped.
     pub(super) fn instant(&mut self, clock_ms: u64, policy: &Policy) -> u64 {
-        if add(clock_ms, CLOCK_BACK_MAX_MS) < self.last_now_ms {
+        if self.is_from_wrong_clock(clock_ms) {
             self.step_back(&StepBack { wrong_ms: self.last_now_ms, now_ms: clock_ms, policy });
         }
         clock_ms.max(self.last_now_ms)

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use self::account::AccountState;
 use self::pick::Current;
 use super::operation::{Account, Fingerprint, Policy, Resource};
+use crate::domain::tokens::add;
 
 pub use self::kept::KEPT_MAX;
 pub use self::pick::Picking;
@@ -87,6 +88,11 @@ impl PoolState {
     /// When it last changed.
     pub fn last_now_ms(&self) -> u64 {
         self.last_now_ms
+    }
+
+    /// Whether this clock shows that the one before was wrong, so that even to look changes something.
+    pub fn is_from_wrong_clock(&self, clock_ms: u64) -> bool {
+        add(clock_ms, CLOCK_BACK_MAX_MS) < self.last_now_ms
     }
 
     /// The instant a writing request is decided at. Renews the marks of those invalid tokens that the policy

@@ -122,20 +122,22 @@ impl MemoryPools {
 
     /// See [`PoolState::count`]. Takes nothing.
     pub fn count(&self, pool: &OrchestratorId, now_ms: u64, policy: &Policy, resource: &str) -> u64 {
-        self.read(pool, |state| state.count(now_ms, policy, resource))
+        self.read(pool, now_ms, |state| state.count(now_ms, policy, resource))
     }
 
     /// See [`PoolState::view`].
     pub fn view(&self, pool: &OrchestratorId, now_ms: u64, policy: &Policy) -> Vec<TokenView> {
-        self.read(pool, |state| state.view(now_ms, policy))
+        self.read(pool, now_ms, |state| state.view(now_ms, policy))
     }
 
     /// Applies a batch at `now_ms`.
     pub fn apply_at(&self, batch: &CredentialBatch, now_ms: u64) -> Receipt {
-        let writes = batch.requests.iter().any(|request| request.operation.writes());
-        let asked = || Asked::Batch(Cow::Borrowed(&batch.requests));
-        let line = if writes { self.line(now_ms, &batch.policy, asked) } else { None };
-        self.write(&batch.pool, now_ms, line, |state| state.apply(now_ms, &batch.policy, &batch.requests))
+        let apply = |state: &mut PoolState| state.apply(now_ms, &batch.policy, &batch.requests);
+        if !batch.requests.iter().any(|request| request.operation.writes()) {
+            return self.read(&batch.pool, now_ms, apply);
+        }
+        let line = self.line(now_ms, &batch.policy, || Asked::Batch(Cow::Borrowed(&batch.requests)));
+        self.write(&batch.pool, now_ms, line, apply)
     }
 
     /// How many pools are kept.
@@ -147,8 +149,11 @@ impl MemoryPools {
         self.pools.is_empty()
     }
 
-    fn read<T>(&self, pool: &OrchestratorId, read: impl FnOnce(&mut PoolState) -> T) -> T {
+    /// Whoever looks by a clock that was set right changes what is known; in a journal nobody would find that, so it
+    /// is changed in a copy.
+    fn read<T>(&self, pool: &OrchestratorId, now_ms: u64, read: impl FnOnce(&mut PoolState) -> T) -> T {
         match self.pools.get_mut(pool) {
+            Some(state) if self.journal.is_some() && state.is_from_wrong_clock(now_ms) => read(&mut state.clone()),
             Some(mut state) => read(&mut state),
             None => read(&mut PoolState::default()),
         }

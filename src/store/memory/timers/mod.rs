@@ -3,7 +3,10 @@
 //! Everything is synchronous and takes the instant from the caller. As for budgets, a lost reply cannot happen
 //! here: receipts are not remembered and tickets are ignored.
 
+mod kept;
 mod shared;
+
+use std::borrow::Cow;
 
 use dashmap::{DashMap, Entry};
 
@@ -11,6 +14,8 @@ use crate::domain::identifier::OrchestratorId;
 use crate::domain::timers::decide::{Footprint, ShardState};
 use crate::domain::timers::operation::{Policy, Receipt, Request};
 use crate::store::TimerBatch;
+use crate::store::disk::asked::timers::Entry as Entered;
+use crate::store::disk::journal::Journal;
 
 /// Timers that live as long as the process.
 ///
@@ -34,6 +39,8 @@ use crate::store::TimerBatch;
 #[derive(Default)]
 pub struct MemoryTimers {
     shards: DashMap<OrchestratorId, ShardState>,
+    /// Where to write down what is asked, when it is kept on disk.
+    journal: Option<Journal>,
 }
 
 impl MemoryTimers {
@@ -72,12 +79,19 @@ impl MemoryTimers {
 
     /// The only way in which a shard changes. One that is blank afterwards is not kept.
     fn write(&self, shard: &OrchestratorId, now_ms: u64, policy: &Policy, requests: &[Request]) -> Receipt {
-        let mut entry = match self.shards.entry(shard.clone()) {
-            Entry::Occupied(entry) => entry,
-            Entry::Vacant(entry) => entry.insert_entry(ShardState::default()),
+        let entered = |journal| Journal::line(journal, policy, &Entered { now_ms, requests: Cow::Borrowed(requests) });
+        let line = self.journal.as_ref().map(entered);
+        let (mut entry, is_new) = match self.shards.entry(shard.clone()) {
+            Entry::Occupied(entry) => (entry, false),
+            Entry::Vacant(entry) => (entry.insert_entry(ShardState::default()), true),
         };
         let receipt = entry.get_mut().apply(now_ms, policy, requests);
-        if entry.get().is_blank() {
+        let is_blank = entry.get().is_blank();
+        // What came of nothing and is nothing again was never there.
+        if let Some(line) = line.filter(|_| !(is_new && is_blank)) {
+            line.append(shard);
+        }
+        if is_blank {
             entry.remove();
         }
         receipt
