@@ -13,7 +13,7 @@ import * as check from './validate';
 type Limits = [number | null, number | null, number | null];
 
 export interface Settings {
-  store: 'memory' | 'redis';
+  store: 'memory' | 'disk' | 'redis';
   /** The addon's `config`. */
   nativeConfig: string;
   /** Ascending. */
@@ -22,6 +22,9 @@ export interface Settings {
   reservationTtlMs: number;
   enableOverrides: boolean;
   releaseOnly: boolean;
+  onStoreError: 'reject' | 'allow' | 'deny';
+  storagePath: string | undefined;
+  commandTimeoutMs: number;
   connectTimeoutMs: number;
   maxPending: number;
   now: () => number;
@@ -75,7 +78,7 @@ function read(config: object): Settings {
     historyLimit: optional('historyLimit', 100_000, check.count),
     broadcast: optional('broadcast', false, check.boolean),
     releaseOnly,
-    onStoreError: optional('onStoreError', 'reject', oneOf('reject', 'allow', 'deny')),
+    onStoreError: optional('onStoreError', 'reject' as const, oneOf('reject', 'allow', 'deny')),
   };
   return {
     store: store.store,
@@ -85,6 +88,9 @@ function read(config: object): Settings {
     reservationTtlMs: duration('reservationTTL', 900_000, 1),
     enableOverrides: optional('enableOverrides', true, check.boolean),
     releaseOnly,
+    onStoreError: budgets.onStoreError,
+    storagePath: store.storagePath,
+    commandTimeoutMs: store.commandTimeoutMs,
     connectTimeoutMs: store.connectTimeoutMs,
     maxPending: store.maxPending,
     now: store.now,

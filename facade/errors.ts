@@ -78,6 +78,13 @@ export function reservationNotFound(reservationId: string): TokenBudgetError {
   return new TokenBudgetError('RESERVATION_NOT_FOUND', `Reservation not found: ${shortened(reservationId)}`);
 }
 
+/** Whether the store is why something failed. */
+export function isStoreDown(error: unknown): boolean {
+  return (
+    error instanceof TokenBudgetError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'TIMEOUT')
+  );
+}
+
 /** Anything caught, as one of ours: nothing foreign reaches the caller. */
 export function asTokenBudgetError(error: unknown): TokenBudgetError {
   if (error instanceof TokenBudgetError) return error;

@@ -64,6 +64,31 @@ export interface EmbeddedPools {
   close(): void;
 }
 
+/** One file of state; see "Storage" in `docs/boundary.md`. Objects of one path share it, in every thread. */
+export interface Storage {
+  /**
+   * Begins to load in the background. `wake` is called, in the thread of the caller, whenever it is loaded, cannot be
+   * loaded, or one of the numbers below has changed. A text is thrown when it cannot even begin.
+   */
+  open(wake: () => void): void;
+  isOpen(): boolean;
+  /** Of the entry that was recorded last: what must be on disk before the answers given so far are true. */
+  writtenSeq(): number;
+  /** Everything up to this is on disk. */
+  durableSeq(): number;
+  /** Why it cannot be loaded, or why nothing can be written at present; empty while all is well. */
+  failure(): string;
+  flush(): void;
+  /** Keeps the process alive, or lets it end, which is how it begins. */
+  ref(): void;
+  unref(): void;
+  /**
+   * Writes what is left, at most for `timeoutMs`, and lets go of the file, unless others have it open. Answers how many
+   * entries are not on disk.
+   */
+  close(timeoutMs: number): number;
+}
+
 export interface EmbeddedCoordination {
   /** Operations as a JSON array; see "Embedded coordination" in `docs/boundary.md`. */
   timers(shard: string, policyJson: string, operationsJson: string, nowMs: number): string;
@@ -90,6 +115,7 @@ interface Addon {
   EmbeddedPools: new (config: string, numbers: Float64Array) => EmbeddedPools;
   EmbeddedCoordination: new (config: string) => EmbeddedCoordination;
   RemoteTracker: new (config: string) => RemoteTracker;
+  Storage: new (path: string, openTimeoutMs: number) => Storage;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS
@@ -97,6 +123,7 @@ const addon = require('../native/binding.js') as Addon;
 
 export const {
   isTimeZone,
+  encodeIdentifier,
   decodeIdentifier,
   estimateTokens,
   parseDuration,
@@ -108,4 +135,5 @@ export const {
   EmbeddedPools,
   EmbeddedCoordination,
   RemoteTracker,
+  Storage,
 } = addon;

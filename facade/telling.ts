@@ -7,19 +7,20 @@ type Listener = (...args: never) => unknown;
  * listeners after it: the failure goes to `error` when somebody listens there, else nowhere.
  */
 export class Telling<Events extends { error: unknown[] }> {
-  readonly #emitter: EventEmitter;
+  /** Whose listeners are told. */
+  readonly emitter: EventEmitter;
 
   constructor(emitter: EventEmitter) {
-    this.#emitter = emitter;
+    this.emitter = emitter;
   }
 
   /** Whether an event would reach anybody: a listener, or whoever has replaced `emit`. */
   reaches(name: keyof Events & string): boolean {
-    return this.#emitter.emit !== EventEmitter.prototype.emit || this.#emitter.listenerCount(name) > 0;
+    return this.emitter.emit !== EventEmitter.prototype.emit || this.emitter.listenerCount(name) > 0;
   }
 
   emit<E extends keyof Events & string>(name: E, ...args: Events[E] & unknown[]): void {
-    const emitter = this.#emitter;
+    const emitter = this.emitter;
     if (emitter.emit !== EventEmitter.prototype.emit) {
       // Somebody watches or forwards every event by replacing `emit`.
       if (name !== 'error' || emitter.listenerCount(name) > 0)
@@ -31,7 +32,7 @@ export class Telling<Events extends { error: unknown[] }> {
 
   #call(name: string, listener: Listener, args: readonly unknown[]): void {
     try {
-      const result: unknown = Reflect.apply(listener, this.#emitter, args);
+      const result: unknown = Reflect.apply(listener, this.emitter, args);
       if (typeof result === 'object' && result !== null && 'then' in result) {
         Promise.resolve(result).then(undefined, (error: unknown) => this.#failed(name, error));
       }

@@ -13,6 +13,7 @@ import type { Backend } from './backend/backend';
 import { EmbeddedBackend } from './backend/embedded';
 import { Verb, type VerbNumber } from './backend/protocol';
 import type { RemoteBackend } from './backend/remote';
+import type { StoredBackend } from './backend/storage/budgets';
 import { readConfig, type Settings } from './config';
 import { asTokenBudgetError, closedError, reservationNotFound, TokenBudgetError } from './errors';
 import { Announcer } from './events';
@@ -76,9 +77,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     super();
     this.#settings = readConfig(config);
     this.#announcer = new Announcer(this);
-    const Backend = this.#settings.store === 'memory' ? EmbeddedBackend : loadRemoteBackend();
     try {
-      this.#backend = new Backend(this.#settings, this.#announcer);
+      this.#backend = openBackend(this.#settings, this.#announcer);
     } catch (cause) {
       throw new TokenBudgetError('INVALID_CONFIG', asTokenBudgetError(cause).message, { cause });
     }
@@ -340,6 +340,17 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
       return rejected(error);
     }
   }
+}
+
+function openBackend(settings: Settings, announcer: Announcer): Backend {
+  if (settings.store === 'memory') return new EmbeddedBackend(settings, announcer);
+  if (settings.store === 'disk') return new (loadStoredBackend())(settings, announcer);
+  return new (loadRemoteBackend())(settings, announcer);
+}
+
+/** Loaded by whoever keeps state on disk. */
+function loadStoredBackend(): typeof StoredBackend {
+  return (require('./backend/storage/budgets') as typeof import('./backend/storage/budgets')).StoredBackend;
 }
 
 /** Loaded by whoever has a store on Redis. */

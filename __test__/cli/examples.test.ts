@@ -49,6 +49,15 @@ const EXPECTED: Record<string, RegExp> = {
       'used 3700 of 400000 input tokens a minute\n$',
     ].join('\n'),
   ),
+  'storage.mjs': new RegExp(
+    [
+      '^process 1 ended by SIGKILL',
+      'process 2 ended by SIGKILL',
+      'process 3 ended by SIGKILL',
+      'used 3750 and held 1500 of 10000 tokens',
+      '3 of 100 requests a day\n$',
+    ].join('\n'),
+  ),
   'token-coordination-guide/circuit-breaker.mjs': new RegExp(
     [
       "^OPEN \\[ 'Circuit Breaker Reset: payments' \\]",

@@ -38,6 +38,7 @@ describe('a Jest project with --detectOpenHandles', () => {
     writeFileSync(
       join(project, 'it.test.js'),
       `const { TokenBudgetTracker, TokenBudgetError } = require(${JSON.stringify(ENTRY)});
+       const storage = ${JSON.stringify(join(folder.path, `${name}.db`))};
        const redis = { host: '${HOST}', port: ${server.port}, keyPrefix: '${name}' };
        const usage = () => ({ orchestratorId: 'o', sessionId: 's', timestamp: new Date(), promptTokens: 0,
          completionTokens: 0, totalTokens: 7, model: 'm' });
@@ -61,6 +62,7 @@ describe('a Jest project with --detectOpenHandles', () => {
   test.each([
     ['memory', '{}'],
     ['redis', '{ redis }'],
+    ['storage', '{ storage }'],
   ])(
     '%s: a tracker that is closed, and one that is left open',
     async (name, config) => {
@@ -82,14 +84,19 @@ describe('a Jest project with --detectOpenHandles', () => {
     60_000,
   );
 
-  test('fake timers do not hang operations on Redis, legacy or modern', async () => {
-    await expectClean(
-      'timers',
-      `for (const options of [{}, { legacyFakeTimers: true }, { doNotFake: [] }]) {
+  test.each([
+    ['Redis', '{ redis }'],
+    ['disk', '{ storage }'],
+  ])(
+    'fake timers do not hang operations on %s, legacy or modern',
+    async (where, config) => {
+      await expectClean(
+        `timers-${where}`,
+        `for (const options of [{}, { legacyFakeTimers: true }, { doNotFake: [] }]) {
          test('with ' + JSON.stringify(options), async () => {
            jest.useFakeTimers(options);
            try {
-             const tracker = new TokenBudgetTracker({ redis });
+             const tracker = new TokenBudgetTracker(${config});
              const { reservationId } = await tracker.reserveTokens('o', 5, 'all');
              await tracker.releaseReservation(reservationId, 3);
              await Promise.all([tracker.trackUsage(usage()), tracker.checkBudget('o', 1)]);
@@ -100,23 +107,32 @@ describe('a Jest project with --detectOpenHandles', () => {
            }
          });
        }`,
-    );
-  }, 60_000);
+      );
+    },
+    60_000,
+  );
 
-  test('module registries that are reset load the package again', async () => {
-    await expectClean(
-      'registries',
-      `test('again and again', async () => {
+  test.each([
+    ['redis', '{ redis }'],
+    ['disk', '{ storage }'],
+  ])(
+    '%s: module registries that are reset load the package again',
+    async (where, config) => {
+      await expectClean(
+        `registries-${where}`,
+        `test('again and again', async () => {
          for (let round = 0; round < 5; round++) {
            jest.resetModules();
            const again = require(${JSON.stringify(ENTRY)}).TokenBudgetTracker;
-           const tracker = new again({ redis });
+           const tracker = new again(${config});
            await tracker.trackUsage(usage());
            expect((await tracker.getUsageStats('o')).totalUsed % 7).toBe(0);
          }
        });`,
-    );
-  }, 60_000);
+      );
+    },
+    60_000,
+  );
 });
 
 test('loaded as CommonJS and as an ES module, the classes are the same', async () => {

@@ -1,27 +1,34 @@
 /** When a process ends by itself, and with what. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type RedisServer, startRedis } from '../support/redis';
-import { HOST, start } from '../support/system';
+import { HOST, start, type TemporaryFolder, temporaryFolder } from '../support/system';
 
 const ENTRY = JSON.stringify(resolve(__dirname, '../../dist/index.js'));
 const USAGE = `{ orchestratorId: 'o', sessionId: 's', timestamp: new Date(), promptTokens: 0,
   completionTokens: 0, totalTokens: 7, model: 'm' }`;
 
 let server: RedisServer;
+let folder: TemporaryFolder;
+let files = 0;
 
 beforeAll(async () => {
+  folder = temporaryFolder('process-exit');
   server = await startRedis();
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await folder.remove();
+});
 afterEach(() => server.resume());
 
-/** Runs `body` in a fresh Node, with `Tracker` and `redis` at hand. */
+/** Runs `body` in a fresh Node, with `Tracker`, `redis` and `storage` (a file of its own) at hand. */
 async function run(
   body: string,
   ...flags: string[]
 ): Promise<{ code: number | string; output: string; ms: number }> {
   const redis = JSON.stringify({ host: HOST, port: server.port });
   const script = `const { TokenBudgetTracker: Tracker } = require(${ENTRY}); const redis = ${redis};
+    const storage = ${JSON.stringify(join(folder.path, `state-${files++}.db`))};
     const usage = () => (${USAGE}); (async () => { ${body} })();`;
   const began = Date.now();
   const child = await start(process.execPath, [...flags, '-e', script]);
@@ -31,6 +38,7 @@ async function run(
 
 describe.each([
   ['in memory', '{}'],
+  ['on disk', '{ storage }'],
   ['on Redis', '{ redis }'],
   ['on Redis, in the I/O thread', '{ redis: { ...redis, ioThread: true } }'],
 ])('%s', (_where, config) => {

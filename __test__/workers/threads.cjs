@@ -1,7 +1,7 @@
 'use strict';
 
 // Scenarios with worker threads, for `lifecycle/threads.test.ts`: `node threads.cjs <scenario> [port]`
-// writes one line of JSON and ends by itself. Without a port: in memory.
+// writes one line of JSON and ends by itself. Without a port: in memory; `disk:<path>`: on disk.
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { once } = require('node:events');
 const { TokenBudgetTracker } = require('../../dist/index.js');
@@ -22,10 +22,15 @@ const redisAt = text => {
   return { host: '127.0.0.1', port: Number(port), ioThread: home === 'io-thread' };
 };
 
+const storeAt = port => {
+  if (!port) return { memory: { name: 'threads' } };
+  return port.startsWith('disk:') ? { storage: port.slice('disk:'.length) } : { redis: redisAt(port) };
+};
+
 const configFor = (port, more = {}) => ({
   defaultBudget: { hourly: 10_000 },
   commandTimeout: 10_000,
-  ...(port ? { redis: redisAt(port) } : { memory: { name: 'threads' } }),
+  ...storeAt(port),
   ...more,
 });
 
@@ -72,7 +77,7 @@ const SCENARIOS = {
   async share(port) {
     const main = new TokenBudgetTracker(configFor(port));
     await main.ready();
-    const workers = Array.from({ length: 4 }, () => thread('reserve', port));
+    const workers = Array.from({ length: 8 }, () => thread('reserve', port));
     const answers = await Promise.all(
       workers.map(async worker => {
         const [[message], code] = await Promise.all([once(worker, 'message'), ended(worker)]);

@@ -28,13 +28,17 @@ interface Answers<O> {
 export class EmbeddedCoordination implements CoordinationBackend {
   readonly #native: NativeCoordination;
   readonly #timersPolicyJson: string;
-  readonly #news: NewsListeners;
+  readonly #news: Pick<NewsListeners, 'add' | 'tell'>;
   readonly #now: () => number;
   #isClosed = false;
 
-  constructor(settings: StoreSettings, { timers }: CoordinationOptions) {
+  constructor(
+    settings: StoreSettings,
+    { timers }: CoordinationOptions,
+    news: Pick<NewsListeners, 'add' | 'tell'> = newsOf(settings.native.memoryName),
+  ) {
     this.#native = new NativeCoordination(toJson(settings.native));
-    this.#news = newsOf(settings.native.memoryName);
+    this.#news = news;
     const { keepEndedMs, keepDeadMs } = timers;
     this.#timersPolicyJson = toJson({ keepEndedMs, keepDeadMs });
     this.#now = settings.now;

@@ -159,6 +159,17 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     return Promise.resolve(known);
   }
 
+  /** Gives up a place in the line that nobody waits for any more. */
+  leave(id: string): void {
+    const place = this.#line.get(id);
+    if (place === undefined) return;
+    this.#line.delete(id);
+    this.#numbers[0] = this.#now();
+    this.#operations.cancel(id);
+    place.reject(closedError('limiter'));
+    this.#look();
+  }
+
   query(operationJson: string): Promise<WireOutcome> {
     const outcome = JSON.parse(this.#native.query(operationJson, this.#now())) as WireOutcome;
     this.#look();

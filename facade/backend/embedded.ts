@@ -53,6 +53,8 @@ export class EmbeddedBackend implements Backend {
     for (const [id, [hourly, daily, monthly]] of settings.orchestratorBudgets) {
       this.#native.configureBudget(id, hourly ?? NaN, daily ?? NaN, monthly ?? NaN);
     }
+    // Of those before us, whose timers are gone.
+    if (settings.store === 'disk') this.#timer.next(this.#native.nextExpiryMs());
   }
 
   check(orchestratorId: string, tokens: number, period: PeriodIndex): Promise<BudgetCheck> {

@@ -11,6 +11,7 @@ import type { TokenUsage } from '../types/usage';
 import { Call } from './calls';
 import type { InboxRecord } from './inbox';
 import { errorCode, Kind } from './protocol';
+import { tellDenied } from './without-store';
 
 export class CheckCall extends Call<BudgetCheck> {
   readonly announcer: Announcer;
@@ -33,7 +34,7 @@ export class CheckCall extends Call<BudgetCheck> {
       record.kind === Kind.check
         ? checkAnswer(record.numbers, record.at, tokens, period)
         : checkWithoutStore(record.number(0) === 1, tokens, period);
-    if (check.wouldExceed) announceDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
+    if (check.wouldExceed) tellDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
     return check;
   }
 }
@@ -81,7 +82,7 @@ export class ReserveCall extends Call<ReservationResult> {
     }
     if (record.kind !== Kind.denied) throw failure(record);
     const denied = deniedAnswer(numbers, at, tokens, record.number(6) === 1);
-    announceDenied(this.announcer, orchestratorId, tokens, denied, 'reserve');
+    tellDenied(this.announcer, orchestratorId, tokens, denied, 'reserve');
     return denied;
   }
 }
@@ -145,17 +146,6 @@ export class TrackCall extends Call<void> {
   override spooled(): void {
     this.announcer.emit('usage:spooled', this.given);
   }
-}
-
-function announceDenied(
-  announcer: Announcer,
-  orchestratorId: string,
-  tokens: number,
-  { period, available = 0, limit = Infinity }: Pick<ReservationResult, 'period' | 'available' | 'limit'>,
-  source: 'check' | 'reserve',
-): void {
-  if (period === undefined) return;
-  announcer.denied({ orchestratorId, period, tokens, available, limit, timestamp: new Date(), source });
 }
 
 export function done(record: InboxRecord): void {

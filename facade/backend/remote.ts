@@ -10,22 +10,10 @@ import type { Backend } from './backend';
 import { ColdCall } from './calls';
 import { Channel } from './channel';
 import type { InboxRecord } from './inbox';
+import { NOTHING_USED } from './nothing-used';
 import { Kind, STATS_MODELS, type VerbNumber } from './protocol';
 import { CheckCall, failure, ReserveCall, SettleCall, TrackCall } from './remote-calls';
 import { announceRecord } from './remote-events';
-
-/** What the settle of a reservation says that nobody used. */
-const NOTHING: Amounts = {
-  total: 0,
-  prompt: 0,
-  completion: 0,
-  cacheRead: 0,
-  cacheWrite: 0,
-  reasoning: 0,
-  model: '',
-  sessionId: '',
-  requestId: null,
-};
 
 /** Budgets on Redis. */
 export class RemoteBackend implements Backend {
@@ -75,7 +63,7 @@ export class RemoteBackend implements Backend {
   /** Ends a reservation that was granted to nobody. It expires by itself should that fail. */
   #giveBack(reservationId: string): void {
     this.#channel.beginUnawaited(new ColdCall(() => {}));
-    this.#channel.outbox.settle(this.#channel.last, reservationId, false, NOTHING, Date.now());
+    this.#channel.outbox.settle(this.#channel.last, reservationId, false, NOTHING_USED, Date.now());
   }
 
   settle(reservationId: string, amounts: Amounts): Promise<void> {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { TokenBudgetError } from '../errors';
 import type { Plain } from '../json';
 import { describe } from '../text';
@@ -8,20 +9,24 @@ import { readRedis } from './redis';
 
 /** Where state lives, as every class of the package is told. */
 export interface StoreSettings {
-  store: 'memory' | 'redis';
+  store: 'memory' | 'disk' | 'redis';
   /** What the addon is told of it. */
   native: { [key: string]: Plain };
   /** Unique per object. */
   clientId: string;
+  /** The file of a store on disk, as an absolute path. */
+  storagePath: string | undefined;
+  commandTimeoutMs: number;
   connectTimeoutMs: number;
   maxPending: number;
-  /** The clock of a store in memory. */
+  /** The clock of a store in this process. */
   now: () => number;
 }
 
 export const STORE_OPTIONS: ReadonlySet<keyof StoreOptions> = new Set<keyof StoreOptions>([
   'redis',
   'memory',
+  'storage',
   'clock',
   'commandTimeout',
   'connectTimeout',
@@ -29,8 +34,12 @@ export const STORE_OPTIONS: ReadonlySet<keyof StoreOptions> = new Set<keyof Stor
   'maxPending',
 ]);
 
+const STORAGE_NAMES: ReadonlySet<string> = new Set(['path']);
+
 const TIMER_MAX_MS = 2 ** 31 - 1;
 const QUEUE_MAX = 10_000_000;
+/** What Linux opens. */
+const PATH_MAX_BYTES = 4095;
 
 /** Reads the options of {@link STORE_OPTIONS}. */
 export function readStore(config: object): StoreSettings {
@@ -48,9 +57,20 @@ export function readStore(config: object): StoreSettings {
 
   const redis = optional('redis', null, readRedis);
   const memoryName = optional('memory', undefined, readMemoryName);
+  const storagePath = optional('storage', undefined, readStorage);
   const clock = optional('clock', undefined, readClock);
   if (redis !== null && field('memory') !== undefined) {
     throw check.invalid('memory', 'no store in memory beside redis', field('memory'));
+  }
+  if (redis !== null && storagePath !== undefined) {
+    throw check.invalid('storage', 'no store on disk beside redis', field('storage'));
+  }
+  if (storagePath !== undefined && field('memory') !== undefined) {
+    throw check.invalid(
+      'memory',
+      'no store in memory beside storage, which is shared by its path',
+      field('memory'),
+    );
   }
   if (redis !== null && clock !== undefined) {
     throw check.invalid('clock', 'no clock beside redis, whose own decides', clock);
@@ -60,12 +80,18 @@ export function readStore(config: object): StoreSettings {
   const spoolLimit = integer('spoolLimit', 100_000, 0, QUEUE_MAX);
   const clientId = uuid();
   return {
-    store: redis === null ? 'memory' : 'redis',
+    store: redis !== null ? 'redis' : storagePath === undefined ? 'memory' : 'disk',
     native:
       redis === null
-        ? { memoryName, clientId }
+        ? {
+            memoryName,
+            storage: storagePath === undefined ? undefined : { path: storagePath },
+            clientId,
+          }
         : { clientId, commandTimeoutMs, connectTimeoutMs, spoolLimit, redis },
     clientId,
+    storagePath,
+    commandTimeoutMs,
     connectTimeoutMs,
     maxPending: integer('maxPending', 100_000, 1, QUEUE_MAX),
     now: clock ?? systemNow,
@@ -98,6 +124,25 @@ function readMemoryName(value: unknown, at: string): string | undefined {
   const text = check.text(name, `${at}.name`, 256, 'well-formed');
   if (text === '') throw check.invalid(`${at}.name`, 'a name that is not empty', text);
   return text;
+}
+
+/** As an absolute path: the working directory may be another when the file is opened. */
+function readStorage(value: unknown, at: string): string {
+  if (typeof value === 'string') return readPath(value, at);
+  if (typeof value !== 'object' || value === null) throw check.invalid(at, 'the path of a file', value);
+  const source = check.object(value, at);
+  check.onlyNames(source, at, STORAGE_NAMES);
+  return readPath(check.own(source, 'path', at), `${at}.path`);
+}
+
+function readPath(value: unknown, at: string): string {
+  const path = check.text(value, at, PATH_MAX_BYTES, 'well-formed');
+  if (path === '' || path.includes('\0')) throw check.invalid(at, 'the path of a file', path);
+  // What SQLite would understand by these is neither a file nor kept.
+  if (path.startsWith(':') || path.startsWith('file:')) {
+    throw check.invalid(at, 'the path of a file, such as ./state.db', path);
+  }
+  return resolve(path);
 }
 
 function readClock(value: unknown, at: string): () => number {

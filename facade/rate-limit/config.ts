@@ -119,7 +119,7 @@ function read(config: object): LimiterSettings {
     margin,
     pacingMargin,
     cooldownMs,
-    isShared: store.store === 'redis' || store.native.memoryName !== undefined,
+    isShared: store.store !== 'memory' || store.native.memoryName !== undefined,
     allowWithoutStore:
       optional('onStoreError', 'reject', (value, at) => check.oneOf(value, at, ['reject', 'allow'])) ===
       'allow',

@@ -2,6 +2,7 @@ import { reasonOf as abortReasonOf, isAborted } from '../abort';
 import { readOptions } from '../arguments';
 import { EmbeddedLimiterBackend } from '../backend/embedded-limiter';
 import type { RemoteLimiter } from '../backend/remote-limiter';
+import type { StoredLimiter } from '../backend/storage/limiter';
 import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { toJson } from '../json';
 import { type Provider, type ProviderSignals, readSignals } from '../providers';
@@ -400,10 +401,16 @@ export class RateLimitManager extends TypedEmitter<RateLimitEvents> {
 function openBackend(settings: LimiterSettings, telling: Telling<RateLimitEvents>): LimiterBackend {
   try {
     if (settings.store === 'memory') return new EmbeddedLimiterBackend(settings);
+    if (settings.store === 'disk') return new (loadStoredLimiter())(settings, telling);
     return new (loadRemoteLimiter())(settings, telling);
   } catch (cause) {
     throw new TokenBudgetError('INVALID_CONFIG', asTokenBudgetError(cause).message, { cause });
   }
+}
+
+/** Loaded by whoever keeps state on disk. */
+function loadStoredLimiter(): typeof StoredLimiter {
+  return (require('../backend/storage/limiter') as typeof import('../backend/storage/limiter')).StoredLimiter;
 }
 
 /** Loaded by whoever has a store on Redis. */

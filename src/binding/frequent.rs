@@ -16,9 +16,9 @@ use super::direct::{Call, enter, function, nothing};
 use super::embedded::Embedded;
 use super::text::set_text;
 use crate::domain::decide::Reserving;
-use crate::domain::identifier::{OrchestratorId, ReservationId, encode_utf16};
+use crate::domain::error::OperationError;
+use crate::domain::identifier::{OrchestratorId, ReservationId, UnheldId, encode_utf16};
 use crate::domain::usage::{Parts, Usage};
-use crate::service::answer::FailureCode;
 
 /// Which texts a call brings.
 const GIVEN_INDEX: usize = 62;
@@ -135,19 +135,23 @@ impl Embedded {
         let Self { tracker, kept, .. } = self;
         let Kept { orchestrator, usage, units } = kept;
         call.read_text(0, units)?;
-        let mut id = String::new();
-        set_text(&mut id, units);
-        let Some(id) = ReservationId::parse(&id) else {
-            self.answer_with(-(FailureCode::ReservationNotFound as u8 as f64));
-            return Ok(nothing());
-        };
+        let mut name = String::new();
+        set_text(&mut name, units);
         usage.total = total;
         usage.parts = Parts { prompt, completion, cache_read, cache_write, reasoning };
         usage.reported_at_ms = now_ms;
         usage.occurred_at_ms = None;
-        let known = orchestrator.as_ref().filter(|known| known.encoded() == id.orchestrator_encoded());
-        let orchestrator = known.map_or_else(|| Cow::Owned(id.orchestrator()), Cow::Borrowed);
-        match tracker.settle(&orchestrator, &id, (record != 0).then_some(usage), now_ms) {
+        let recorded = (record != 0).then_some(&*usage);
+        let settled = if let Some(id) = ReservationId::parse(&name) {
+            let known = orchestrator.as_ref().filter(|known| known.encoded() == id.orchestrator_encoded());
+            let orchestrator = known.map_or_else(|| Cow::Owned(id.orchestrator()), Cow::Borrowed);
+            tracker.settle(&orchestrator, &id, recorded, now_ms)
+        } else if let Some(id) = UnheldId::parse(&name) {
+            tracker.settle_unheld(id, recorded.cloned(), now_ms)
+        } else {
+            Err(OperationError::ReservationNotFound { id: name })
+        };
+        match settled {
             Ok(settled) => {
                 let flags = [f64::from(u8::from(settled.late)), f64::from(u8::from(settled.duplicate))];
                 self.write(0, &[settled.reserved as f64, settled.recorded as f64, settled.overage as f64]);

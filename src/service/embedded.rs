@@ -7,7 +7,7 @@ use super::settings::Settings;
 use crate::clock::SystemClock;
 use crate::domain::decide::{Context, Reserving, Tracked, Written};
 use crate::domain::error::{OperationError, StoreError};
-use crate::domain::identifier::{OrchestratorId, ReservationId};
+use crate::domain::identifier::{OrchestratorId, ReservationId, UnheldId};
 use crate::domain::operation::{Operation, Outcome, PeriodView, Request, Settlement};
 use crate::domain::period::{Period, Periods};
 use crate::domain::threshold::Transition;
@@ -85,6 +85,28 @@ impl EmbeddedTracker {
         let usage = usage.filter(|_| !self.settings.release_only);
         let written = self.store.settle(&self.context(orchestrator, now_ms), id, usage);
         self.note(orchestrator, written, |settled| settled.as_ref().map_or(&[], |settled| &settled.transitions))
+    }
+
+    /// Ends a reservation that was granted while the store could not be asked, and holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::ReservationNotFound`], [`OperationError::RequestConflict`].
+    pub fn settle_unheld(
+        &mut self,
+        id: UnheldId,
+        usage: Option<Usage>,
+        now_ms: u64,
+    ) -> Result<Settlement, OperationError> {
+        let (orchestrator, name) = (id.orchestrator(), id.as_str().to_owned());
+        let outcome = self.apply(&orchestrator, Operation::SettleUnheld { id, usage }, now_ms)?;
+        let Outcome::Settled(settlement) = outcome else {
+            return Err(OperationError::ReservationNotFound { id: name });
+        };
+        let thresholds = &self.settings.policy.thresholds;
+        let events = &mut self.events;
+        threshold_events(&orchestrator, &settlement.transitions, thresholds, |event| events.push(event));
+        Ok(settlement)
     }
 
     /// # Errors
