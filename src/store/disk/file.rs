@@ -14,13 +14,17 @@ const APPLICATION_ID: i32 = 0x7774_6B62;
 /// Grows when an older version of this package could not read the file.
 const VERSION: i32 = 1;
 
-/// Pages of the journal that are carried over to the file at once.
-const CHECKPOINT_PAGES: u32 = 4_000;
+/// A state is kept in parts of that size: SQLite bounds what stands in one row.
+const PART_BYTES: usize = 16 << 20;
+
+/// As much of SQLite's write-ahead log is carried over to the file at once.
+const CHECKPOINT_BYTES: usize = 16 << 20;
 
 const SCHEMA: &str = "
     CREATE TABLE state (
-        kind INTEGER NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, crc INTEGER NOT NULL, state BLOB NOT NULL,
-        UNIQUE (kind, key)
+        kind INTEGER NOT NULL, key TEXT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL, seq INTEGER NOT NULL,
+        crc INTEGER NOT NULL, state BLOB NOT NULL,
+        UNIQUE (kind, key, part)
     );
     CREATE TABLE log (
         first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL, entries BLOB NOT NULL
@@ -33,6 +37,8 @@ const SCHEMA: &str = "
 pub(super) struct StoreFile {
     path: PathBuf,
     connection: Connection,
+    /// Written since the write-ahead log was carried over.
+    uncarried_bytes: usize,
 }
 
 /// A state, and the last entry that it contains.
@@ -62,7 +68,7 @@ impl StoreFile {
         let fail = |error| failure(path, &error);
         let is_new = !path.exists();
         let connection = Connection::open(path).map_err(fail)?;
-        let file = Self { path: path.to_owned(), connection };
+        let file = Self { path: path.to_owned(), connection, uncarried_bytes: 0 };
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
         let is_empty = file.check_version()?;
         file.prepare(is_empty).map_err(fail)?;
@@ -103,11 +109,11 @@ impl StoreFile {
             let message = format!("a write-ahead log cannot be kept beside it (journal mode {mode})");
             return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(message)));
         }
-        connection.execute_batch(&format!(
+        connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
-             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -8192;
-             PRAGMA journal_size_limit = 67108864;"
-        ))?;
+             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;
+             PRAGMA journal_size_limit = 67108864;",
+        )?;
         if is_empty {
             connection.execute_batch(&format!(
                 "BEGIN IMMEDIATE; {SCHEMA}
@@ -128,11 +134,43 @@ impl StoreFile {
         run().map_err(|error| failure(path, &error))
     }
 
+    /// Notes that about so much was written, and carries the write-ahead log over when it is long. Not a part of
+    /// the commit, so that nobody waits for it who waits for that.
+    pub fn carry_over(&mut self, written_bytes: usize) {
+        self.uncarried_bytes += written_bytes;
+        if self.uncarried_bytes >= CHECKPOINT_BYTES {
+            self.uncarried_bytes = 0;
+            // What cannot be carried over now, for somebody reads it or the disk is full, is by the next one.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+    }
+
     pub fn states(&self, mut each: impl FnMut(StateRow) -> Result<(), String>) -> Result<(), StoreError> {
-        self.read("SELECT crc, state, kind, key, seq FROM state", |row, state| {
-            each(StateRow { kind: row.get(2)?, key: row.get(3)?, seq: row.get::<_, i64>(4)? as u64, state })
-                .map_err(unreadable)
-        })
+        let sql = "SELECT crc, state, kind, key, seq, part, parts FROM state ORDER BY kind, key, part";
+        let mut begun: Option<StateRow> = None;
+        self.read(sql, |row, part| {
+            let (number, parts): (u32, u32) = (row.get(5)?, row.get(6)?);
+            let (kind, key, seq) = (row.get(2)?, row.get(3)?, row.get::<_, i64>(4)? as u64);
+            let state = match begun.take() {
+                None if number == 0 => StateRow { kind, key, seq, state: part },
+                Some(mut begun) if (begun.kind, &begun.key, begun.seq) == (kind, &key, seq) => {
+                    begun.state.extend_from_slice(&part);
+                    begun
+                }
+                _ => return Err(unreadable(format!("a part of the state of {key} is missing"))),
+            };
+            if number + 1 == parts {
+                return each(state).map_err(unreadable);
+            }
+            begun = Some(state);
+            Ok(())
+        })?;
+        match begun {
+            Some(StateRow { key, .. }) => {
+                Err(failure(&self.path, &unreadable(format!("a part of the state of {key} is missing"))))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Oldest first.
@@ -182,8 +220,19 @@ pub(super) struct Written<'t>(&'t Transaction<'t>);
 
 impl Written<'_> {
     pub fn put_state(&self, kind: u8, key: &str, seq: u64, state: &[u8]) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO state (kind, key, seq, crc, state) VALUES (?, ?, ?, ?, ?)";
-        self.0.prepare_cached(sql)?.execute(params![kind, key, seq as i64, crc32(state), state]).map(drop)
+        // An empty state has one part, too.
+        let parts = state.len().div_ceil(PART_BYTES).max(1);
+        let stale = "DELETE FROM state WHERE kind = ? AND key = ? AND part >= ?";
+        self.0.prepare_cached(stale)?.execute(params![kind, key, parts as i64])?;
+        let sql = "INSERT OR REPLACE INTO state (kind, key, part, parts, seq, crc, state) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let mut statement = self.0.prepare_cached(sql)?;
+        for part in 0..parts {
+            let from = part * PART_BYTES;
+            let bytes = &state[from..state.len().min(from + PART_BYTES)];
+            let row = params![kind, key, part as i64, parts as i64, seq as i64, crc32(bytes), bytes];
+            statement.execute(row)?;
+        }
+        Ok(())
     }
 
     pub fn delete_state(&self, kind: u8, key: &str) -> rusqlite::Result<()> {

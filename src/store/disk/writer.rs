@@ -80,12 +80,14 @@ impl Writer {
     }
 
     /// Writes what waits and every state that has changed, so that the next one to open has nothing to decide anew.
+    /// That is done with patience only; what waits is written as long as the disk takes it.
     fn finish(&mut self, until: Instant) {
-        let mut is_last = true;
-        while Instant::now() < until {
-            let job = self.next_job(is_last);
-            let is_done = job.is_empty() && self.compaction.is_idle();
-            is_last = false;
+        let mut is_first = true;
+        loop {
+            let is_late = Instant::now() >= until;
+            let job = self.next_job(is_first && !is_late);
+            let is_done = job.taken.entries.is_empty() && (is_late || job.is_empty() && self.compaction.is_idle());
+            is_first = false;
             if is_done || !self.commit(job) {
                 return;
             }
@@ -142,6 +144,7 @@ impl Writer {
                     if !job.taken.entries.is_empty() {
                         self.recorder.committed(&job.taken);
                     }
+                    self.file.carry_over(job.written_bytes());
                     return true;
                 }
                 Err(error) => self.recorder.failed(error.to_string()),
@@ -160,6 +163,14 @@ impl Job {
             && self.snapshots.is_empty()
             && self.old_log.is_none()
             && self.old_policies.is_empty()
+    }
+
+    /// About what it takes in SQLite's write-ahead log: a page at least for each row.
+    fn written_bytes(&self) -> usize {
+        const PAGE_BYTES: usize = 4_096;
+        let states = self.snapshots.iter().filter_map(|snapshot| snapshot.state.as_ref()).map(Vec::len);
+        let rows = self.rows.iter().map(|row| row.entries.len());
+        states.chain(rows).map(|bytes| bytes + PAGE_BYTES).sum()
     }
 
     /// Answers how many bytes of the log were deleted; `None`: there was nothing to delete.
