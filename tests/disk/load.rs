@@ -154,7 +154,7 @@ fn a_large_state_is_kept_in_parts() {
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.query_row("SELECT count(*) FROM state", [], |row| row.get::<_, i64>(0)).unwrap()
     };
-    assert_eq!(parts(), 2);
+    assert!(parts() > 10);
     let store = open(&path);
     assert_eq!(used(&store, "team"), 20);
     track(&store, NOW_MS + 40 * 86_400_000, 1);
