@@ -68,6 +68,11 @@ export class TimerStore {
     throw unexpected(answer.outcome?.is, 'claimed');
   }
 
+  /** When something of a shard is due. Writes nothing. */
+  peek(shard: number): Promise<TimersAnswer> {
+    return this.#backend.timers(String(shard), { is: 'get', with: { id: '-' } });
+  }
+
   shardOf(id: string): number {
     return shardOf(id, this.shards);
   }
