@@ -47,7 +47,7 @@ export class Poster {
     this.#fresh = agents(options, false);
   }
 
-  /** Rejects with {@link PostTimeout}, the reason of `signal`, or what the connection failed with. */
+  /** Rejects with {@link PostTimeout}, or with what the connection failed with; `signal` ends it. */
   async post(url: URL, headers: Record<string, string>, body: Buffer, signal: AbortSignal): Promise<Answer> {
     const beganMs = performance.now();
     try {
@@ -85,7 +85,7 @@ export class Poster {
       const end = (error: unknown) => request.destroy(error as Error);
       const connecting = later(connectTimeoutMs, () => end(new PostTimeout('connect')));
       const answering = later(timeoutMs, () => end(new PostTimeout('answer')));
-      const abort = () => end(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
+      const abort = () => end(new Error('aborted'));
       signal.addEventListener('abort', abort, { once: true });
       const settle = () => {
         clearTimeout(connecting);
@@ -93,18 +93,33 @@ export class Poster {
         signal.removeEventListener('abort', abort);
       };
       request.once('socket', socket => whenConnected(socket, isSecure, () => clearTimeout(connecting)));
-      request.once('error', error => {
+      let isAnswered = false;
+      // Also of a body that could not be sent to its end any more, when the answer is there already.
+      request.on('error', error => {
+        if (isAnswered) return;
         settle();
-        if (signal.aborted) reject(signal.reason);
-        else reject(isStale(request.reusedSocket, error) ? new StaleConnection() : error);
+        reject(isStale(request.reusedSocket, error) ? new StaleConnection() : error);
       });
       request.once('response', response => {
+        isAnswered = true;
         clearTimeout(answering);
         const answer = { status: response.statusCode ?? 0, headers: response.headers };
         drained(response).then(() => {
           settle();
           resolve(answer);
         });
+      });
+      // A protocol that nobody asked for.
+      request.once('upgrade', ({ statusCode, headers: told }, socket) => {
+        socket.destroy();
+        settle();
+        resolve({ status: statusCode ?? 0, headers: told });
+      });
+      // Whatever happens, somebody waits for an end.
+      request.once('close', () => {
+        if (isAnswered) return;
+        settle();
+        reject(new Error('closed'));
       });
       request.end(body);
     });

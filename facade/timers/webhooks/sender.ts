@@ -1,4 +1,5 @@
 /** Sends one webhook, once: where to, how it is signed, and what the answer means. */
+import { stopWaiting, whenAborted } from '../../abort';
 import { closedError } from '../../errors';
 import { headerMap } from '../../providers/headers';
 import { httpDateMs } from '../../providers/quantities';
@@ -106,21 +107,24 @@ export class WebhookSender {
     };
   }
 
+  /** Ends when either of the two signals does. */
   async #post(
     url: URL,
     headers: Record<string, string>,
     body: Buffer,
     signal: AbortSignal | undefined,
   ): Promise<Answer> {
-    const ending = this.#ending.signal;
     const { rules, lookup, ca, connectTimeoutMs, timeoutMs } = this.#settings;
     this.#poster ??= new Poster({ lookup: checkedLookup(rules, lookup), ca, connectTimeoutMs, timeoutMs });
-    return await this.#poster.post(
-      url,
-      headers,
-      body,
-      signal === undefined ? ending : AbortSignal.any([signal, ending]),
-    );
+    const either = new AbortController();
+    const end = () => either.abort();
+    const signals = signal === undefined ? [this.#ending.signal] : [this.#ending.signal, signal];
+    for (const one of signals) whenAborted(one, end);
+    try {
+      return await this.#poster.post(url, headers, body, either.signal);
+    } finally {
+      for (const one of signals) stopWaiting(one, end);
+    }
   }
 
   #resultOf({ status, headers }: Answer): SendResult {
