@@ -75,6 +75,8 @@ class ShardLoop {
   #claiming: Promise<void> | undefined;
   /** What was said to be due while a claim was under way. */
   #heardMs = Infinity;
+  /** When something is due, as far as it is known; `-Infinity`: it is not. */
+  #nextMs = -Infinity;
   #failures = 0;
   #isEnded = false;
 
@@ -90,9 +92,13 @@ class ShardLoop {
   }
 
   due(dueMs: number): void {
-    if (this.#claiming !== undefined) this.#heardMs = Math.min(this.#heardMs, dueMs);
+    if (this.#claiming !== undefined) {
+      this.#heardMs = Math.min(this.#heardMs, dueMs);
+      return;
+    }
+    this.#nextMs = Math.min(this.#nextMs, dueMs);
     // A store that does not answer is not asked more often because something is due.
-    else if (this.#failures === 0 || dueMs === -Infinity) this.#alarm.atLatest(dueMs);
+    if (this.#failures === 0 || dueMs === -Infinity) this.#alarm.atLatest(dueMs);
   }
 
   /** Resolves when no claim is under way. */
@@ -106,15 +112,29 @@ class ShardLoop {
     if (this.#claiming !== undefined || this.#isEnded) return;
     this.#heardMs = Infinity;
     const { store, idleMs } = this.#options;
-    this.#claiming = this.#claim().then(
-      nextMs => this.#rest(Math.min(nextMs, this.#heardMs, store.now() + idleMs)),
-      () => this.#rest(this.#heardMs === -Infinity ? this.#heardMs : store.now() + this.#backoffMs()),
+    const asked = store.now() < this.#nextMs ? this.#peek() : this.#claim();
+    this.#claiming = asked.then(
+      nextMs => {
+        this.#failures = 0;
+        this.#nextMs = Math.min(nextMs, this.#heardMs);
+        this.#rest(Math.min(this.#nextMs, store.now() + idleMs));
+      },
+      () => {
+        this.#nextMs = -Infinity;
+        this.#rest(this.#heardMs === -Infinity ? this.#heardMs : store.now() + this.#backoffMs());
+      },
     );
   }
 
   #rest(untilMs: number): void {
     this.#claiming = undefined;
     this.#alarm.at(untilMs);
+  }
+
+  /** Nothing is due, as far as it is known: a look at the store, which writes nothing, tells whether that is so. */
+  async #peek(): Promise<number> {
+    const { nextDueMs } = await this.#options.store.peek(this.#shard);
+    return nextDueMs ?? Infinity;
   }
 
   /** Returns when to look again, by the store's clock. */
@@ -130,7 +150,6 @@ class ShardLoop {
       timers,
       deliveries,
     });
-    this.#failures = 0;
     for (const timer of outcome.timers) this.#firing.take(this.#shard, timer, nowMs);
     for (const delivery of outcome.deliveries) this.#outgoing.take(this.#shard, delivery);
     const count = outcome.timers.length + outcome.deliveries.length;
