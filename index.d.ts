@@ -1241,7 +1241,11 @@ type RateLimitName = keyof RateLimits;
 interface RateLimitSafety {
     /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
     margin?: number;
-    /** Seconds without a request after the provider refused one and named no time; doubled by each further refusal. Default 60. */
+    /**
+     * Seconds without a request after the provider refused one and named no time; doubled by each further refusal.
+     * After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
+     * Default 60.
+     */
     cooldown?: number;
     /** Seconds that no pause exceeds, whoever asked for it. Default 3,600. */
     maxCooldown?: number;
@@ -1331,7 +1335,11 @@ interface RequestVerdict {
 interface RequestUsage {
     inputTokens: number;
     outputTokens: number;
-    /** Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. */
+    /**
+     * Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. A success ends the
+     * backoff after a refusal, whatever its headers say; headers alone, even none (`{}`), are a success, and so is a
+     * settle that gives none of the three.
+     */
     headers?: unknown;
     response?: unknown;
     error?: unknown;
@@ -1876,7 +1884,8 @@ declare class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
     }): Promise<T>;
     /**
      * For calls that are made elsewhere: whether one may be made now. After `true` say how it went with
-     * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe.
+     * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe. What is said next is said
+     * of it, so for calls that overlap {@link CircuitBreaker.execute} is better.
      */
     allow(): Promise<boolean>;
     /**

@@ -21,15 +21,29 @@ export class RawJson {
  * this asks nobody. `undefined` members are left out.
  */
 export function toJson(value: Plain | RawJson | { readonly [key: string]: Plain | RawJson }): string {
-  if (value instanceof RawJson) return value.json;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null);
+  if (value instanceof RawJson) return value.json;
   if (Array.isArray(value)) return `[${value.map((item: Plain) => toJson(item)).join(',')}]`;
-  const members: string[] = [];
+  let members = '';
   for (const key of Object.keys(value)) {
     const member = (value as Record<string, Plain | RawJson>)[key];
-    if (member !== undefined) members.push(`${JSON.stringify(key)}:${toJson(member)}`);
+    if (member === undefined) continue;
+    members += members === '' ? label(key) : `,${label(key)}`;
+    members += toJson(member);
   }
-  return `{${members.join(',')}}`;
+  return `{${members}}`;
+}
+
+/** Names of members that were written before: there are few, and they come again and again. */
+const labels = new Map<string, string>();
+const LABELS_MAX = 1000;
+
+function label(key: string): string {
+  const known = labels.get(key);
+  if (known !== undefined) return known;
+  const made = `${JSON.stringify(key)}:`;
+  if (labels.size < LABELS_MAX) labels.set(key, made);
+  return made;
 }
 
 const METADATA_MAX_BYTES = 65_536;

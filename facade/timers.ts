@@ -12,6 +12,14 @@ export type { PatternOptions } from './timers/patterns/pattern';
 export type { RetryTimerOptions } from './timers/patterns/retry';
 export { type TimerCallOptions, type TimerListOptions, TimerService } from './timers/service';
 export type * from './timers/types';
-export * from './timers/webhooks';
+export {
+  type VerifiedWebhook,
+  type VerifyWebhookOptions,
+  verifyWebhook,
+  type WebhookLookup,
+  type WebhookOptions,
+  type WebhookSecrets,
+  WebhookVerificationError,
+} from './timers/webhooks';
 export type { RedisNode, RedisOptions, RedisTlsOptions, StoreOptions } from './types/config';
 export type { StoreEvents } from './types/events';

@@ -145,6 +145,37 @@ fn a_key_of_the_wrong_kind_is_refused_and_nothing_is_written() {
 }
 
 #[test]
+fn a_state_of_an_earlier_version_is_understood() {
+    on_one_thread(async {
+        let rig = Rig::new().await;
+        let mut connection = rig.server.connection();
+        let receipt = rig.apply(vec![pick(&["b"])]).await.unwrap();
+        let Ok(Outcome::Picked { picked_at_ms, .. }) = receipt.outcomes[0] else { panic!("{receipt:?}") };
+        // As it was before reports, assumptions, and the lives of keys were noted.
+        let shorten = "local S = cmsgpack.unpack(redis.call('GET', KEYS[1])) \
+             S[6], S[7] = nil, nil \
+             for name, bytes in pairs(S[5]) do \
+               local account = cmsgpack.unpack(bytes) \
+               for _, r in pairs(account[5]) do r[10], r[11], r[12] = nil, nil, nil end \
+               S[5][name] = cmsgpack.pack(account) \
+             end \
+             redis.call('SET', KEYS[1], cmsgpack.pack(S))";
+        let key = "test:credentials:team%3Aa:state";
+        redis::cmd("EVAL").arg(shorten).arg(1).arg(key).exec(&mut connection).unwrap();
+        let reset_ms = receipt.now_ms + HOUR_MS;
+        let operations = vec![
+            Operation::View,
+            report("a", picked_at_ms, credentials::desk::served(41, reset_ms)),
+            Operation::Return { fingerprint: "a".into(), resource: "core".into(), picked_at_ms },
+            pick(&["b"]),
+        ];
+        let outcomes = rig.apply(operations).await.unwrap().outcomes;
+        assert_eq!(outcomes[1..3], [Ok(Outcome::Done(true)), Ok(Outcome::Done(false))]);
+        assert!(matches!(outcomes[3], Ok(Outcome::Picked { left: Some(40), .. })), "{outcomes:?}");
+    });
+}
+
+#[test]
 fn kept_tokens_have_an_end_in_number() {
     on_one_thread(async {
         let rig = Rig::new().await;

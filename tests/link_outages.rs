@@ -7,7 +7,7 @@ mod proxy;
 #[path = "support/servers.rs"]
 mod servers;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -179,8 +179,15 @@ fn messages_are_heard_across_reconnections() {
         let (link, _) = open(standalone(server.port));
         let heard = Rc::new(RefCell::new(Vec::new()));
         let hearing = heard.clone();
-        link.subscribe(vec!["t:news".to_owned()], Box::new(move |_, message| hearing.borrow_mut().push(message)));
+        let listens = Rc::new(Cell::new(0));
+        let listening = listens.clone();
+        link.subscribe_and_tell(
+            vec!["t:news".to_owned()],
+            Box::new(move |_, message| hearing.borrow_mut().push(message)),
+            Box::new(move || listening.set(listening.get() + 1)),
+        );
         for round in 0..2 {
+            until("it is told that news are heard", 5000, || listens.get() == round + 1).await;
             until("somebody listens", 5000, || server.run::<u32>(&["PUBLISH", "t:news", "x"]) == 1).await;
             until("it is heard", 1000, || heard.borrow().len() == round + 1).await;
             assert!(heard.borrow().iter().all(|message| message == b"x"));

@@ -17,7 +17,7 @@ use redis_server::RedisServer;
 use redis_transport::TestTransport;
 use token_budget::domain::error::StoreError;
 use token_budget::domain::rate_limit::amounts::Unit;
-use token_budget::domain::rate_limit::operation::{Operation, Outcome, Receipt};
+use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Outcome, Receipt, Signals};
 use token_budget::domain::rate_limit::terms::MINUTE_MS;
 use token_budget::store::RateLimitBatch;
 use token_budget::store::redis::keys::Keys;
@@ -141,6 +141,30 @@ fn nothing_is_left_of_what_ended() {
         desk.by("a", vec![allocate(), Operation::Allocate { agent: "x".into(), share_ppm: 0 }]).await;
         let names: Vec<_> = keys_of(&mut desk.harness.server.connection()).into_keys().collect();
         assert_eq!(names, [format!("{BASE}:calls:a"), format!("{BASE}:state")]);
+    });
+}
+
+#[test]
+fn a_state_of_an_earlier_version_is_understood() {
+    on_one_thread(async {
+        for kept in [28, 30] {
+            let desk = desk().await.concurrency(2);
+            desk.by("a", all_kinds()).await;
+            let shorten = "local S = cmsgpack.unpack(redis.call('GET', KEYS[1])) \
+                 for k = #S, ARGV[1] + 1, -1 do S[k] = nil end \
+                 redis.call('SET', KEYS[1], cmsgpack.pack(S))";
+            let (key, mut connection) = (format!("{BASE}:state"), desk.harness.server.connection());
+            redis::cmd("EVAL").arg(shorten).arg(1).arg(key).arg(kept).exec(&mut connection).unwrap();
+            let hit = Hit { kind: HitKind::Rate, retry_after_ms: None, jitter: 0 };
+            let observe = |hit| Operation::Observe(Signals { hit, is_success: true, ..Signals::default() });
+            let operations = vec![Operation::View, settle("a", 1, 1), call("c", 1, 1).operation(), observe(Some(hit))];
+            let receipt = desk.by("a", operations).await;
+            let Ok(Outcome::View(view)) = &receipt.outcomes[0] else { panic!("{receipt:?}") };
+            assert_eq!((view.under_way.requests, view.paused_by), (2, None));
+            assert!(matches!(receipt.outcomes[1], Ok(Outcome::Settled { known: true, .. })), "{receipt:?}");
+            assert!(matches!(receipt.outcomes[2], Ok(Outcome::Granted { .. })), "{receipt:?}");
+            assert_eq!(desk.view().await.paused_by, Some(HitKind::Rate));
+        }
     });
 }
 

@@ -5,13 +5,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
+use std::sync::Arc;
 
 use token_budget::domain::identifier::OrchestratorId;
 use token_budget::domain::rate_limit::amounts::{Amounts, Unit};
 use token_budget::domain::rate_limit::decide::{Admission, Ask, Turns};
 use token_budget::domain::rate_limit::operation::Priority;
 use token_budget::domain::rate_limit::terms::{MINUTE_MS, Policy, Rule, Terms};
-use token_budget::store::memory::rate_limit::MemoryLimiters;
+use token_budget::store::memory::rate_limit::{MemoryLimiter, MemoryLimiters};
 
 /// Requests per minute, input and output tokens per minute.
 const UNITS: [Unit; 3] = [Unit::Requests, Unit::InputTokens, Unit::OutputTokens];
@@ -85,8 +86,7 @@ fn duration_ms(used: Amounts) -> u64 {
 struct Replay<'a> {
     calls: &'a [Call],
     policy: Policy,
-    limiters: MemoryLimiters,
-    limiter: OrchestratorId,
+    limiter: MemoryLimiter,
     admitted: Vec<Admitted>,
     /// Calls under way by their end.
     ends: BinaryHeap<Reverse<(u64, usize)>>,
@@ -100,8 +100,7 @@ fn replay(calls: &[Call], limits: [u64; 3], estimate: impl Fn(u64) -> u64) -> Ve
     let mut replay = Replay {
         calls,
         policy: policy(limits),
-        limiters: MemoryLimiters::default(),
-        limiter,
+        limiter: Arc::new(MemoryLimiters::default()).limiter(limiter),
         admitted: Vec::new(),
         ends: BinaryHeap::new(),
         poll_at_ms: u64::MAX,
@@ -128,7 +127,7 @@ impl Replay<'_> {
     fn ask(&mut self, number: usize, now_ms: u64, amounts: Amounts) {
         let id = number.to_string();
         let ask = Ask { id: &id, amounts, priority: Priority::Normal, agent: "", wait: true };
-        let acquired = self.limiters.acquire(&self.limiter, now_ms, "client", &self.policy, &ask);
+        let acquired = self.limiter.acquire(now_ms, "client", &self.policy, &ask);
         match acquired.answer {
             Admission::Granted { admitted_at_ms, .. } => self.admit(number, admitted_at_ms),
             Admission::Waiting { .. } => {}
@@ -140,14 +139,14 @@ impl Replay<'_> {
     fn settle(&mut self) {
         let Some(Reverse((now_ms, number))) = self.ends.pop() else { return };
         let (id, used) = (number.to_string(), self.calls[number].used);
-        let settled = self.limiters.settle(&self.limiter, now_ms, "client", &self.policy, &id, used, None);
+        let settled = self.limiter.settle(now_ms, "client", &self.policy, &id, used, None);
         assert!(settled.answer.known && !settled.answer.late);
         self.take(now_ms, settled.turns);
     }
 
     fn poll(&mut self) {
         let now_ms = self.poll_at_ms;
-        let turns = self.limiters.poll(&self.limiter, now_ms, "client", &self.policy).turns;
+        let turns = self.limiter.poll(now_ms, "client", &self.policy).turns;
         self.take(now_ms, turns);
     }
 

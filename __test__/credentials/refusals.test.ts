@@ -112,6 +112,91 @@ describe('errors that a function throws', () => {
     expect(error.cause).toBe(thrown[1]);
   });
 
+  // As the SDKs make them: @google/genai 1.x, @google/generative-ai 0.24, @octokit/request-error 7.
+  const google = 'https://generativelanguage.googleapis.com';
+  const apiError = (message: unknown, status = 429) =>
+    Object.assign(new Error(typeof message === 'string' ? message : JSON.stringify(message)), {
+      name: 'ApiError',
+      status,
+    });
+  const fetchError = (address: string, status = 429) =>
+    Object.assign(
+      new Error(`[GoogleGenerativeAI Error]: Error fetching from ${address}: [${status} Too Many Requests] `),
+      { status, statusText: 'Too Many Requests', errorDetails: undefined },
+    );
+  const httpError = (request: object, status = 403, message = 'API rate limit exceeded for user ID 1.') =>
+    Object.assign(new Error(message), {
+      name: 'HttpError',
+      status,
+      request: { method: 'GET', headers: { accept: 'application/vnd.github.v3+json' }, ...request },
+    });
+  const exhausted = { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } };
+  const asked = { url: '/repos/{owner}/{repo}' };
+
+  test.each<[string, string, () => Error]>([
+    ['Google, the body without details', 'gemini', () => apiError(exhausted)],
+    ['Google, in a stream', 'gemini', () => apiError(`got status: X. ${JSON.stringify(exhausted)}`)],
+    ['Google, a list', 'gemini', () => apiError([exhausted])],
+    ['Google, a body without a status', 'gemini', () => apiError({ error: { code: 429, message: 'q' } })],
+    ['Google, a body of another form', 'gemini', () => apiError({ message: 'quota' })],
+    ['Google, a gateway of its own name', 'my-gemini', () => apiError(exhausted)],
+    ['Google, the older client', 'gemini', () => fetchError(`${google}/v1beta/models/m:generateContent`)],
+    ['Octokit, below its base', 'github', () => httpError({ ...asked, baseUrl: 'https://api.github.com' })],
+    ['Octokit, no base', 'github', () => httpError(asked)],
+    ['Octokit, 429', 'github', () => httpError(asked, 429, 'slow down')],
+    [
+      'Octokit, a token',
+      'ghe',
+      () => httpError({ ...asked, headers: { authorization: 'token [REDACTED]' } }, 429),
+    ],
+    [
+      'Octokit, its name',
+      'github',
+      () => httpError({ ...asked, headers: { 'user-agent': 'octokit-core.js/7' } }),
+    ],
+  ])('%s (%s): the next token is tried, and the first rests', async (_name, name, make_) => {
+    const manager = make(['a', 'b'], { provider: name });
+    const used: string[] = [];
+    const answer = await manager.withRotation(token => {
+      used.push(token);
+      if (token === 'a') throw make_();
+      return 'served';
+    });
+    expect([answer, ...used]).toEqual(['served', 'a', 'b']);
+    expect(await manager.countAvailableTokens()).toBe(1);
+  });
+
+  test.each<[string, string, Error]>([
+    ['Google of another address', 'gemini', fetchError('https://gateway.example/v1beta/models/m')],
+    ['Google, with a token of GitHub', 'github', apiError(exhausted)],
+    ['Google, the older client with a token of GitHub', 'github', fetchError(`${google}/v1beta/models/m`)],
+    ['Google, words that are no body', 'gemini', apiError('too many')],
+    ['Google, a status of nobody', 'gemini', apiError({ error: { code: 429 } }, 403)],
+    ['another ApiError', 'openai', apiError({ message: 'quota' })],
+    ['Octokit below another base', 'github', httpError({ ...asked, baseUrl: 'https://ghe.example/api/v3' })],
+    [
+      'Octokit of another address, whatever its base',
+      'github',
+      httpError({ url: 'https://elsewhere.example/x', baseUrl: 'https://api.github.com' }),
+    ],
+    [
+      'axios of another address, whatever its base',
+      'github',
+      Object.assign(new Error('no'), {
+        status: 429,
+        config: { url: 'https://elsewhere.example/x', baseURL: 'https://api.github.com' },
+      }),
+    ],
+    ['Octokit with a key of OpenAI', 'openai', httpError(asked, 429)],
+    ['Octokit, forbidden', 'github', httpError(asked, 403, 'Resource not accessible by integration')],
+    ['Octokit, not found', 'github', httpError(asked, 404, 'Not Found')],
+    ['an HttpError of a server', 'github', httpError({ ...asked, headers: { accept: 'text/html' } }, 429)],
+  ])('%s (%s) passes through as it is', async (_name, name, thrown) => {
+    const manager = make(['a', 'b'], { provider: name });
+    expect(await rejection(manager.withRotation(() => Promise.reject(thrown)))).toBe(thrown);
+    expect(await manager.countAvailableTokens()).toBe(2);
+  });
+
   test('the cause of a RateLimitError is what the last token was refused with', async () => {
     const manager = make(['a', 'b']);
     const headers = { 'retry-after': '60' };

@@ -214,6 +214,28 @@ test('after a wait a token that was refused is tried again', async () => {
   expect(server.onSpent()).toEqual([]);
 });
 
+test('within a call each token is tried once, though its rest is over meanwhile', async () => {
+  let nowMs = NOON;
+  // Every look at the clock takes an hour: longer than any of these rests.
+  const clock = () => {
+    nowMs += 3_600_000;
+    return nowMs;
+  };
+  const { manager, server } = await github({ a: 9, b: 9 }, { clock });
+  server.intercept = () => ({ status: 429, headers: { 'retry-after': '1' } });
+  expect(await rejection(manager.fetch('/x'))).toBeInstanceOf(RateLimitError);
+  expect(server.tokens()).toEqual(['a', 'b']);
+});
+
+test('after a wait all that were tried may be tried again, and each once', async () => {
+  const { manager, server } = await github({ a: 9, b: 9 }, { waitForReset: true });
+  server.intercept = (_asked, number) =>
+    number < 4 ? { status: 429, headers: { 'retry-after': number < 2 ? '1' : '2' } } : undefined;
+  expect((await manager.fetch('/x')).status).toBe(200);
+  expect(server.tokens().slice(0, 4).sort()).toEqual(['a', 'a', 'b', 'b']);
+  expect(server.asked).toHaveLength(5);
+}, 20_000);
+
 test('waiting can be aborted, and nothing was sent meanwhile', async () => {
   const { manager, server } = await github({ a: 1 });
   await manager.withRotation(token => get(server.url, token));

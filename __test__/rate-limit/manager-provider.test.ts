@@ -148,6 +148,78 @@ describe('after the cooldown', () => {
     expect((await manager.getStatus()).hits).toBe(0);
   });
 
+  test.each<[string, object]>([
+    ['headers, none of them', { headers: {} }],
+    ['headers, none of them, as fetch has them', { headers: new Headers() }],
+    ['headers that say nothing of limits', { headers: { 'content-type': 'application/json' } }],
+    ['headers of limits', { headers: { 'x-ratelimit-limit-requests': '9' } }],
+    ['a response without headers', { response: new Response(null, { status: 200 }) }],
+    ['the body that a client made of it', { response: { choices: [], usage: {} } }],
+    ['null for what was not given', { error: null, response: null, headers: null }],
+    ['nothing', {}],
+  ])('a success ends the backoff, told by %s', async (_name, answer) => {
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal({ 'retry-after': '1' }));
+    await advance(1_001);
+    await (await manager.acquire()).settle({ ...NOTHING, ...answer });
+    expect((await manager.getStatus()).hits).toBe(0);
+    expect(manager.metrics().errors).toEqual({});
+    await acquireMany(manager, 5);
+  });
+
+  test.each<[string, object]>([
+    ['a body that tells of an error', { response: { error: { type: 'invalid_request_error' } } }],
+    ['a status of failure', { response: { status: 500, headers: {} } }],
+    ['an error', { error: new Error('socket hang up') }],
+    ['an error that says nothing', { error: {} }],
+    ['what wraps an error', { response: { cause: new Error('socket hang up') } }],
+    ['an error in the place of headers', { headers: new Error('socket hang up') }],
+  ])('%s ends no backoff', async (_name, answer) => {
+    const manager = plain({ rpm: 50 });
+    await manager.observe(refusal({ 'retry-after': '1' }));
+    await advance(1_001);
+    await (await manager.acquire()).settle({ ...NOTHING, ...answer });
+    expect((await manager.getStatus()).hits).toBe(1);
+  });
+
+  test('without a cooldown one call at a time tries too', async () => {
+    const manager = plain({ rpm: 50 }, { safety: { margin: 0, cooldown: 0 } });
+    await manager.observe(refusal());
+    const probe = await manager.acquire();
+    const next = fateOf(manager.acquire());
+    expect((await manager.tryAcquire()).verdict).toMatchObject({ verdict: 'wait', reason: 'line' });
+    await advance(999);
+    expect(next.isOver).toBe(false);
+    await advance(1);
+    expect(next.value?.waitedMs).toBe(1_000);
+    await probe.cancel();
+  });
+
+  test('a refusal told by a permit that is not known counts, a success does not', async () => {
+    const manager = plain({ rpm: 50 });
+    const id = (await manager.acquire()).id;
+    expect((await manager.settle(id, NOTHING)).known).toBe(true);
+    const refused = { ...NOTHING, error: refusal({ 'retry-after': '7' }) };
+    expect(await manager.settle(id, refused)).toMatchObject({ known: false });
+    expect(await pausedMs(manager)).toBe(7_000);
+    await advance(7_000);
+    // Nobody knows when its request left.
+    for (const answer of [{}, { headers: {} }]) await manager.settle(id, { ...NOTHING, ...answer });
+    expect((await manager.getStatus()).hits).toBe(1);
+  });
+
+  test('though the clock went back, a refusal told by its permit pauses, and a success after it ends that', async () => {
+    let nowMs = Date.now() + 86_400_000;
+    const manager = plain({ rpm: 50 }, { clock: () => nowMs });
+    const [refused, served] = await acquireMany(manager, 2);
+    nowMs -= 86_400_000;
+    const settled = await refuse(refused, { 'retry-after': '7' });
+    expect(settled?.known).toBe(false);
+    expect((await manager.getStatus()).pausedUntil).toEqual(new Date(nowMs + 7_000));
+    expect(await served?.settle({ ...NOTHING, headers: {} })).toMatchObject({ known: false });
+    expect((await manager.getStatus()).hits).toBe(1);
+  });
+
   test.each<[string, (permit: Permit) => Promise<unknown>]>([
     ['cancelled', permit => permit.cancel()],
     ['failed without a word about limits', permit => permit.settle({ ...NOTHING, error: refusal({}, 502) })],

@@ -73,6 +73,27 @@ describe('options', () => {
     expect(await permit.cancel()).toBe(true);
   });
 
+  test('options whose names cannot be told are refused as a whole', async () => {
+    const manager = plain(LIMITS);
+    const thrown = new Error('no');
+    const nameless = new Proxy(
+      { inputTokens: 1, outputTokens: 1 },
+      {
+        ownKeys() {
+          throw thrown;
+        },
+      },
+    );
+    const error = await failure(manager.acquire(nameless));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'options', cause: thrown });
+    const permit = await manager.acquire();
+    const wrong = await failure(permit.settle(nameless));
+    expect(wrong).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'usage', cause: thrown });
+    expect(permit.isEnded).toBe(false);
+    const trapped = new Proxy({ inputTokens: 1, outputTokens: 2 }, {});
+    expect((await permit.settle(trapped)).used).toEqual({ inputTokens: 1, outputTokens: 2 });
+  });
+
   test('an unknown name is refused, whatever it holds', async () => {
     const manager = plain(LIMITS);
     for (const value of [undefined, 1]) {
@@ -87,18 +108,21 @@ describe('options', () => {
     await permit.settle(usage);
   });
 
-  test('what others put on every object is not read', async () => {
-    const manager = plain(LIMITS);
-    const names = ['inputTokens', 'agent', 'tokens'];
-    for (const name of names)
-      Object.defineProperty(Object.prototype, name, { value: -1, configurable: true });
-    try {
-      const permit = await manager.acquire({ maxOutputTokens: 1 });
-      expect(permit.inputTokens).toBe(Math.floor(1_000_000 / 60));
-      await permit.settle({ inputTokens: 1, outputTokens: 1 });
-      expect(await failure(manager.acquire(null as never))).toMatchObject({ field: 'options' });
-    } finally {
-      for (const name of names) Reflect.deleteProperty(Object.prototype, name);
-    }
-  });
+  test.each([false, true])(
+    'what others put on every object is not read (enumerable: %p)',
+    async enumerable => {
+      const manager = plain(LIMITS);
+      const names = ['inputTokens', 'agent', 'tokens'];
+      for (const name of names)
+        Object.defineProperty(Object.prototype, name, { value: -1, configurable: true, enumerable });
+      try {
+        const permit = await manager.acquire({ maxOutputTokens: 1 });
+        expect(permit.inputTokens).toBe(Math.floor(1_000_000 / 60));
+        await permit.settle({ inputTokens: 1, outputTokens: 1 });
+        expect(await failure(manager.acquire(null as never))).toMatchObject({ field: 'options' });
+      } finally {
+        for (const name of names) Reflect.deleteProperty(Object.prototype, name);
+      }
+    },
+  );
 });

@@ -3,6 +3,7 @@ import type { CoordinatorOptions, TimerExpiredEvent } from '@wundr.io/token-budg
 import { rejection } from '../facade/helpers';
 import { runProcess } from '../support/process';
 import { type RedisServer, startRedis } from '../support/redis';
+import { startStore } from '../support/stores';
 import { eventually, HOST } from '../support/system';
 import { closeAll, coordinator, fired } from './helpers';
 
@@ -162,6 +163,31 @@ test('a process that is killed leaves its timers to the next one', async () => {
   await eventually('the second event', () => (second.output().includes('"id":"b"') ? true : undefined));
   expect(second.output()).not.toContain('"id":"a"');
   await second.kill();
+});
+
+test('on a cluster timers are spread over its nodes', async () => {
+  const cluster = await startStore('cluster');
+  try {
+    const options: CoordinatorOptions = { redis: { ...cluster.redis, keyPrefix: 'spread' } };
+    const [author, runner] = [coordinator({ ...options, run: false }), coordinator(options)];
+    await author.ready();
+    const events = fired(runner);
+    const ids = Array.from({ length: 200 }, (_, n) => `t${n}`);
+    await Promise.all(ids.map(id => author.timers.create({ id, name: 'n', duration: 300 })));
+    await eventually('all events', () => (events.length >= 200 ? true : undefined));
+    expect(events.map(({ id }) => id).sort()).toEqual([...ids].sort());
+    const listed: string[] = [];
+    for await (const { id, status } of author.timers.listAll({ limit: 30 })) {
+      listed.push(id);
+      expect(status).toBe('fired');
+    }
+    expect(listed.sort()).toEqual([...ids].sort());
+    const deliveryIds = events.map(({ deliveryId }) => deliveryId.split('-')[0]);
+    expect(new Set(deliveryIds).size).toBe(8);
+    await closeAll();
+  } finally {
+    await cluster.stop();
+  }
 });
 
 test('healthCheck and ready', async () => {

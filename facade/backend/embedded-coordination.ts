@@ -1,6 +1,6 @@
 import { isAborted, reasonOf } from '../abort';
 import type { StoreSettings } from '../config/store';
-import { TokenBudgetError, type TokenBudgetErrorCode } from '../errors';
+import { closedError, TokenBudgetError, type TokenBudgetErrorCode } from '../errors';
 import { toJson } from '../json';
 import { EmbeddedCoordination as NativeCoordination } from '../native';
 import type {
@@ -30,6 +30,7 @@ export class EmbeddedCoordination implements CoordinationBackend {
   readonly #timersPolicyJson: string;
   readonly #news: NewsListeners;
   readonly #now: () => number;
+  #isClosed = false;
 
   constructor(settings: StoreSettings, { timers }: CoordinationOptions) {
     this.#native = new NativeCoordination(toJson(settings.native));
@@ -40,6 +41,7 @@ export class EmbeddedCoordination implements CoordinationBackend {
   }
 
   async timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
+    if (this.#isClosed) throw closedError('store');
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
     const operationsJson = toJson([operation]);
     const json = this.#native.timers(shard, this.#timersPolicyJson, operationsJson, this.#now());
@@ -57,6 +59,7 @@ export class EmbeddedCoordination implements CoordinationBackend {
     operation: BreakerOperation,
     signal?: AbortSignal,
   ): Promise<BreakerAnswer> {
+    if (this.#isClosed) throw closedError('store');
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
     return { outcome: this.breakerNow(name, policy, operation), nowMs: this.#now() };
   }
@@ -87,6 +90,7 @@ export class EmbeddedCoordination implements CoordinationBackend {
   }
 
   close(): Promise<void> {
+    this.#isClosed = true;
     this.#native.close();
     return Promise.resolve();
   }

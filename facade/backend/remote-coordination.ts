@@ -1,4 +1,5 @@
 import type { StoreSettings } from '../config/store';
+import { closedError } from '../errors';
 import { toJson } from '../json';
 import type { Telling } from '../telling';
 import type { StoreEvents } from '../types/events';
@@ -20,6 +21,7 @@ import type { InboxRecord } from './inbox';
 import { NewsListeners } from './news';
 import { Kind } from './protocol';
 import { failure } from './remote-calls';
+import { StoreClock } from './store-clock';
 
 /** Breakers whose policy is remembered as told. Who has more tells some of them again. */
 const TOLD_MAX = 10_000;
@@ -30,8 +32,8 @@ export class RemoteCoordination implements CoordinationBackend {
   readonly #news = new NewsListeners();
   /** The policy each breaker was told last. */
   readonly #told = new Map<string, BreakerPolicy>();
-  /** `store's clock - this process's`, as the last answer told it. */
-  #offsetMs = 0;
+  readonly #clock = new StoreClock();
+  #isClosed = false;
 
   constructor(
     settings: StoreSettings,
@@ -49,7 +51,8 @@ export class RemoteCoordination implements CoordinationBackend {
   }
 
   async timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
-    const promise = this.#channel.begin(new TimerCall(now => this.#learn(now)), signal);
+    if (this.#isClosed) throw closedError('store');
+    const promise = this.#channel.begin(new TimerCall(now => this.#clock.learn(now)), signal);
     this.#channel.outbox.timerQuery(this.#channel.last, shard, toJson(operation));
     // `undefined`: the report is kept until the store is back.
     const answer: TimersAnswer | undefined = await promise;
@@ -62,7 +65,8 @@ export class RemoteCoordination implements CoordinationBackend {
     operation: BreakerOperation,
     signal?: AbortSignal,
   ): Promise<BreakerAnswer> {
-    const promise = this.#channel.begin(new BreakerCall(now => this.#learn(now)), signal);
+    if (this.#isClosed) throw closedError('store');
+    const promise = this.#channel.begin(new BreakerCall(now => this.#clock.learn(now)), signal);
     this.#tell(name, policy);
     this.#channel.outbox.breakerQuery(this.#channel.last, name, toJson(operation));
     const answer: BreakerAnswer | undefined = await promise;
@@ -74,7 +78,7 @@ export class RemoteCoordination implements CoordinationBackend {
   }
 
   now(): number {
-    return Date.now() + this.#offsetMs;
+    return this.#clock.now();
   }
 
   ping(): Promise<void> {
@@ -86,6 +90,7 @@ export class RemoteCoordination implements CoordinationBackend {
   }
 
   close(timeoutMs: number): Promise<void> {
+    this.#isClosed = true;
     return this.#channel.close(timeoutMs);
   }
 
@@ -95,10 +100,6 @@ export class RemoteCoordination implements CoordinationBackend {
     this.#channel.outbox.breakerConfigure(name, toJson({ ...policy }));
     if (this.#told.size >= TOLD_MAX) this.#told.clear();
     this.#told.set(name, policy);
-  }
-
-  #learn(storeNowMs: number): void {
-    this.#offsetMs = storeNowMs - Date.now();
   }
 
   #hear(record: InboxRecord): void {

@@ -6,6 +6,7 @@ import { closedError } from '../errors';
 import { CircuitBreaker, type CircuitBreakerOptions } from '../resilience';
 import { type BreakerHost, registerBreakerHost } from '../resilience/host';
 import { Announcer } from '../timers/announcer';
+import { readOnExpire } from '../timers/arguments';
 import { isRecord, parsed } from '../timers/document';
 import { Driver } from '../timers/driver';
 import { type TimerParts, type TimerService, timerService } from '../timers/service';
@@ -183,6 +184,7 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
         create: ({ fireAt, ...timer }) => this.timers.create({ ...timer, fireAt: new Date(fireAt) }),
         cancel: id => this.timers.cancel(id),
       },
+      checkOnExpire: (value, at) => void readOnExpire(value, this.#parts.defaults, at),
       get isClosed() {
         return isClosed();
       },
@@ -213,6 +215,8 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
       if (Number.isSafeInteger(shard)) this.#driver?.due(shard, news[2]);
     } else if (news[0] === 'expired') {
       this.#hearExpired(news[1]);
+    } else if (news[0] === 'listening') {
+      this.#driver?.wake();
     }
   }
 

@@ -1,26 +1,44 @@
 import { readAnswer } from '../providers/answer';
-import { isError, items, member, objectMember, textMember } from '../providers/members';
+import { isError, member, objectMember, textMember } from '../providers/members';
+import { holdsGoogleBody, isOfOctokit, legacyGoogleAddress } from './sdk-errors';
+import { isKnownProvider } from './signals';
 
 /** As deep as clients wrap what went wrong. */
 const WRAPPERS_MAX = 4;
 
+/** Whose token it was that a function had. */
+export interface EvidenceFor {
+  provider: string;
+  baseUrl: URL | undefined;
+}
+
 /**
  * Whether an error that a function threw is an answer of the provider: it has the headers of a response, it names
- * an address of the provider, or it is what Google's client throws, which keeps the body and nothing else. A status
- * alone may come from anywhere, such as a database that refuses a password.
+ * an address of the provider, or it is made as only a client of this provider makes errors, which keeps neither. A
+ * status alone may come from anywhere, such as a database that refuses a password.
  */
-export function isEvidence(error: unknown, base: URL | undefined): boolean {
+export function isEvidence(error: unknown, { provider, baseUrl }: EvidenceFor): boolean {
   const addresses = chain(error).flatMap(addressesOf);
   // It says who answered, and that was somebody else.
-  if (base !== undefined && addresses.length > 0 && !addresses.some(address => isAt(address, base)))
+  if (baseUrl !== undefined && addresses.length > 0 && !addresses.some(address => isAt(address, baseUrl)))
     return false;
   if (readAnswer(error).headers.size > 0) return true;
-  return chain(error).some(each => namesAddress(each, base) || holdsGoogleBody(each));
+  return chain(error).some(
+    each =>
+      namesAddress(each, baseUrl) ||
+      (mayBe(provider, 'gemini') && holdsGoogleBody(each)) ||
+      (mayBe(provider, 'github') && isOfOctokit(each)),
+  );
 }
 
 /** Whether it is an answer of the provider that says so itself: it names an address there. */
 export function isAnswerAt(error: unknown, base: URL | undefined): boolean {
   return chain(error).some(each => namesAddress(each, base));
+}
+
+/** Under a name that is not known there may be anybody: an enterprise server, a gateway. */
+function mayBe(provider: string, known: string): boolean {
+  return provider === known || !isKnownProvider(provider);
 }
 
 /** What went wrong, and what that wraps. */
@@ -34,17 +52,25 @@ function chain(error: unknown): unknown[] {
   return all;
 }
 
-/** Octokit has `request.url`, axios `config`, the AI SDK `url`; responses have one themselves. */
+/**
+ * Octokit has `request.url`, which may be relative to `request.baseUrl`, axios the same in `config`, the AI SDK
+ * `url`, Google's older client its message; responses have one themselves.
+ */
 function addressesOf(source: unknown): string[] {
-  const config = objectMember(source, 'config');
+  const [request, config] = [objectMember(source, 'request'), objectMember(source, 'config')];
   const addresses = [
     textMember(source, 'url'),
-    textMember(objectMember(source, 'request'), 'url'),
     textMember(objectMember(source, 'response'), 'url'),
-    textMember(config, 'url'),
-    textMember(config, 'baseURL'),
+    asked(textMember(request, 'url'), textMember(request, 'baseUrl')),
+    asked(textMember(config, 'url'), textMember(config, 'baseURL')),
+    isError(source) ? legacyGoogleAddress(member(source, 'message')) : undefined,
   ];
   return addresses.filter(address => address !== undefined && URL.canParse(address)) as string[];
+}
+
+/** A whole address is meant as it is, whatever the base. */
+function asked(url: string | undefined, base: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? url : base;
 }
 
 function namesAddress(source: unknown, base: URL | undefined): boolean {
@@ -53,17 +79,4 @@ function namesAddress(source: unknown, base: URL | undefined): boolean {
 
 function isAt(address: string, base: URL): boolean {
   return new URL(address).origin === base.origin;
-}
-
-/** `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED", ...}}` as the message, or its `errorDetails`. */
-function holdsGoogleBody(source: unknown): boolean {
-  if (!isError(source)) return false;
-  const details = items(member(source, 'errorDetails'), 1)[0];
-  if (textMember(details, '@type') !== undefined) return true;
-  try {
-    const inner = objectMember(JSON.parse(textMember(source, 'message') ?? ''), 'error');
-    return typeof member(inner, 'code') === 'number' && textMember(inner, 'status') !== undefined;
-  } catch {
-    return false;
-  }
 }

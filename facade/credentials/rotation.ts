@@ -147,7 +147,7 @@ async function run<T>(
 async function afterFailure(taken: TakenToken, error: unknown, answer: unknown): Promise<Judgement> {
   const isOurs = isA(error, ProviderError);
   if (answer === undefined) {
-    return isOurs || isEvidence(error, taken.pool.baseUrl) ? judged(taken, error) : SERVED;
+    return isOurs || isEvidence(error, taken.pool) ? judged(taken, error) : SERVED;
   }
   const shown = await judged(taken, answer);
   // What our clients throw for a token they do not accept is about the very answer that was seen.

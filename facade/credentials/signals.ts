@@ -20,6 +20,11 @@ const KNOWN: ReadonlySet<string> = new Set<Provider>([
   'bitbucket',
 ]);
 
+/** Whether answers under this name are read as those of one provider only. */
+export function isKnownProvider(name: string): boolean {
+  return KNOWN.has(name);
+}
+
 export const SERVED: Judgement = { verdict: 'served', answered: { kind: 'served' } };
 
 /** Whose answer it is. */
@@ -48,7 +53,7 @@ export async function judge(answer: unknown, from: AnswerSource): Promise<Judgem
   const source = isResponse(answer) ? await withBody(answer, isGraphQl(from)) : answer;
   return conclude(
     readSignals(source, {
-      ...(KNOWN.has(provider) ? { provider: provider as Provider } : {}),
+      ...(isKnownProvider(provider) ? { provider: provider as Provider } : {}),
       nowMs: hasDate(answer) ? Date.now() : await now(),
     }),
     from.longestPauseMs,

@@ -59,6 +59,12 @@ function tryAnswer(source: unknown): Answer | undefined {
   return { status, headers: headerMap(container), body, isHeadersOnly };
 }
 
+/** Whether it is an error, wraps one, or is a body that tells of one. */
+export function isFailure(source: unknown): boolean {
+  const wrapped = objectMember(source, 'lastError') ?? objectMember(source, 'cause');
+  return isError(source) || holdsError(source) || wrapped !== undefined;
+}
+
 /** Whether it is a body that tells of an error, or something that has one; GraphQL's has status 200. */
 function holdsError(source: unknown): boolean {
   const whole = items(source, 1)[0] ?? source;

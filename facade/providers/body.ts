@@ -71,7 +71,7 @@ function partsOf(body: unknown): object[] {
 }
 
 /** JSON as what it holds. Some clients put a few words before it. */
-function parsed(candidate: unknown): unknown {
+export function parsed(candidate: unknown): unknown {
   if (typeof candidate !== 'string') return candidate;
   const start = candidate.search(/[{[]/);
   if (start === -1 || candidate.length > JSON_MAX_LENGTH) return undefined;

@@ -29,7 +29,10 @@ export class Admissions {
 
   acquire(request: CheckedRequest): Promise<Permit> {
     const permit = this.#acquireAtOnce(request);
-    return permit === undefined ? this.#acquireInTurn(request) : Promise.resolve(permit);
+    if (permit === undefined) return this.#acquireInTurn(request);
+    // Having read a field, the compiler knows the object, and that it has no `then`, which is looked for otherwise.
+    void permit.isUnheld;
+    return Promise.resolve(permit);
   }
 
   /** Never waits. */

@@ -4,6 +4,8 @@ import type { AcquireOptions, RequestUsage } from '../types/rate-limit';
 import * as check from '../validate';
 import { PRIORITIES } from './wire';
 
+const { hasOwnProperty: hasOwn } = Object.prototype;
+
 const MODEL_MAX_BYTES = 256;
 const TEXT_MAX_BYTES = 256;
 
@@ -57,7 +59,11 @@ export function readRequest(options: unknown): CheckedRequest {
   };
 }
 
-/** Each is read by its own name, which is several times faster than by a name that varies. */
+/**
+ * Each is read by its own name, which is several times faster than by a name that varies; and names are looked over
+ * one after the other, without a list of them. `reading`: what may throw; empty for the object as a whole, `undefined`
+ * when the error is made here.
+ */
 function ownOptions(source: Unchecked<AcquireOptions>): Unchecked<AcquireOptions> {
   const own: Unchecked<AcquireOptions> = {
     inputTokens: undefined,
@@ -69,9 +75,10 @@ function ownOptions(source: Unchecked<AcquireOptions>): Unchecked<AcquireOptions
     signal: undefined,
     maxWaitMs: undefined,
   };
-  let reading: string | undefined;
+  let reading: string | undefined = '';
   try {
-    for (const name of check.ownNames(source, 'options')) {
+    for (const name in source) {
+      if (!hasOwn.call(source, name)) continue;
       reading = name;
       switch (name) {
         case 'inputTokens':
@@ -102,9 +109,12 @@ function ownOptions(source: Unchecked<AcquireOptions>): Unchecked<AcquireOptions
           reading = undefined;
           throw check.unknownName(name, 'options', REQUEST_NAMES);
       }
+      reading = '';
     }
   } catch (cause) {
-    throw reading === undefined ? cause : check.readingThrew(`options.${reading}`, cause);
+    throw reading === undefined
+      ? cause
+      : check.readingThrew(reading === '' ? 'options' : `options.${reading}`, cause);
   }
   return own;
 }
@@ -125,6 +135,8 @@ export interface CheckedUsage {
   outputTokens: number;
   /** What the provider answered, where it was given. */
   answer: unknown;
+  /** It was given as an error. */
+  isError: boolean;
   responseTimeMs: number | undefined;
 }
 
@@ -143,7 +155,9 @@ export function readUsage(usage: unknown): CheckedUsage {
   return {
     inputTokens: check.count(inputTokens, 'usage.inputTokens'),
     outputTokens: check.count(outputTokens, 'usage.outputTokens'),
-    answer: error ?? response ?? headers,
+    // `null` is nothing that was given.
+    answer: error ?? response ?? headers ?? undefined,
+    isError: error !== undefined && error !== null,
     responseTimeMs:
       responseTimeMs === undefined
         ? undefined
@@ -161,9 +175,10 @@ function ownUsage(source: Unchecked<RequestUsage>): Unchecked<RequestUsage> {
     error: undefined,
     responseTimeMs: undefined,
   };
-  let reading: string | undefined;
+  let reading: string | undefined = '';
   try {
-    for (const name of check.ownNames(source, 'usage')) {
+    for (const name in source) {
+      if (!hasOwn.call(source, name)) continue;
       reading = name;
       switch (name) {
         case 'inputTokens':
@@ -188,9 +203,12 @@ function ownUsage(source: Unchecked<RequestUsage>): Unchecked<RequestUsage> {
           reading = undefined;
           throw check.unknownName(name, 'usage', USAGE_NAMES);
       }
+      reading = '';
     }
   } catch (cause) {
-    throw reading === undefined ? cause : check.readingThrew(`usage.${reading}`, cause);
+    throw reading === undefined
+      ? cause
+      : check.readingThrew(reading === '' ? 'usage' : `usage.${reading}`, cause);
   }
   return own;
 }

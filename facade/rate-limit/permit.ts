@@ -114,6 +114,8 @@ export class Permit {
       const settled = this.#issuer.settlePermit(this, this.#number, usage);
       if (settled instanceof Promise) return this.#end(settled);
       this.#isEnded = true;
+      // For the compiler, as in `Admissions.acquire`.
+      void settled.known;
       return Promise.resolve(settled);
     } catch (error) {
       return Promise.reject(error);

@@ -1,7 +1,8 @@
 import { toJson } from '../json';
 import { type Provider, type ProviderSignals, readSignals } from '../providers';
+import { isFailure } from '../providers/answer';
 import type { PermitSettlement, RateLimitName, RequestUsage } from '../types/rate-limit';
-import { readUsage } from './arguments';
+import { type CheckedUsage, readUsage } from './arguments';
 import type { LimiterParts } from './parts';
 import type { Permit, PermitIssuer } from './permit';
 import { permitId } from './permit-id';
@@ -28,31 +29,37 @@ export class Settlements implements PermitIssuer {
     usage: RequestUsage,
   ): PermitSettlement | Promise<PermitSettlement> {
     const used = readUsage(usage);
-    const { inputTokens, outputTokens } = used;
-    const signals = readAnswer(used.answer);
-    const nowMs = this.#parts.settings.now();
-    const elapsedMs = Math.max(0, nowMs - permit.grantedAtMs);
-    const count = () => this.#count(permit, used, used.responseTimeMs ?? elapsedMs, signals);
-    if (permit.isUnheld || signals !== undefined || this.#parts.prompt === undefined) {
-      const settled = permit.isUnheld
-        ? this.#settleUnheld(permit, inputTokens, outputTokens, signals, elapsedMs)
-        : this.#settleById(permit.id, inputTokens, outputTokens, signals, elapsedMs);
-      // One that the store refused can be settled again, and counts once.
-      return settled.then(settlement => {
-        count();
-        return settlement;
-      });
+    const { prompt } = this.#parts;
+    if (prompt === undefined || used.answer !== undefined || permit.isUnheld) {
+      return this.#settleInTurn(permit, used);
     }
-    const { known, late } = this.#parts.prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
-    count();
+    const { inputTokens, outputTokens } = used;
+    const nowMs = this.#parts.settings.now();
+    const { known, late } = prompt.settleNumber(number, inputTokens, outputTokens, nowMs);
+    this.#count(permit, used, elapsedMs(permit, nowMs), undefined);
     return {
-      estimated: known
-        ? { inputTokens: permit.inputTokens, outputTokens: permit.outputTokens }
-        : { inputTokens: 0, outputTokens: 0 },
+      estimated: {
+        inputTokens: known ? permit.inputTokens : 0,
+        outputTokens: known ? permit.outputTokens : 0,
+      },
       used: { inputTokens, outputTokens },
       late,
       known,
     };
+  }
+
+  #settleInTurn(permit: Permit, used: CheckedUsage): Promise<PermitSettlement> {
+    const { inputTokens, outputTokens } = used;
+    const signals = readAnswer(used);
+    const ageMs = elapsedMs(permit, this.#parts.settings.now());
+    const settled = permit.isUnheld
+      ? this.#settleUnheld(permit, inputTokens, outputTokens, signals, ageMs)
+      : this.#settleById(permit.id, inputTokens, outputTokens, signals, ageMs);
+    // One that the store refused can be settled again, and counts once.
+    return settled.then(settlement => {
+      this.#count(permit, used, ageMs, signals);
+      return settlement;
+    });
   }
 
   async cancelPermit(permit: Permit): Promise<boolean> {
@@ -64,8 +71,9 @@ export class Settlements implements PermitIssuer {
   /** Of a permit of any process. */
   async settleOther(id: string, usage: RequestUsage): Promise<PermitSettlement> {
     const used = readUsage(usage);
-    const signals = readAnswer(used.answer);
-    const settled = await this.#settleById(id, used.inputTokens, used.outputTokens, signals, 0);
+    const signals = readAnswer(used);
+    // Nobody here knows when its request left; where the store knows the permit, that tells.
+    const settled = await this.#settleById(id, used.inputTokens, used.outputTokens, signals, undefined);
     if (settled.known) this.#parts.metrics.settled(used, used.responseTimeMs);
     return settled;
   }
@@ -76,15 +84,10 @@ export class Settlements implements PermitIssuer {
     this.#heard(signals);
   }
 
-  #count(
-    permit: Permit,
-    used: { inputTokens: number; outputTokens: number },
-    responseTimeMs: number,
-    signals: ProviderSignals | undefined,
-  ): void {
+  #count(permit: Permit, used: CheckedUsage, ageMs: number, signals: ProviderSignals | undefined): void {
     const { metrics, sessions, expectations } = this.#parts;
     const isError = signals?.isSuccess === false;
-    metrics.settled(used, responseTimeMs);
+    metrics.settled(used, used.responseTimeMs ?? ageMs);
     if (isError) metrics.error(signals.status);
     if (permit.sessionId !== undefined) {
       sessions.count(permit.sessionId, used.inputTokens, used.outputTokens, isError);
@@ -109,7 +112,7 @@ export class Settlements implements PermitIssuer {
     inputTokens: number,
     outputTokens: number,
     signals: ProviderSignals | undefined,
-    ageMs: number,
+    ageMs: number | undefined,
   ): Promise<PermitSettlement> {
     const wire = signals === undefined ? null : toJson(wireSignals(signals, ageMs));
     const settled = await this.#parts.backend.settle(id, inputTokens, outputTokens, wire);
@@ -161,6 +164,19 @@ export class Settlements implements PermitIssuer {
   }
 }
 
-function readAnswer(answer: unknown): ProviderSignals | undefined {
-  return answer === undefined ? undefined : readSignals(answer);
+/** How long ago the permit was granted. */
+function elapsedMs(permit: Permit, nowMs: number): number {
+  return Math.max(0, nowMs - permit.grantedAtMs);
+}
+
+/**
+ * What the provider answered. Who settles with headers or a body says that there was an answer; where that tells
+ * neither a status nor an error, it is a success, also when there is nothing to read in it (`headers: {}`).
+ */
+function readAnswer({ answer, isError }: CheckedUsage): ProviderSignals | undefined {
+  if (answer === undefined) return undefined;
+  const signals = readSignals(answer);
+  const isAnswer = !isError && typeof answer === 'object' && !isFailure(answer);
+  if (isAnswer && signals.status === undefined && signals.hit === undefined) signals.isSuccess = true;
+  return signals;
 }

@@ -157,7 +157,8 @@ export class BreakerCore {
   /** Whether the failures under way may be as many as it takes. */
   #mayOpen(): boolean {
     const { mode } = this.#options.policy;
-    return mode.is === 'consecutive' && this.failures >= mode.with.threshold;
+    const isClosed = this.link.view.state === 'CLOSED';
+    return isClosed && mode.is === 'consecutive' && this.failures >= mode.with.threshold;
   }
 
   /** A round trip; others in this process wait for what becomes of it. */

@@ -45,6 +45,7 @@ export class BreakerLink {
   readonly #holderPrefix = randomBytes(9).toString('base64url');
   #holders = 0;
   #hasAsked = false;
+  #isEnded = false;
   /** Counts what others told. */
   #heard = 0;
   /** Takes the store's place while that is away. */
@@ -117,6 +118,7 @@ export class BreakerLink {
   }
 
   end(): void {
+    this.#isEnded = true;
     this.#unlisten();
     this.#endTwin();
   }
@@ -133,6 +135,8 @@ export class BreakerLink {
         return isOvertaken ? outcome : this.#take(outcome);
       }
     } catch {
+      // Nobody hears what is told after the end.
+      if (this.#isEnded) return { view: this.view, isGranted: false, transitions: [] };
       if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
     }
     return this.#askTwin(operation);

@@ -147,8 +147,12 @@ function readSchedule(value: unknown, at: string, host: BreakerHost | undefined)
   if ((webhook === undefined) === (onExpire === undefined)) {
     throw check.invalid(at, 'either webhook or on_expire', value);
   }
-  if (onExpire !== undefined) return { ...check.object(onExpire, `${at}.on_expire`) };
-  return { webhook: check.text(webhook, `${at}.webhook`, 2048, 'well-formed') };
+  if (onExpire !== undefined) {
+    host.checkOnExpire(onExpire, `${at}.on_expire`);
+    return { ...(onExpire as OnExpireInput) };
+  }
+  host.checkOnExpire({ webhook }, at);
+  return { webhook: webhook as string };
 }
 
 /** A coordinator's store is its own: what else is said of one is a mistake. */

@@ -131,7 +131,8 @@ export class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
 
   /**
    * For calls that are made elsewhere: whether one may be made now. After `true` say how it went with
-   * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe.
+   * {@link CircuitBreaker.onSuccess} or {@link CircuitBreaker.onFailure}: it may be the probe. What is said next is said
+   * of it, so for calls that overlap {@link CircuitBreaker.execute} is better.
    */
   async allow(): Promise<boolean> {
     this.#assertOpen();

@@ -16,6 +16,8 @@ export interface HostTimers {
 export interface BreakerHost {
   readonly backend: CoordinationBackend;
   readonly timers: HostTimers;
+  /** Throws `INVALID_ARGUMENT` for what no timer could do on expiry. */
+  checkOnExpire(value: unknown, at: string): void;
   /** Whether it was closed. */
   readonly isClosed: boolean;
 }

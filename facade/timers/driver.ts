@@ -1,4 +1,5 @@
 import { Alarm } from './alarm';
+import { atMost } from './at-most';
 import { Firing, type FiringOptions } from './firing';
 import { LEASE_MS, Leases } from './leases';
 import { Outgoing, type OutgoingOptions } from './outgoing';
@@ -8,6 +9,8 @@ const CLAIM_MAX = 500;
 /** After a store that did not answer, doubled each time. */
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5000;
+/** Claims that are not given back in this time lapse by themselves. */
+const RELEASE_MAX_MS = 1000;
 /** When something is due that could not be claimed. */
 const BUSY_MS = 50;
 
@@ -53,18 +56,12 @@ export class Driver {
   /** Claims nothing more, lets what runs end within `timeoutMs`, and gives back what is left. */
   async close(timeoutMs: number): Promise<void> {
     const claims = this.#loops.map(loop => loop.end());
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const over = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, timeoutMs);
-    });
     const ended = Promise.all(claims)
       .then(() => this.#firing.idle())
       .then(() => this.#outgoing.close(timeoutMs));
-    await Promise.race([ended, over]);
-    clearTimeout(timer);
+    await atMost(ended, timeoutMs);
     await this.#outgoing.close(0);
-    const released = this.#leases.releaseAll();
-    await Promise.race([released, delay(Math.min(timeoutMs, 1000))]);
+    await atMost(this.#leases.releaseAll(), Math.min(timeoutMs, RELEASE_MAX_MS));
   }
 }
 
@@ -78,6 +75,8 @@ class ShardLoop {
   #claiming: Promise<void> | undefined;
   /** What was said to be due while a claim was under way. */
   #heardMs = Infinity;
+  /** When something is due, as far as it is known; `-Infinity`: it is not. */
+  #nextMs = -Infinity;
   #failures = 0;
   #isEnded = false;
 
@@ -93,9 +92,13 @@ class ShardLoop {
   }
 
   due(dueMs: number): void {
-    if (this.#claiming !== undefined) this.#heardMs = Math.min(this.#heardMs, dueMs);
+    if (this.#claiming !== undefined) {
+      this.#heardMs = Math.min(this.#heardMs, dueMs);
+      return;
+    }
+    this.#nextMs = Math.min(this.#nextMs, dueMs);
     // A store that does not answer is not asked more often because something is due.
-    else if (this.#failures === 0 || dueMs === -Infinity) this.#alarm.atLatest(dueMs);
+    if (this.#failures === 0 || dueMs === -Infinity) this.#alarm.atLatest(dueMs);
   }
 
   /** Resolves when no claim is under way. */
@@ -109,15 +112,29 @@ class ShardLoop {
     if (this.#claiming !== undefined || this.#isEnded) return;
     this.#heardMs = Infinity;
     const { store, idleMs } = this.#options;
-    this.#claiming = this.#claim().then(
-      nextMs => this.#rest(Math.min(nextMs, this.#heardMs, store.now() + idleMs)),
-      () => this.#rest(this.#heardMs === -Infinity ? this.#heardMs : store.now() + this.#backoffMs()),
+    const asked = store.now() < this.#nextMs ? this.#peek() : this.#claim();
+    this.#claiming = asked.then(
+      nextMs => {
+        this.#failures = 0;
+        this.#nextMs = Math.min(nextMs, this.#heardMs);
+        this.#rest(Math.min(this.#nextMs, store.now() + idleMs));
+      },
+      () => {
+        this.#nextMs = -Infinity;
+        this.#rest(this.#heardMs === -Infinity ? this.#heardMs : store.now() + this.#backoffMs());
+      },
     );
   }
 
   #rest(untilMs: number): void {
     this.#claiming = undefined;
     this.#alarm.at(untilMs);
+  }
+
+  /** Nothing is due, as far as it is known: a look at the store, which writes nothing, tells whether that is so. */
+  async #peek(): Promise<number> {
+    const { nextDueMs } = await this.#options.store.peek(this.#shard);
+    return nextDueMs ?? Infinity;
   }
 
   /** Returns when to look again, by the store's clock. */
@@ -133,13 +150,14 @@ class ShardLoop {
       timers,
       deliveries,
     });
-    this.#failures = 0;
     for (const timer of outcome.timers) this.#firing.take(this.#shard, timer, nowMs);
     for (const delivery of outcome.deliveries) this.#outgoing.take(this.#shard, delivery);
     const count = outcome.timers.length + outcome.deliveries.length;
     if (isFull(outcome.timers, timers) || isFull(outcome.deliveries, deliveries)) return nowMs;
     if (nextDueMs === null) return Infinity;
-    return count === 0 ? Math.max(nextDueMs, nowMs + (nextDueMs <= nowMs ? BUSY_MS : 1)) : nextDueMs;
+    if (count > 0) return nextDueMs;
+    // It was too early, by an estimate of the store's clock: what the store itself says counts.
+    return store.now() + Math.max(1, nextDueMs <= nowMs ? BUSY_MS : nextDueMs - nowMs);
   }
 
   #backoffMs(): number {
@@ -152,8 +170,4 @@ class ShardLoop {
 /** Whether there may be more. */
 function isFull(found: readonly unknown[], limit: number): boolean {
   return limit > 0 && found.length >= limit;
-}
-
-function delay(durationMs: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, durationMs));
 }

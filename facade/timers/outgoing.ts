@@ -1,6 +1,7 @@
 import type { WireDelivery } from '../backend/coordination';
 import { shortened } from '../text';
 import type { Announcer } from './announcer';
+import { atMost } from './at-most';
 import { parsed } from './document';
 import { HostQueues } from './host-queues';
 import type { Held, Leases } from './leases';
@@ -106,14 +107,7 @@ export class Outgoing {
   /** What waits stays claimed and is released with the leases; what is being sent gets so long. */
   async close(timeoutMs: number): Promise<void> {
     this.#queues.clear();
-    if (this.#sending.size > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const over = new Promise<void>(resolve => {
-        timer = setTimeout(resolve, timeoutMs);
-      });
-      await Promise.race([Promise.allSettled([...this.#sending]), over]);
-      clearTimeout(timer);
-    }
+    if (this.#sending.size > 0) await atMost(Promise.all([...this.#sending]), timeoutMs);
     this.#ending.abort();
   }
 

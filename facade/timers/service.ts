@@ -1,4 +1,4 @@
-import { signalOf } from '../abort';
+import { isAborted, reasonOf, signalOf } from '../abort';
 import type { Closing } from '../credentials/closing';
 import { integer, invalid, object, onlyNames, own } from '../validate';
 import { type Defaults, idAt, readChange, readFilter, readTimer } from './arguments';
@@ -172,7 +172,8 @@ export class TimerService {
    */
   async waitFor(id: string, options: TimerCallOptions = {}): Promise<Timer> {
     const wanted = idAt(id, 'id');
-    return this.#during(options, signal => this.#parts.waits.until(wanted, signal));
+    const signal = this.#signal(options);
+    return this.#parts.closing.during(signal, either => this.#parts.waits.until(wanted, either));
   }
 
   /** Webhooks that were given up. */
@@ -270,7 +271,7 @@ export class TimerService {
     return this.#pattern(options, signal => offPeak(this.#parts, operation, options, signal));
   }
 
-  #pattern<T>(options: unknown, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  #pattern<T>(options: unknown, run: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
     return this.#duringSignal(signalOf(object(options, 'options')), run);
   }
 
@@ -303,13 +304,23 @@ export class TimerService {
     });
   }
 
-  #during<T>(options: unknown, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const given = object(options, 'options');
-    onlyNames(given, 'options', CALL_NAMES);
-    return this.#duringSignal(signalOf(given), run);
+  #during<T>(options: unknown, run: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+    return this.#duringSignal(this.#signal(options), run);
   }
 
-  #duringSignal<T>(signal: AbortSignal | undefined, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#parts.closing.during(signal, run);
+  #signal(options: unknown): AbortSignal | undefined {
+    const given = object(options, 'options');
+    onlyNames(given, 'options', CALL_NAMES);
+    return signalOf(given);
+  }
+
+  /** What is under way when the coordinator is closed is answered before the store is let go of. */
+  #duringSignal<T>(
+    signal: AbortSignal | undefined,
+    run: (signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
+    this.#parts.closing.throwIfClosed();
+    if (isAborted(signal)) throw reasonOf(signal);
+    return run(signal);
   }
 }

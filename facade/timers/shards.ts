@@ -1,3 +1,5 @@
+import { crypto } from '../crypto';
+
 /**
  * Which shard a timer lives in, by its id; where the id has a part in braces by that part alone, so that ids which
  * have to be looked at together share a shard.
@@ -18,9 +20,15 @@ function hash(text: string): number {
   return value >>> 0;
 }
 
+/** What tells the timers of one process from those of all others. */
+let prefix = '';
+let made = 0;
+
 /** What tells a timer from any other of its id; it begins with its shard, so that its deliveries are found. */
-export function nonceOf(shard: number, random: string): string {
-  return `${shard.toString(36)}-${random}`;
+export function newNonce(shard: number): string {
+  if (prefix === '') prefix = crypto().randomBytes(12).toString('base64url');
+  made += 1;
+  return `${shard.toString(36)}-${prefix}${made.toString(36)}`;
 }
 
 /** The shard of a delivery; `undefined` when the id is none of ours. */

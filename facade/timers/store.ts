@@ -12,7 +12,7 @@ import { uuid } from '../uuid';
 import type { TimerSpec } from './arguments';
 import { documentJson } from './document';
 import { firstOfCron, recurrenceJson } from './recurrence';
-import { nonceOf, shardOf } from './shards';
+import { newNonce, shardOf } from './shards';
 
 /** What one shard answered, and when. */
 export interface Answered<K extends TimerOutcome['is']> {
@@ -68,6 +68,11 @@ export class TimerStore {
     throw unexpected(answer.outcome?.is, 'claimed');
   }
 
+  /** When something of a shard is due. Writes nothing. */
+  peek(shard: number): Promise<TimersAnswer> {
+    return this.#backend.timers(String(shard), { is: 'get', with: { id: '-' } });
+  }
+
   shardOf(id: string): number {
     return shardOf(id, this.shards);
   }
@@ -93,6 +98,7 @@ export class TimerStore {
   ): Promise<{ timer: WireTimer; isNew: boolean; nowMs: number }> {
     const id = spec.id ?? uuid();
     const shard = this.shardOf(id);
+    const nonce = newNonce(shard);
     const document = documentJson(spec.document);
     const recurrence = recurrenceJson(spec.recurrence);
     const { outcome, nowMs } = await this.#create(
@@ -106,8 +112,12 @@ export class TimerStore {
           due: spec.due ?? (await this.#firstDue(spec, signal)),
           documentJson: document,
           recurrenceJson: recurrence,
-          nonce: nonceOf(shard, crypto().randomBytes(12).toString('base64url')),
-          fingerprint: hashOf(sameAs ?? [spec.name, spec.owner, spec.due ?? null, document, recurrence]),
+          nonce,
+          // Nobody asks for an id again that was made here.
+          fingerprint:
+            spec.id === undefined
+              ? nonce
+              : hashOf(sameAs ?? [spec.name, spec.owner, spec.due ?? null, document, recurrence]),
         },
       },
       signal,

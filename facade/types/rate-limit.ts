@@ -33,7 +33,11 @@ export type RateLimitName = keyof RateLimits;
 export interface RateLimitSafety {
   /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
   margin?: number;
-  /** Seconds without a request after the provider refused one and named no time; doubled by each further refusal. Default 60. */
+  /**
+   * Seconds without a request after the provider refused one and named no time; doubled by each further refusal.
+   * After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
+   * Default 60.
+   */
   cooldown?: number;
   /** Seconds that no pause exceeds, whoever asked for it. Default 3,600. */
   maxCooldown?: number;
@@ -128,7 +132,11 @@ export interface RequestVerdict {
 export interface RequestUsage {
   inputTokens: number;
   outputTokens: number;
-  /** Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. */
+  /**
+   * Anything the provider answered with: a `Response`, its headers, or the error its SDK threw. A success ends the
+   * backoff after a refusal, whatever its headers say; headers alone, even none (`{}`), are a success, and so is a
+   * settle that gives none of the three.
+   */
   headers?: unknown;
   response?: unknown;
   error?: unknown;

@@ -10,6 +10,7 @@ use crate::domain::period::{Period, Periods};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::operation as rate_limit;
 use crate::domain::timers::operation as timers;
+use crate::domain::tokens::MAX_TOKENS;
 use crate::domain::usage::{Parts, Usage};
 use crate::service::answer::{CallId, FailureCode};
 use crate::service::remote::{Call, CallKind};
@@ -152,7 +153,7 @@ impl<'a> Reader<'a> {
 #[inline]
 pub(super) fn amount(value: f64) -> Option<u64> {
     let whole = value as i64;
-    let exact = value >= 0.0 && value <= crate::domain::tokens::MAX_TOKENS as f64 && whole as f64 == value;
+    let exact = value >= 0.0 && value <= MAX_TOKENS as f64 && whole as f64 == value;
     exact.then_some(whole as u64)
 }
 
@@ -277,7 +278,8 @@ fn limit_settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     let id = reader.string(id)?.into();
     let signals = match signals {
         Some(length) => json(&reader.string(Some(length))?)?,
-        None => rate_limit::Signals { is_success: true, ..Default::default() },
+        // When the request left, the permit tells alone.
+        None => rate_limit::Signals { sent_at_ms: MAX_TOKENS, is_success: true, ..Default::default() },
     };
     Ok(CallKind::Limit(rate_limit::Operation::Settle { id, used, signals }))
 }

@@ -13,12 +13,11 @@ use super::config::Config;
 use super::convert::{exact, invalid, malformed};
 use super::direct::{Call, enter, function, nothing};
 use super::text::{Text, set_text};
-use crate::domain::identifier::OrchestratorId;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::decide::{Admission, Ask, Turns};
 use crate::domain::rate_limit::operation::{Grant, Operation, Outcome, Request, Signals};
 use crate::domain::rate_limit::terms::Policy;
-use crate::store::memory::rate_limit::MemoryLimiters;
+use crate::store::memory::rate_limit::{MemoryLimiter, MemoryLimiters};
 use crate::store::{RateLimitBatch, Ticket};
 
 /// What `acquire` says of a call; see "Embedded limiters" in `docs/boundary.md`.
@@ -37,6 +36,9 @@ const GIVEN_INDEX: usize = 15;
 
 const NUMBERS_LENGTH: usize = 16;
 
+/// Each so many permits the client's name is taken over as the store keeps it. After a pause it may keep another.
+const CLIENT_NAME_EVERY: u64 = 1_024;
+
 #[napi]
 pub struct EmbeddedLimiter {
     limiter: Rc<RefCell<Limiter>>,
@@ -44,8 +46,7 @@ pub struct EmbeddedLimiter {
 
 /// What the limiter and its functions share.
 struct Limiter {
-    limiters: Arc<MemoryLimiters>,
-    name: OrchestratorId,
+    limiter: MemoryLimiter,
     policy: Arc<Policy>,
     client: Arc<str>,
     /// Made by the facade, which keeps it for its own. Numbers of operations come there, results are written
@@ -72,8 +73,7 @@ impl EmbeddedLimiter {
         let (name, policy) = config.limiter().map_err(invalid)?;
         let limiters = config.memory_name.as_deref().map_or_else(Default::default, MemoryLimiters::shared);
         let limiter = Limiter {
-            limiters,
-            name,
+            limiter: limiters.limiter(name),
             policy,
             client: config.client_id.unwrap_or_default().into(),
             numbers,
@@ -102,12 +102,12 @@ impl EmbeddedLimiter {
         operation.date(now_ms);
         let mut limiter = self.lock()?;
         let batch = RateLimitBatch {
-            limiter: limiter.name.clone(),
+            limiter: limiter.limiter.name().clone(),
             policy: Arc::clone(&limiter.policy),
             requests: vec![Request { operation, deadline_ms: None }],
             ticket: Ticket { client: Arc::clone(&limiter.client), sequence: 0, retry: false },
         };
-        let mut receipt = limiter.limiters.apply_at(&batch, now_ms);
+        let mut receipt = limiter.limiter.apply_at(&batch, now_ms);
         limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms, receipt.places);
         match receipt.outcomes.pop() {
             Some(Ok(outcome)) => to_json(&outcome),
@@ -131,7 +131,9 @@ impl EmbeddedLimiter {
     /// Lets go of the store.
     #[napi]
     pub fn close(&self) -> Result<()> {
-        self.lock()?.limiters = Arc::default();
+        let mut limiter = self.lock()?;
+        let name = limiter.limiter.name().clone();
+        limiter.limiter = Arc::<MemoryLimiters>::default().limiter(name);
         Ok(())
     }
 }
@@ -159,10 +161,13 @@ impl Limiter {
         }
         let amounts = Amounts::call(input_tokens, output_tokens);
         let ask = Ask { id: &self.id, amounts, priority, agent: &self.agent, wait: wait != 0 };
-        let answered = self.limiters.acquire(&self.name, now_ms, &self.client, &self.policy, &ask);
+        let answered = self.limiter.acquire(now_ms, &self.client, &self.policy, &ask);
         match answered.answer {
             Admission::Granted { admitted_at_ms, expires_at_ms } => {
                 self.write(0, [status::GRANTED, admitted_at_ms as f64, expires_at_ms as f64]);
+                if number % CLIENT_NAME_EVERY == 1 {
+                    self.client = self.limiter.client_name(&self.client).unwrap_or_else(|| Arc::clone(&self.client));
+                }
             }
             Admission::Waiting { wait_ms, ahead, .. } => self.write(0, [status::WAITING, wait_ms as f64, ahead as f64]),
             Admission::Refused(verdict) => self.refuse(Outcome::Refused(verdict)),
@@ -182,8 +187,7 @@ impl Limiter {
             signals.date(now_ms);
         }
         let used = Amounts::call(input_tokens, output_tokens);
-        let (limiters, name) = (&self.limiters, &self.name);
-        let answered = limiters.settle(name, now_ms, &self.client, &self.policy, &self.id, used, Some(&signals));
+        let answered = self.limiter.settle(now_ms, &self.client, &self.policy, &self.id, used, Some(&signals));
         let settled = answered.answer;
         let estimated = settled.estimated;
         let flag = |flag: bool| if flag { 1.0 } else { 0.0 };
@@ -195,7 +199,7 @@ impl Limiter {
     fn cancel(&mut self, call: &Call) -> Result<sys::napi_value> {
         let [now_ms] = self.inputs()?;
         self.read_id(call, 0)?;
-        let answered = self.limiters.cancel(&self.name, now_ms, &self.client, &self.policy, &self.id);
+        let answered = self.limiter.cancel(now_ms, &self.client, &self.policy, &self.id);
         self.write(1, [if answered.answer { 1.0 } else { 0.0 }]);
         Ok(self.finish(answered.turns))
     }
@@ -211,7 +215,9 @@ impl Limiter {
     }
 
     fn note_turns(&mut self, granted: Vec<Grant>, poll_in_ms: Option<u64>, places: u64) {
-        self.granted.extend(granted);
+        if !granted.is_empty() {
+            self.granted.extend(granted);
+        }
         let poll_in_ms = poll_in_ms.map_or(-1.0, |poll_in_ms| poll_in_ms as f64);
         self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms, places as f64]);
     }

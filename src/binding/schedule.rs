@@ -10,11 +10,9 @@ use napi_derive::napi;
 
 use super::convert::{exact, invalid};
 use super::text::Text;
-use crate::domain::calendar::Calendar;
-use crate::domain::period::Period;
-use crate::domain::timers::duration;
 use crate::domain::timers::opening::Openings;
 use crate::domain::timers::recurrence::Recurrence;
+use crate::domain::timers::{duration, midnight};
 
 /// The first instant after `afterMs` of `{"every": ms, "anchor": ms}` or `{"cron": "...", "timeZone": "..."}`.
 #[napi(catch_unwind, ts_args_type = "recurrenceJson: string, afterMs: number")]
@@ -32,10 +30,8 @@ pub fn parse_duration(text: Text) -> Result<f64> {
 /// When the next day begins in a time zone: the first instant at which the clock shows its date.
 #[napi(catch_unwind, ts_args_type = "timeZone: string, afterMs: number")]
 pub fn next_local_midnight(time_zone: Text, after_ms: f64) -> Result<f64> {
-    let name = time_zone.to_text();
-    let unknown = || invalid(format!("timeZone: no IANA time zone is called {name:?}"));
-    let calendar = Calendar::parse(&name).ok_or_else(unknown)?;
-    Ok(calendar.window(Period::Daily, exact("afterMs", after_ms)?).end_ms as f64)
+    let midnight_ms = midnight::next_after(&time_zone.to_text(), exact("afterMs", after_ms)?);
+    midnight_ms.map(|midnight_ms| midnight_ms as f64).map_err(invalid)
 }
 
 /// `nowMs` when one of the windows is open, else when the next opens.

@@ -19,7 +19,7 @@ pub async fn what_nobody_uses_is_forgotten<H: Harness>(desk: Desk<H>) {
 
 pub async fn a_clock_that_goes_back_lengthens_nothing<H: Harness>(desk: Desk<H>) {
     let opened = desk.one(fail(5)).await.view;
-    for back_ms in [1, MINUTE_MS, DAY_MS, 1_000 * DAY_MS] {
+    for back_ms in [SECOND_MS + 1, MINUTE_MS, DAY_MS, 1_000 * DAY_MS] {
         desk.set_now(desk.now() - back_ms);
         let view = desk.view().await;
         assert_eq!(view.open_until_ms, desk.now() + 5 * MINUTE_MS);
@@ -30,6 +30,15 @@ pub async fn a_clock_that_goes_back_lengthens_nothing<H: Harness>(desk: Desk<H>)
     assert!(!desk.one(probe("a")).await.is_granted);
     desk.advance(1);
     assert!(desk.one(probe("a")).await.is_granted);
+}
+
+pub async fn a_clock_that_is_corrected_is_waited_for<H: Harness>(desk: Desk<H>) {
+    let opened = desk.one(fail(5)).await.view;
+    desk.set_now(START_MS - SECOND_MS);
+    assert_eq!(desk.one(fail(1)).await.view, opened);
+    let late = desk.one(fail_until(1, 10 * MINUTE_MS)).await.view;
+    assert_eq!(late.open_until_ms, START_MS + 10 * MINUTE_MS);
+    assert_eq!(desk.one(force(State::Open, Some(1))).await.view.opened_at_ms, START_MS);
 }
 
 pub async fn a_probe_outlives_no_clock<H: Harness>(desk: Desk<H>) {

@@ -46,7 +46,7 @@ macro_rules! breaker_tests {
             ];
             life: [
                 what_nobody_uses_is_forgotten, a_clock_that_goes_back_lengthens_nothing,
-                a_probe_outlives_no_clock, versions_grow_when_all_was_forgotten,
+                a_clock_that_is_corrected_is_waited_for, a_probe_outlives_no_clock, versions_grow_when_all_was_forgotten,
             ];
             batches: [
                 a_batch_is_decided_in_order, after_its_deadline_a_request_does_nothing,

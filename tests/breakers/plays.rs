@@ -63,7 +63,7 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let forward = forward.prop_map(|by_ms| Step::Forward { by_ms });
     let wait = (-1..2_i64).prop_map(|by_ms| Step::Await { by_ms });
-    let back = (1..HOUR_MS).prop_map(|by_ms| Step::Back { by_ms });
+    let back = prop_oneof![1..HOUR_MS, 1..3_u64, 998..1_003_u64].prop_map(|by_ms| Step::Back { by_ms });
     vec(prop_oneof![14 => batch, 4 => forward, 3 => wait, 1 => back], 1..60)
 }
 

@@ -55,22 +55,6 @@ pub async fn resources_have_an_end_in_number<H: Harness>(desk: Desk<H>) {
     assert_eq!(desk.view().await[0].resources.len(), 1);
 }
 
-pub async fn a_clock_that_goes_back_is_waited_for<H: Harness>(desk: Desk<H>) {
-    desk.report_of("a", 0, spent(0, START_MS + MINUTE_MS)).await;
-    desk.set_now(START_MS + MINUTE_MS);
-    assert_eq!(desk.pick(&["b", "c"]).await, "a");
-    let latest_ms = desk.now();
-    desk.set_now(START_MS - HOUR_MS);
-    let outcome = desk.one(pick(&["b", "c"])).await;
-    assert!(matches!(outcome, Outcome::Picked { picked_at_ms, .. } if picked_at_ms == latest_ms), "{outcome:?}");
-    desk.report_of("a", latest_ms, spent(0, latest_ms + MINUTE_MS)).await;
-    // The others were tried, and can be used at the latest instant the store has seen.
-    let outcome = desk.one(pick(&["b", "c"])).await;
-    assert_eq!(outcome, Outcome::Exhausted { resets_at_ms: latest_ms, limited: 3, invalid: 0 });
-    desk.set_now(latest_ms + MINUTE_MS);
-    assert_eq!(desk.pick(&["b", "c"]).await, "a");
-}
-
 pub async fn policies_that_disagree_meet_in_one_pool<H: Harness>(mut desk: Desk<H>) {
     desk.pick(&[]).await;
     desk.report("a", spent(0, START_MS + HOUR_MS)).await;

@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 pub mod batches;
+pub mod clock;
 pub mod desk;
 pub mod harness;
 pub mod kept;
@@ -39,6 +40,7 @@ macro_rules! credential_tests {
                 after_the_reset_it_is_taken_as_whole,
                 the_first_numbers_of_an_assumed_window_replace_it, what_was_reported_in_an_assumed_window_is_taken_off,
                 an_assumed_window_ends_in_a_minute, without_a_limit_nothing_is_assumed,
+                a_window_that_has_nothing_left_does_not_begin, a_limit_within_the_reserve_is_not_touched,
                 what_was_under_way_at_the_reset_is_taken_off, a_reset_is_believed_for_a_month,
                 a_question_that_left_after_all_else_is_newer, a_question_beside_others_is_not,
                 an_older_reading_that_is_spent_too_moves_the_reset, what_was_never_sent_is_given_back_once,
@@ -55,7 +57,13 @@ macro_rules! credential_tests {
             life: [
                 what_nobody_uses_is_forgotten_in_a_week, what_is_spent_for_a_month_is_known_for_a_month,
                 a_token_that_somebody_names_stays_invalid, resources_have_an_end_in_number,
-                a_clock_that_goes_back_is_waited_for, policies_that_disagree_meet_in_one_pool,
+                policies_that_disagree_meet_in_one_pool,
+            ];
+            clock: [
+                a_clock_that_is_a_little_behind_is_waited_for, a_clock_that_was_wrong_stalls_nobody,
+                what_is_known_outlasts_a_wrong_clock, a_reset_of_a_wrong_clock_lasts_as_long_as_it_did,
+                a_rest_of_a_wrong_clock_lasts_as_long_as_it_did, what_a_wrong_clock_picked_is_never_newest,
+                to_ask_only_sees_a_wrong_clock_once,
             ];
             kept: [
                 what_is_kept_is_listed_by_fingerprint, it_is_replaced_and_dropped, a_batch_sees_what_it_keeps,

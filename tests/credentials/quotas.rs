@@ -1,4 +1,4 @@
-use token_budget::domain::credentials::operation::{AnswerKind, Answered, Outcome};
+use token_budget::domain::credentials::operation::{AnswerKind, Answered, Outcome, Reserve};
 use token_budget::domain::quota::Reading;
 use token_budget::domain::tokens::MAX_TOKENS;
 
@@ -138,6 +138,42 @@ pub async fn an_assumed_window_ends_in_a_minute<H: Harness>(desk: Desk<H>) {
     for expected in ["-", "a", "a", "-"] {
         assert_eq!(desk.pick(&["b", "c"]).await, expected);
     }
+}
+
+pub async fn a_window_that_has_nothing_left_does_not_begin<H: Harness>(desk: Desk<H>) {
+    desk.report_of("a", 0, limited(2, 2, RESET_MS)).await;
+    desk.set_now(RESET_MS - 3);
+    desk.pick(&["b", "c"]).await;
+    let first_ms = desk.now();
+    desk.pick(&["b", "c"]).await;
+    // Both are under way, and may be served after the reset.
+    assert_eq!(desk.pick(&["b", "c"]).await, "-");
+    assert_eq!((desk.now(), desk.count("core").await), (RESET_MS, 2));
+    let desk = desk.with_tokens(&[token("a", "a", 1)]);
+    let (until_ms, limited_tokens, _) = desk.exhausted().await;
+    assert!((RESET_MS + 10 * MINUTE_MS..RESET_MS + 11 * MINUTE_MS).contains(&until_ms), "{until_ms}");
+    assert_eq!(limited_tokens, 1);
+    desk.report_of("a", first_ms, answered(AnswerKind::Served)).await;
+    let outcome = desk.one(pick(&[])).await;
+    assert!(matches!(outcome, Outcome::Picked { left: Some(0), .. }), "{outcome:?}");
+    assert_eq!(desk.pick(&[]).await, "-");
+    // What nobody reports has ended by then.
+    desk.set_now(until_ms);
+    assert_eq!(desk.pick(&[]).await, "a");
+}
+
+pub async fn a_limit_within_the_reserve_is_not_touched<H: Harness>(mut desk: Desk<H>) {
+    desk.policy.reserve = Reserve::Requests(10);
+    desk.report_of("a", 0, limited(10, 10, RESET_MS)).await;
+    desk.set_now(RESET_MS);
+    assert_eq!(desk.count("core").await, 2);
+    assert_eq!(desk.pick(&["b", "c"]).await, "-");
+    let desk = desk.with_tokens(&[token("a", "a", 1)]);
+    // Until nothing is known of it any more, or somebody tells of another limit.
+    assert_eq!(desk.exhausted().await.0, RESET_MS + WEEK_MS);
+    desk.report_of("a", 0, asked(11, desk.now() + HOUR_MS, desk.now())).await;
+    assert_eq!(desk.pick(&[]).await, "a");
+    assert_eq!(desk.pick(&[]).await, "-");
 }
 
 pub async fn without_a_limit_nothing_is_assumed<H: Harness>(desk: Desk<H>) {

@@ -92,6 +92,7 @@ impl Snapshot {
     }
 
     /// When a token can be used, as far as the view tells: an account whose resource was never asked for may rest.
+    /// `u64::MAX`: not now, for requests under way may use up the window that a pick would begin.
     fn free_at_ms(&self, view: &TokenView, resource: &str) -> Option<u64> {
         let Some(state) = self.resource(&(view.account.clone(), resource.into())) else {
             return view.resources.iter().all(|state| state.paused_until_ms == 0).then_some(self.now_ms);
@@ -101,6 +102,10 @@ impl Snapshot {
             Reserve::SharePpm(ppm) => (u128::from(state.quota.limit) * u128::from(ppm) / 1_000_000) as u64,
         };
         let is_spent = state.quota.left(self.now_ms).is_some_and(|left| left <= reserve);
+        let is_over = self.now_ms >= state.quota.resets_at_ms && state.quota.limit > 0;
+        if is_over && state.quota.limit <= reserve + state.under_way {
+            return Some(u64::MAX);
+        }
         let spent_until_ms = if is_spent { state.quota.resets_at_ms } else { 0 };
         Some(self.now_ms.max(state.paused_until_ms).max(spent_until_ms))
     }
@@ -138,7 +143,8 @@ impl Snapshot {
             assert!(*free_at_ms != Some(self.now_ms) || except.contains(&view.fingerprint), "{view:?}");
         }
         if let Some(all) = free_at_ms.into_iter().collect::<Option<Vec<_>>>() {
-            assert_eq!(resets_at_ms, all.into_iter().min().unwrap_or(0));
+            let (is_open, soonest_ms) = (all.contains(&u64::MAX), all.into_iter().min().unwrap_or(0));
+            assert!(resets_at_ms == soonest_ms || is_open && (self.now_ms..soonest_ms).contains(&resets_at_ms));
         }
     }
 }

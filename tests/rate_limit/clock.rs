@@ -90,3 +90,17 @@ pub async fn to_ask_only_sees_a_wrong_clock_once<H: Harness>(desk: Desk<H>) {
     assert_eq!(desk.view().await.windows[0].parts, view.windows[0].parts);
     assert_eq!(desk.refused(call("b", 1, 1)).await, (Reason::Rule(0), FREE_MS - 30 * SECOND_MS));
 }
+
+pub async fn a_refusal_told_by_a_permit_of_a_wrong_clock_pauses<H: Harness>(desk: Desk<H>) {
+    desk.at(WRONG_MS);
+    desk.granted(call("a", 1, 1)).await;
+    desk.at(START_MS);
+    // Its holder knows how long ago it left.
+    let hit = Some(Hit { kind: HitKind::Rate, retry_after_ms: Some(7 * SECOND_MS), jitter: 0 });
+    let signals = Signals { sent_at_ms: START_MS - SECOND_MS, hit, ..Signals::default() };
+    let outcome = desk.one(settle_with("a", 1, 0, signals)).await;
+    assert!(matches!(outcome, Outcome::Settled { known: false, .. }), "{outcome:?}");
+    assert_eq!(desk.refused(call("b", 1, 1)).await, (Reason::Cooldown, 7 * SECOND_MS));
+    let view = desk.view().await;
+    assert_eq!((view.hits, view.paused_by), (1, Some(HitKind::Rate)));
+}

@@ -64,11 +64,13 @@ macro_rules! rate_limit_tests {
                 a_provider_that_refuses_again_is_left_alone_for_longer, a_wait_of_nothing_is_none_told,
                 calls_under_way_that_are_refused_one_by_one_count_once,
                 who_has_nothing_left_is_not_asked_as_soon_as_it_says, it_is_told_what_a_pause_goes_back_to,
-                a_probe_that_takes_long_is_not_waited_for,
+                a_probe_that_takes_long_is_not_waited_for, without_a_cooldown_one_call_at_a_time_tries_too,
+                what_is_said_of_a_permit_that_is_not_known_counts,
             ];
             clock: [
                 a_clock_that_was_wrong_stalls_nobody, no_window_holds_more_though_the_clock_went_back,
                 a_pause_outlasts_a_wrong_clock_but_not_its_bound, to_ask_only_sees_a_wrong_clock_once,
+                a_refusal_told_by_a_permit_of_a_wrong_clock_pauses,
             ];
             agents: [
                 idle_shares_are_lent_in_proportion_and_come_back, shares_are_at_most_the_whole,

@@ -1,4 +1,6 @@
-use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Reason, Signals};
+use token_budget::domain::quota::Reading;
+use token_budget::domain::rate_limit::amounts::Unit;
+use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Outcome, Reason, Signals};
 use token_budget::domain::rate_limit::terms::MINUTE_MS;
 
 use super::desk::*;
@@ -120,4 +122,44 @@ pub async fn a_probe_that_takes_long_is_not_waited_for<H: Harness>(desk: Desk<H>
     desk.by("b", vec![settle("next", 1, 1)]).await;
     desk.granted(call("other", 1, 1)).await;
     desk.granted(call("another", 1, 1)).await;
+}
+
+pub async fn without_a_cooldown_one_call_at_a_time_tries_too<H: Harness>(desk: Desk<H>) {
+    desk.policy.borrow_mut().cooldown_ms = 0;
+    desk.one(hit(&desk, HitKind::Rate, None)).await;
+    // Nothing pauses, and still the calls do not all go at once.
+    desk.granted(call("probe", 1, 1)).await;
+    assert_eq!(desk.refused(call("next", 1, 1)).await, (Reason::Probe, SECOND_MS));
+    desk.advance(SECOND_MS - 1);
+    assert_eq!(desk.refused(call("next", 1, 1)).await, (Reason::Probe, 1));
+    desk.advance(1);
+    desk.granted(call("next", 1, 1)).await;
+    assert_eq!(desk.refused(call("other", 1, 1)).await, (Reason::Probe, SECOND_MS));
+    desk.one(settle("next", 1, 1)).await;
+    desk.granted(call("other", 1, 1)).await;
+    desk.granted(call("another", 1, 1)).await;
+}
+
+pub async fn what_is_said_of_a_permit_that_is_not_known_counts<H: Harness>(desk: Desk<H>) {
+    let sent_at_ms = desk.now_ms();
+    desk.advance(SECOND_MS);
+    // A success that left before is no answer to the refusal, nor is one of which nobody knows when it left.
+    let ended = async |sent_at_ms, signals: Signals| {
+        let outcome = desk.one(settle_with("unknown", 1, 1, Signals { sent_at_ms, ..signals })).await;
+        assert!(matches!(outcome, Outcome::Settled { known: false, .. }), "{outcome:?}");
+    };
+    let success = || Signals { is_success: true, ..Signals::default() };
+    ended(sent_at_ms, refusal(HitKind::Rate, None)).await;
+    assert_eq!(cooldown_ms(&desk).await, MINUTE_MS);
+    for sent_at_ms in [0, sent_at_ms] {
+        ended(sent_at_ms, success()).await;
+        // Nor is the same refusal, told again, a further one.
+        ended(sent_at_ms, refusal(HitKind::Rate, None)).await;
+        assert_eq!(desk.view().await.hits, 1);
+    }
+    desk.advance(MINUTE_MS);
+    let reading = Reading { limit: None, remaining: 0, resets_at_ms: desk.now_ms() + SECOND_MS, sent_at_ms: 0 };
+    ended(desk.now_ms(), Signals { readings: vec![(Unit::Requests, reading)], ..success() }).await;
+    assert_eq!(desk.view().await.hits, 0);
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Remaining(Unit::Requests), SECOND_MS));
 }

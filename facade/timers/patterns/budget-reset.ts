@@ -22,7 +22,7 @@ export async function budgetReset(
   tokensUsed: number,
   dailyBudget: number,
   options: BudgetResetOptions,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer | undefined> {
   const of = nameAt(service, 'service');
   const used = count(tokensUsed, 'tokensUsed');

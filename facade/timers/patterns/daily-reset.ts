@@ -26,7 +26,7 @@ const NAMES = ['used', 'usage', 'dailyLimit', 'floor', 'service', 'timeZone'];
 export async function dailyReset(
   parts: TimerParts,
   options: DailyResetOptions,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer | undefined> {
   const { source, spec } = readPattern(options, NAMES, parts);
   const field = <T>(key: string, reader: (value: unknown, at: string) => T): T | undefined => {

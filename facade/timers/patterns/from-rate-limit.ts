@@ -49,7 +49,7 @@ export async function fromRateLimit(
   source: unknown,
   onExpire: OnExpire | undefined,
   options: RateLimitTimerOptions,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer | undefined> {
   const given = object(options, 'options');
   const { spec } = readPattern(given, ['provider', 'scope', 'defaultWait'], parts);
@@ -90,7 +90,7 @@ async function once(
   waitMs: number,
   name: string,
   spec: PatternSpec,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer> {
   const { store } = parts;
   const dueMs = (await store.get(base, signal)).nowMs + waitMs;
@@ -124,7 +124,7 @@ async function once(
 async function placeOf(
   store: TimerStore,
   root: string,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<{ id: string | undefined; timer: WireTimer | null }> {
   let id = root;
   for (let links = 0; links < LINKS_MAX; links += 1) {
@@ -145,7 +145,7 @@ async function putOff(
   { store }: TimerParts,
   timer: WireTimer,
   dueMs: number,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer> {
   if (timer.fireAtMs >= dueMs - SLACK_MS) return timerOf(timer, store.now());
   const change = { name: null, owner: null, documentJson: null, recurrenceJson: null };

@@ -53,7 +53,7 @@ export async function offPeak<O, R>(
   parts: TimerParts,
   operation: O,
   options: OffPeakOptions<O, R>,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<OffPeakOutcome<R>> {
   const { source, spec } = readPattern(options, NAMES, parts);
   const field = <T>(key: string, reader: (value: unknown, at: string) => T): T | undefined => {

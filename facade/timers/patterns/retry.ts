@@ -28,7 +28,7 @@ export async function retry(
   parts: TimerParts,
   attempt: number,
   options: RetryTimerOptions,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
 ): Promise<Timer> {
   const made = integer(attempt, 'attempt', 0, ATTEMPTS_MAX);
   const { source, spec } = readPattern(options, NAMES, parts);

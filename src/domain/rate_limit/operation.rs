@@ -113,7 +113,7 @@ pub const LEARNED_MAX: usize = 4_096;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Signals {
-    /// When its request left, by the store's clock; of a settle, the store knows: 0.
+    /// When its request left, by the store's clock, 0: nobody knows. Of a settle whose permit is known, that tells.
     pub sent_at_ms: u64,
     /// Per unit; `sent_at_ms` and the instants of a settle are filled in by the store.
     pub readings: Vec<(Unit, Reading)>,

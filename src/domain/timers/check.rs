@@ -9,6 +9,10 @@ const NAME_MAX_BYTES: usize = 256;
 const ENDPOINT_MAX_BYTES: usize = 4_096;
 /// Bytes of what is told of a failed attempt.
 const ERROR_MAX_BYTES: usize = 500;
+/// Bytes of a document or a message.
+const DOCUMENT_MAX_BYTES: usize = 1 << 20;
+/// Bytes of a recurrence.
+const RECURRENCE_MAX_BYTES: usize = 4_096;
 /// Ids that one operation names.
 const IDS_MAX: usize = 1_000;
 
@@ -38,6 +42,7 @@ impl Operation {
                 instant("nextFireAtMs", next_fire_at_ms.unwrap_or(0))?;
                 delivery.as_ref().map_or(Ok(()), |delivery| {
                     endpoint(&delivery.endpoint)?;
+                    at_most("delivery.documentJson", &delivery.document_json, DOCUMENT_MAX_BYTES)?;
                     instant("delivery.leaseMs", delivery.lease_ms)
                 })
             }
@@ -59,8 +64,8 @@ impl Operation {
             | Operation::Deliveries { .. }
             | Operation::Redeliver { .. }
             | Operation::Discard { .. }
-            | Operation::Endpoints
-            | Operation::Broadcast { .. } => Ok(()),
+            | Operation::Endpoints => Ok(()),
+            Operation::Broadcast { message } => at_most("message", message, DOCUMENT_MAX_BYTES),
         }
     }
 }
@@ -77,14 +82,24 @@ pub fn kept_error(error: &str) -> &str {
 fn new_timer(timer: &NewTimer) -> Result<(), String> {
     name("id", &timer.id)?;
     name("name", &timer.name)?;
-    at_most("owner", &timer.owner)?;
+    at_most("owner", &timer.owner, NAME_MAX_BYTES)?;
     name("nonce", &timer.nonce)?;
+    at_most("fingerprint", &timer.fingerprint, NAME_MAX_BYTES)?;
+    at_most("documentJson", &timer.document_json, DOCUMENT_MAX_BYTES)?;
+    at_most("recurrenceJson", &timer.recurrence_json, RECURRENCE_MAX_BYTES)?;
     due(timer.due)
 }
 
 fn change(change: &Change) -> Result<(), String> {
+    let texts = [
+        ("change.owner", &change.owner, NAME_MAX_BYTES),
+        ("change.documentJson", &change.document_json, DOCUMENT_MAX_BYTES),
+        ("change.recurrenceJson", &change.recurrence_json, RECURRENCE_MAX_BYTES),
+    ];
     change.name.as_ref().map_or(Ok(()), |text| name("change.name", text))?;
-    change.owner.as_ref().map_or(Ok(()), |text| at_most("change.owner", text))?;
+    for (field, text, max_bytes) in texts {
+        text.as_ref().map_or(Ok(()), |text| at_most(field, text, max_bytes))?;
+    }
     change.due.map_or(Ok(()), due)
 }
 
@@ -106,11 +121,15 @@ fn lease(lease_ms: u64) -> Result<(), String> {
 }
 
 fn name(field: &str, text: &str) -> Result<(), String> {
-    if text.is_empty() { Err(format!("{field}: expected 1 to {NAME_MAX_BYTES} bytes")) } else { at_most(field, text) }
+    if text.is_empty() {
+        Err(format!("{field}: expected 1 to {NAME_MAX_BYTES} bytes"))
+    } else {
+        at_most(field, text, NAME_MAX_BYTES)
+    }
 }
 
-fn at_most(field: &str, text: &str) -> Result<(), String> {
-    if text.len() <= NAME_MAX_BYTES { Ok(()) } else { Err(format!("{field}: expected at most {NAME_MAX_BYTES} bytes")) }
+fn at_most(field: &str, text: &str, max_bytes: usize) -> Result<(), String> {
+    if text.len() <= max_bytes { Ok(()) } else { Err(format!("{field}: expected at most {max_bytes} bytes")) }
 }
 
 fn endpoint(url: &str) -> Result<(), String> {
@@ -155,11 +174,16 @@ mod tests {
             fingerprint: "f".into(),
         };
         let long: Box<str> = "é".repeat(129).into();
+        let huge: Box<str> = "x".repeat(DOCUMENT_MAX_BYTES + 1).into();
         let cases = [
             (Operation::Create(NewTimer { id: "".into(), ..timer.clone() }), "id"),
             (Operation::Create(NewTimer { name: long.clone(), ..timer.clone() }), "name"),
             (Operation::Create(NewTimer { owner: long.clone(), ..timer.clone() }), "owner"),
             (Operation::Create(NewTimer { nonce: "".into(), ..timer.clone() }), "nonce"),
+            (Operation::Create(NewTimer { fingerprint: long.clone(), ..timer.clone() }), "fingerprint"),
+            (Operation::Create(NewTimer { document_json: huge.clone(), ..timer.clone() }), "documentJson"),
+            (Operation::Create(NewTimer { recurrence_json: huge.clone(), ..timer.clone() }), "recurrenceJson"),
+            (Operation::Broadcast { message: huge.clone() }, "message"),
             (Operation::Create(NewTimer { due: Due::At(MAX_TOKENS + 1), ..timer.clone() }), "due"),
             (Operation::Get { id: "".into() }, "id"),
             (

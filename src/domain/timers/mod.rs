@@ -4,6 +4,7 @@ pub mod check;
 pub mod cron;
 pub mod decide;
 pub mod duration;
+pub mod midnight;
 pub mod opening;
 pub mod operation;
 pub mod recurrence;

@@ -140,7 +140,8 @@ pub enum Operation {
     Cancel {
         id: TimerId,
     },
-    /// Changes a scheduled timer and takes it from whoever holds it when its time changes.
+    /// Changes a scheduled timer and takes it from whoever holds it when its time changes. Else who holds it does what
+    /// it was told when it claimed it, and says when that recurs.
     Update {
         id: TimerId,
         change: Change,

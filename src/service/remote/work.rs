@@ -61,9 +61,12 @@ impl Work {
     }
 }
 
-/// The texts that can be long.
+/// What a timer or a delivery takes in an answer, more or less.
+const RECORD_BYTES: u64 = 512;
+
+/// The texts that can be long, and what a claim or a list can bring: it keeps the server from others for as long.
 fn timer_bytes(operation: &timers::operation::Operation) -> usize {
-    use timers::operation::Operation;
+    use timers::operation::{CLAIM_MAX, LIST_LOOKS_MAX, Operation};
     let optional = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
     match operation {
         Operation::Create(timer) => timer.name.len() + timer.document_json.len() + timer.recurrence_json.len(),
@@ -75,6 +78,11 @@ fn timer_bytes(operation: &timers::operation::Operation) -> usize {
             timers.iter().chain(deliveries).map(|id| id.len() + 8).sum()
         }
         Operation::Broadcast { message } => message.len(),
+        Operation::Claim { timers, deliveries, .. } => {
+            ((timers.min(&CLAIM_MAX) + deliveries.min(&CLAIM_MAX)) * RECORD_BYTES) as usize
+        }
+        // However few are asked for, as many may have to be looked at.
+        Operation::List { .. } | Operation::Deliveries { .. } => (LIST_LOOKS_MAX * RECORD_BYTES) as usize,
         _ => 0,
     }
 }

@@ -10,17 +10,15 @@ impl BreakerState {
     /// When all of them only read, nothing is written.
     pub fn apply(&mut self, clock_ms: u64, policy: &Policy, requests: &[Request]) -> Receipt {
         if requests.iter().any(|request| request.operation.writes()) {
-            self.begin(clock_ms);
             return self.decide_all(clock_ms, policy, requests);
         }
-        let mut seen = self.clone();
-        seen.begin(clock_ms);
-        seen.decide_all(clock_ms, policy, requests)
+        self.clone().decide_all(clock_ms, policy, requests)
     }
 
-    fn decide_all(&mut self, now_ms: u64, policy: &Policy, requests: &[Request]) -> Receipt {
+    fn decide_all(&mut self, clock_ms: u64, policy: &Policy, requests: &[Request]) -> Receipt {
+        let now_ms = self.begin(clock_ms);
         let outcomes = requests.iter().map(|request| {
-            let has_passed = request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms);
+            let has_passed = request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= clock_ms);
             if has_passed {
                 return Err(OperationError::DeadlinePassed);
             }
@@ -29,7 +27,7 @@ impl BreakerState {
             let transitions = step.transition.into_iter().collect();
             Ok(Outcome { view: self.view(now_ms, policy), is_granted: step.is_granted, transitions })
         });
-        Receipt { now_ms, outcomes: outcomes.collect() }
+        Receipt { now_ms: clock_ms, outcomes: outcomes.collect() }
     }
 
     fn decide(&mut self, now_ms: u64, policy: &Policy, operation: &Operation) -> Step {

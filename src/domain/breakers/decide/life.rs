@@ -4,13 +4,18 @@ use super::{BreakerState, CLEAN_TTL_MS, Step, UNUSED_TTL_MS, held};
 use crate::domain::breakers::operation::{FOREVER_MS, Mode, Policy, State};
 use crate::domain::tokens::add;
 
+/// Callers of one clock are not served in the order in which they read it, and clocks are corrected by some
+/// milliseconds all the time: so much is waited for.
+const BACK_MS: u64 = 1_000;
+
 impl BreakerState {
-    /// What a batch begins with: what has outlived its life is gone; after a clock that went back, every instant
-    /// moves with it. So what remained of a time when it was last looked at still remains, and nothing lasts longer
-    /// than its time allows.
-    pub(super) fn begin(&mut self, now_ms: u64) {
-        let back_ms = self.last_now_ms.saturating_sub(now_ms);
-        if back_ms > 0 {
+    /// What a batch begins with, and the instant it is decided at. What has outlived its life is gone; after a clock
+    /// that went back, every instant moves with it. So what remained of a time when it was last looked at still
+    /// remains, and nothing lasts longer than its time allows.
+    pub(super) fn begin(&mut self, clock_ms: u64) -> u64 {
+        let back_ms = self.last_now_ms.saturating_sub(clock_ms);
+        let now_ms = if back_ms <= BACK_MS { clock_ms.max(self.last_now_ms) } else { clock_ms };
+        if back_ms > BACK_MS {
             self.last_now_ms = now_ms;
             let instants = [
                 &mut self.reset_at_ms,
@@ -26,6 +31,7 @@ impl BreakerState {
         if self.is_over(now_ms) {
             *self = Self::default();
         }
+        now_ms
     }
 
     /// What an operation ends with.

@@ -79,10 +79,11 @@ impl AccountState {
 
 impl ResourceState {
     fn free_at_ms(&self, reserve: Reserve, account_ms: u64, now_ms: u64) -> u64 {
-        let rested_ms = account_ms.max(self.pause.until_ms);
+        let (rested_ms, held_back) = (account_ms.max(self.pause.until_ms), self.held_back(reserve));
         match self.quota.left(now_ms) {
-            Some(left) if left <= self.held_back(reserve) => rested_ms.max(self.quota.resets_at_ms),
-            _ => rested_ms,
+            Some(left) if left <= held_back => rested_ms.max(self.quota.resets_at_ms),
+            Some(_) => rested_ms,
+            None => rested_ms.max(self.window_free_at_ms(held_back, now_ms)),
         }
     }
 
@@ -103,7 +104,7 @@ impl ResourceState {
         }
     }
 
-    fn prolong(&mut self, now_ms: u64) {
+    pub fn prolong(&mut self, now_ms: u64) {
         let ends = [now_ms, self.pause.until_ms, self.quota.resets_at_ms, self.under_way.last_end_ms()];
         let last_ms = ends.into_iter().max().unwrap_or(now_ms);
         self.ends_at_ms = self.ends_at_ms.max(add(last_ms, UNUSED_TTL_MS));

@@ -26,10 +26,27 @@ impl Assumed {
 }
 
 impl ResourceState {
+    /// Whether a pick would begin a window: the last one is over, and the limit is known.
+    fn is_to_be_assumed(&self, now_ms: u64) -> bool {
+        now_ms >= self.quota.resets_at_ms && self.quota.limit > 0 && now_ms < self.ends_at_ms
+    }
+
+    /// When a window that a pick would begin leaves more than `held_back`: `now_ms` when it does now, or none would
+    /// begin. A limit that is no more than that leaves nothing for as long as it is known.
+    pub fn window_free_at_ms(&self, held_back: u64, now_ms: u64) -> u64 {
+        if !self.is_to_be_assumed(now_ms) {
+            return now_ms;
+        }
+        match self.quota.limit.saturating_sub(held_back) {
+            0 => self.ends_at_ms,
+            room => self.under_way.fewer_at_ms(room, now_ms),
+        }
+    }
+
     /// Before a pick: a window that is over begins anew, where the limit is known. Requests under way may be
     /// served in it.
     pub fn begin_window(&mut self, now_ms: u64) {
-        if now_ms < self.quota.resets_at_ms || self.quota.limit == 0 {
+        if !self.is_to_be_assumed(now_ms) {
             return;
         }
         self.quota.left = self.quota.limit.saturating_sub(self.under_way.total(now_ms));

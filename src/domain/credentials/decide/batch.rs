@@ -6,12 +6,12 @@ use crate::domain::error::OperationError;
 
 impl PoolState {
     /// Decides `requests` in their order. `clock_ms` is what the store's clock shows, which is what deadlines are
-    /// compared with; everything else goes by [`Receipt::now_ms`], which never goes back.
+    /// compared with; everything else goes by [`Receipt::now_ms`], which goes back only when the clock was wrong.
     ///
-    /// When all of them only read, nothing is written.
+    /// When all of them only read, nothing else changes.
     pub fn apply(&mut self, clock_ms: u64, policy: &Policy, requests: &[Request]) -> Receipt {
         let writes = requests.iter().any(|request| request.operation.writes());
-        let now_ms = if writes { self.begin(clock_ms, policy) } else { self.now_ms(clock_ms) };
+        let now_ms = if writes { self.begin(clock_ms, policy) } else { self.instant(clock_ms, policy) };
         let outcomes = requests.iter().map(|request| {
             let has_passed = request.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= clock_ms);
             if has_passed {

@@ -49,7 +49,7 @@ impl PoolState {
 
     /// Forgets what has outlived its time. No decision depends on when this happens.
     pub fn review(&mut self, clock_ms: u64) {
-        let now_ms = self.now_ms(clock_ms);
+        let now_ms = clock_ms.max(self.last_now_ms);
         self.invalid.retain(|_, seen_at_ms| !is_over(*seen_at_ms, now_ms));
         self.current.retain(|_, current| current.ends_at_ms > now_ms);
         self.accounts.retain(|_, account| account.ends_at_ms > now_ms);

@@ -8,6 +8,7 @@
 //! data, never on whether something has been forgotten yet: what has outlived its life counts as absent.
 
 mod account;
+mod anew;
 mod assumed;
 mod batch;
 mod kept;
@@ -33,6 +34,9 @@ pub const RESOURCES_MAX: usize = 64;
 
 /// What is known of an account, a token or a resource is kept for so long after it last mattered.
 pub const UNUSED_TTL_MS: u64 = 7 * DAY_MS;
+
+/// A clock that goes back by no more is taken to stand still.
+pub const CLOCK_BACK_MAX_MS: u64 = 10_000;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -66,7 +70,7 @@ const DAY_MS: u64 = 86_400_000;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct PoolState {
-    /// When it last changed; time does not go back behind it.
+    /// When it last changed; time hardly ever goes back behind it, see `anew.rs`.
     last_now_ms: u64,
     accounts: HashMap<Account, AccountState>,
     /// Tokens that are not accepted, and when a policy was last seen to name them.
@@ -81,16 +85,11 @@ impl PoolState {
     /// The instant a writing request is decided at. Renews the marks of those invalid tokens that the policy
     /// still names: they last until somebody says otherwise.
     fn begin(&mut self, clock_ms: u64, policy: &Policy) -> u64 {
-        let now_ms = self.now_ms(clock_ms);
+        let now_ms = self.instant(clock_ms, policy);
         if self.invalid.values().any(|seen_at_ms| life::is_due_for_renewal(*seen_at_ms, now_ms)) {
             self.renew_marks(policy, now_ms);
         }
         now_ms
-    }
-
-    /// A clock that goes back is waited for.
-    fn now_ms(&self, clock_ms: u64) -> u64 {
-        clock_ms.max(self.last_now_ms)
     }
 
     fn is_valid(&self, fingerprint: &str, now_ms: u64) -> bool {

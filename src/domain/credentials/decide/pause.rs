@@ -13,7 +13,7 @@ pub(super) struct Pause {
     pub until_ms: u64,
     hits: u32,
     /// When the last of these hits was told; others of its burst do not count.
-    last_hit_ms: u64,
+    pub last_hit_ms: u64,
 }
 
 impl Pause {

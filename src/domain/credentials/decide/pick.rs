@@ -57,8 +57,8 @@ impl PoolState {
     }
 
     /// Tokens that could be picked now.
-    pub fn count(&self, clock_ms: u64, policy: &Policy, resource: &str) -> u64 {
-        let now_ms = self.now_ms(clock_ms);
+    pub fn count(&mut self, clock_ms: u64, policy: &Policy, resource: &str) -> u64 {
+        let now_ms = self.instant(clock_ms, policy);
         let usable = policy.credentials.iter().filter(|token| self.is_usable(token, policy, resource, now_ms));
         usable.count() as u64
     }

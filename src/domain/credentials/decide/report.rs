@@ -9,7 +9,7 @@ use crate::domain::quota::Reading;
 use crate::domain::tokens::add;
 
 /// A reset is believed to be no further away: no quota lasts longer than a month.
-const RESET_MAX_MS: u64 = 31 * DAY_MS;
+pub(super) const RESET_MAX_MS: u64 = 31 * DAY_MS;
 
 impl PoolState {
     /// Takes in how the request went that was picked at `picked_at_ms` (0: none was picked for it). `false` and
@@ -32,6 +32,7 @@ impl PoolState {
         self.change(&credential.account, resource, now_ms, |account_pause, state| {
             state.under_way.end(picked_at_ms, policy.request_ttl_ms, now_ms);
             let reading = state.learn(answered.reading, picked_at_ms, now_ms);
+            let picked_at_ms = known_at_ms(picked_at_ms, now_ms);
             match answered.kind {
                 AnswerKind::Served => {
                     state.pause.served(picked_at_ms);
@@ -63,7 +64,7 @@ impl PoolState {
         if was_known {
             self.last_now_ms = now_ms;
             self.change(&credential.account, resource, now_ms, |_, state| {
-                state.quota.give_back(1, sent_at_ms(picked_at_ms));
+                state.quota.give_back(1, sent_at_ms(known_at_ms(picked_at_ms, now_ms)));
             });
         }
         was_known
@@ -100,7 +101,7 @@ impl ResourceState {
         let under_way = self.under_way.total(now_ms);
         let left_at_ms = match reading {
             Some(reading) if picked_at_ms == 0 && under_way == 0 => reading.sent_at_ms.min(now_ms),
-            _ => picked_at_ms,
+            _ => known_at_ms(picked_at_ms, now_ms),
         };
         let is_last = left_at_ms > self.reported_at_ms;
         let is_first = self.assumed.is_told_by(left_at_ms);
@@ -171,4 +172,9 @@ fn rest_account(pause: &mut Pause, answered: &Answered, picked_at_ms: u64, polic
 /// of the last reading may have been answered before it, and is not taken for newer.
 fn sent_at_ms(picked_at_ms: u64) -> u64 {
     picked_at_ms.saturating_sub(1)
+}
+
+/// 0 for a pick of a clock that was wrong: of an instant that is still to come nobody knows when it was.
+fn known_at_ms(picked_at_ms: u64, now_ms: u64) -> u64 {
+    if picked_at_ms <= now_ms { picked_at_ms } else { 0 }
 }

@@ -78,11 +78,11 @@ impl Bench {
         assert!(self.pool.report(self.now_ms, &self.policy, name, "core", picked_at_ms, answered));
     }
 
-    fn core(&self, at: usize) -> ResourceView {
+    fn core(&mut self, at: usize) -> ResourceView {
         self.pool.view(self.now_ms, &self.policy)[at].resources[0].clone()
     }
 
-    fn left(&self, at: usize) -> Option<u64> {
+    fn left(&mut self, at: usize) -> Option<u64> {
         self.core(at).quota.left(self.now_ms)
     }
 }
@@ -328,16 +328,21 @@ fn resources_beyond_the_limit_are_served_and_not_remembered() {
 }
 
 #[test]
-fn a_clock_that_goes_back_is_waited_for() {
+fn deadlines_are_compared_with_the_clock_as_it_stands() {
     let mut bench = Bench::of(&["a"]);
     bench.pick(&[]);
     bench.report("a", &reading(0, START_MS + HOUR_MS));
     let latest_ms = bench.now_ms;
-    let request = Request { operation: Operation::Count { resource: "core".into() }, deadline_ms: Some(START_MS) };
-    let receipt = bench.pool.apply(START_MS - HOUR_MS, &bench.policy, std::slice::from_ref(&request));
+    let request =
+        Request { operation: Operation::Count { resource: "core".into() }, deadline_ms: Some(latest_ms - 5_000) };
+    let receipt = bench.pool.apply(latest_ms - CLOCK_BACK_MAX_MS, &bench.policy, std::slice::from_ref(&request));
     assert_eq!((receipt.now_ms, receipt.outcomes), (latest_ms, vec![Ok(Outcome::Count(0))]));
-    let receipt = bench.pool.apply(START_MS, &bench.policy, &[request]);
+    let receipt = bench.pool.apply(latest_ms - 5_000, &bench.policy, std::slice::from_ref(&request));
     assert_eq!(receipt.outcomes, [Err(crate::domain::error::OperationError::DeadlinePassed)]);
+    // Further behind, it was wrong before, and is followed.
+    let receipt = bench.pool.apply(latest_ms - CLOCK_BACK_MAX_MS - 1, &bench.policy, &[request]);
+    assert_eq!(receipt.now_ms, latest_ms - CLOCK_BACK_MAX_MS - 1);
+    assert_eq!(receipt.outcomes, [Ok(Outcome::Count(0))]);
 }
 
 #[test]

@@ -40,6 +40,25 @@ impl UnderWay {
         }
     }
 
+    /// The clock went back to `now_ms`: what would end later than a request of now was picked while it was wrong, and
+    /// is forgotten.
+    pub fn step_back(&mut self, ttl_ms: u64, now_ms: u64) {
+        let latest_ms = end_ms(now_ms, ttl_ms);
+        self.parts.retain(|(ends_at_ms, _)| *ends_at_ms <= latest_ms);
+    }
+
+    /// When fewer than `count` of those under way are left, if none is reported: `now_ms` when it is so now.
+    pub fn fewer_at_ms(&self, count: u64, now_ms: u64) -> u64 {
+        let (mut total, mut at_ms) = (self.total(now_ms), now_ms);
+        for (ends_at_ms, ended) in self.parts.iter().filter(|(ends_at_ms, _)| *ends_at_ms > now_ms) {
+            if total < count {
+                break;
+            }
+            (total, at_ms) = (total - ended, *ends_at_ms);
+        }
+        at_ms
+    }
+
     /// Ends a request that was picked at `picked_at_ms`; whether one is known. What has ended unreported is not.
     pub fn end(&mut self, picked_at_ms: u64, ttl_ms: u64, now_ms: u64) -> bool {
         let ends_at_ms = end_ms(picked_at_ms, ttl_ms);

@@ -6,8 +6,8 @@ use crate::domain::credentials::operation::{Policy, ResourceView, TokenView};
 
 impl PoolState {
     /// Every token of the policy with what is known of its account, in the policy's order.
-    pub fn view(&self, clock_ms: u64, policy: &Policy) -> Vec<TokenView> {
-        let now_ms = self.now_ms(clock_ms);
+    pub fn view(&mut self, clock_ms: u64, policy: &Policy) -> Vec<TokenView> {
+        let now_ms = self.instant(clock_ms, policy);
         let views = policy.credentials.iter().map(|credential| {
             let account = self.accounts.get(&credential.account);
             TokenView {

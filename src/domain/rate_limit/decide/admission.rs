@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::PAUSE_MAX_MS;
 use super::clients::Holding;
 use super::state::{LimiterState, Moment, Permit};
+use super::{PAUSE_MAX_MS, PROBE_MIN_MS};
 use crate::domain::rate_limit::amounts::{Amounts, Unit};
 use crate::domain::rate_limit::operation::{Priority, Reason, Verdict};
 use crate::domain::rate_limit::terms::{Concurrency, Rule};
@@ -156,7 +156,7 @@ impl LimiterState {
         }
         if self.half_open {
             self.probe = Some(Arc::clone(&id));
-            self.probe_until_ms = now_ms + moment.policy.cooldown_ms.min(PAUSE_MAX_MS);
+            self.probe_until_ms = now_ms + moment.policy.cooldown_ms.clamp(PROBE_MIN_MS, PAUSE_MAX_MS);
         }
         let expires_at_ms = now_ms + moment.policy.permit_ttl_ms;
         let client = self.clients.hold(moment.client, Holding::Permit, now_ms + moment.policy.client_lease_ms);

@@ -27,7 +27,7 @@ impl LimiterState {
         let moment = Moment { now_ms, client, policy, terms };
         let turns = if writes { self.take_turns(&moment) } else { self.look_at_turns(&moment) };
         if writes {
-            self.prolong(&moment);
+            self.rest(&moment);
         }
         receipt.granted = turns.granted;
         receipt.places = turns.places;

@@ -89,6 +89,11 @@ impl Clients {
         *count = count.saturating_sub(1);
     }
 
+    /// Its name as it is kept here: who calls by that is recognised without comparing letters.
+    pub fn name_of(&self, client: &str) -> Option<Arc<str>> {
+        self.find(client).map(|index| Arc::clone(&self.list[index].name))
+    }
+
     /// How many places the client has in the line, and until when it counts as alive; `None`: it holds nothing.
     #[inline]
     pub fn standing(&self, client: &str) -> Option<(u64, u64)> {

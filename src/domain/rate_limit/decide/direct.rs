@@ -100,7 +100,7 @@ impl LimiterState {
         let moment = Moment { now_ms, client, policy, terms };
         let answer = decide(self, &moment);
         let turns = self.take_turns(&moment);
-        self.prolong(&moment);
+        self.rest(&moment);
         Answered { now_ms, answer, turns }
     }
 

@@ -53,6 +53,9 @@ pub const LEARNED_KEPT_MS: u64 = 30 * 86_400_000;
 /// Windows that are kept: those in force, and those that other clients named not long ago.
 pub const WINDOWS_KEPT: usize = 8;
 
+/// How long one probe is waited for at least, also where there is no cooldown.
+pub const PROBE_MIN_MS: u64 = 1_000;
+
 /// The longest pause, so that no product of it and a jitter is inexact in Lua.
 pub const PAUSE_MAX_MS: u64 = 1 << 43;
 

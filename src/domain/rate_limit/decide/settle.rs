@@ -14,7 +14,11 @@ impl LimiterState {
         used: Amounts,
         signals: Option<&Signals>,
     ) -> Settlement {
-        let Some(permit) = self.take_permit(id) else { return Settlement::default() };
+        let Some(permit) = self.take_permit(id) else {
+            // What the provider said is true of whatever request.
+            signals.into_iter().for_each(|signals| self.observe(moment, signals, signals.sent_at_ms));
+            return Settlement::default();
+        };
         let (estimated, used) = (permit.amounts, Amounts { requests: 1, ..used });
         // A part that has left: the answer was spoken in the meantime.
         let rest = Amounts { output_tokens: used.output_tokens, requests: 0, ..used.minus(estimated) };

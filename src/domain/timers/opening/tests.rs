@@ -1,5 +1,6 @@
 use super::*;
 use chrono::DateTime;
+use proptest::prelude::*;
 
 fn at(instant: &str) -> u64 {
     DateTime::parse_from_rfc3339(instant).expect(instant).timestamp_millis() as u64
@@ -122,5 +123,73 @@ fn every_bad_field_is_named() {
     for (json, message) in cases {
         let error = Openings::parse(json).expect_err(json);
         assert!(error.starts_with(message), "{json}: {error}");
+    }
+}
+
+const ZONES: [&str; 6] =
+    ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Cairo"];
+
+const MINUTE_MS: i64 = 60_000;
+
+fn clock(minutes: i64) -> String {
+    format!("{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// Days, from and to in minutes.
+type Spec = (Vec<u8>, i64, i64);
+
+/// What the local clock says, on days when it is not changed.
+fn is_open_by_the_clock(specs: &[Spec], local_ms: i64) -> bool {
+    specs.iter().any(|(days, from, to)| {
+        let length = if to <= from { to + 1_440 - from } else { to - from };
+        (0..2).any(|back| {
+            let day = local_ms.div_euclid(DAY_MS) - back;
+            let since = (local_ms - day * DAY_MS).div_euclid(MINUTE_MS) - from;
+            days.contains(&((day + 4).rem_euclid(7) as u8)) && (0..length).contains(&since)
+        })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    /// Nothing is open before the next opening; then it is, until it closes.
+    #[test]
+    fn openings_and_closings_fit_together(
+        zone in prop::sample::select(ZONES.to_vec()),
+        specs in prop::collection::vec(
+            (prop::collection::vec(0..7_u8, 1..4), 0..1_440_i64, 0..=1_440_i64),
+            1..4,
+        ),
+        minute in 18_410_000_i64..31_560_000,
+        minutes_before_shift in prop::option::of(0_i64..2_880),
+    ) {
+        let windows = specs.iter().map(|(days, from, to)| {
+            format!(r#"{{"days":{days:?},"from":"{}","to":"{}"}}"#, clock(*from), clock(*to))
+        });
+        let calendar = openings(zone, &format!("[{}]", windows.collect::<Vec<_>>().join(",")));
+        let now_ms = minute * MINUTE_MS;
+        let shift_ms = offset::first_shift(calendar.zone, now_ms, now_ms + 300 * DAY_MS);
+        let near_ms = shift_ms.zip(minutes_before_shift).map(|(shift_ms, minutes)| shift_ms - minutes * MINUTE_MS);
+        let now_ms = near_ms.unwrap_or(now_ms);
+        let opening_ms = calendar.next_opening(now_ms as u64).expect("some time") as i64;
+        prop_assert!(opening_ms >= now_ms);
+        let is_quiet = offset::first_shift(calendar.zone, now_ms - 3 * DAY_MS, opening_ms + DAY_MS).is_none();
+        let mut instant_ms = now_ms;
+        while instant_ms < opening_ms {
+            prop_assert_eq!(calendar.current_closing(instant_ms as u64), None, "{}", text(instant_ms as u64));
+            if is_quiet {
+                prop_assert!(!is_open_by_the_clock(&specs, instant_ms + offset::at(calendar.zone, instant_ms)));
+            }
+            instant_ms += 7 * MINUTE_MS;
+        }
+        if is_quiet {
+            prop_assert!(is_open_by_the_clock(&specs, opening_ms + offset::at(calendar.zone, opening_ms)));
+        }
+        let closing_ms = calendar.current_closing(opening_ms as u64).expect("open");
+        if closing_ms < MAX_TOKENS {
+            prop_assert!(calendar.current_closing(closing_ms - 1) == Some(closing_ms));
+            prop_assert_eq!(calendar.current_closing(closing_ms), None);
+        }
     }
 }

@@ -100,12 +100,12 @@ impl MemoryPools {
         self.write(pool, now_ms, |state| state.set_valid(now_ms, policy, fingerprint, valid))
     }
 
-    /// See [`PoolState::count`]. Writes nothing.
+    /// See [`PoolState::count`]. Takes nothing.
     pub fn count(&self, pool: &OrchestratorId, now_ms: u64, policy: &Policy, resource: &str) -> u64 {
         self.read(pool, |state| state.count(now_ms, policy, resource))
     }
 
-    /// See [`PoolState::view`]. Writes nothing.
+    /// See [`PoolState::view`].
     pub fn view(&self, pool: &OrchestratorId, now_ms: u64, policy: &Policy) -> Vec<TokenView> {
         self.read(pool, |state| state.view(now_ms, policy))
     }
@@ -124,10 +124,10 @@ impl MemoryPools {
         self.pools.is_empty()
     }
 
-    fn read<T>(&self, pool: &OrchestratorId, read: impl FnOnce(&PoolState) -> T) -> T {
-        match self.pools.get(pool) {
-            Some(state) => read(&state),
-            None => read(&PoolState::default()),
+    fn read<T>(&self, pool: &OrchestratorId, read: impl FnOnce(&mut PoolState) -> T) -> T {
+        match self.pools.get_mut(pool) {
+            Some(mut state) => read(&mut state),
+            None => read(&mut PoolState::default()),
         }
     }
 

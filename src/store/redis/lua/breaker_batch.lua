@@ -37,7 +37,7 @@ local version_before = S[13]
 local i, last = 16, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
-  if deadline > 0 and deadline <= now then
+  if deadline > 0 and deadline <= clock then
     out[o + 1], o = 1, o + 1
   else
     -- changed: 0 nothing, 1 something, 2 something that others need to hear of.

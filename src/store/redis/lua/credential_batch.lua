@@ -15,7 +15,7 @@ ARGV  1 one MessagePack array, A:
       The fields of each kind are named in include/pool_*.lua; size counts all elements. Fingerprints, accounts
       and resources are led by `=`, so that none looks like the number of an element; those of kept are not.
 Reply one MessagePack array:
-        1 sequence   2 clock ms   3 now ms, which never goes back
+        1 sequence   2 clock ms   3 now ms, which goes back only when the clock was wrong
         then per operation: 0 and its fields | 1 deadline passed | 2 exhausted and its fields
 State one MessagePack array, S:
         1 version   2 last change ms   3 by resource: token in use, end ms
@@ -30,7 +30,6 @@ local lua_pcall, call, floor, min, max = pcall, redis.call, math.floor, math.min
 local MAX, DAY, WEEK, RESOURCES_MAX, KEPT_MAX = 9007199254740991, 86400000, 604800000, 64, 10000
 local A = cmsgpack.unpack(ARGV[1])
 --- @include pool_load
---- @include pool_under_way
 --- @include pool_account
 --- @include pool_pause
 

@@ -139,6 +139,9 @@ impl Encoder {
         self.writer.text(fingerprint);
         let text = self.text_of(&[name, owner, document_json, recurrence_json, fingerprint]);
         self.writer.uint(text);
+        self.writer.text(&listed_as(name, id));
+        let owned = (!owner.is_empty()).then(|| listed_as(owner, id));
+        self.optional_text(owned.as_deref());
     }
 
     fn update(&mut self, id: &str, change: &Change) {
@@ -215,6 +218,11 @@ fn kind_of(operation: &Operation) -> u64 {
         Operation::Endpoints => 16,
         Operation::Broadcast { .. } => 17,
     }
+}
+
+/// What the lists of names and of owners have of a timer. The length keeps names apart that begin alike.
+fn listed_as(term: &str, id: &str) -> String {
+    format!("{}:{term}{id}", term.len())
 }
 
 fn number_of(status: Status) -> u64 {

@@ -39,7 +39,7 @@ local function admit(agent, id, r, n, t)
     local us = now * 1000
     S[15] = ((S[15] + 1000 > us and S[15] <= us) and S[15] or us) + T[1]
   end
-  if S[12] == 1 then S[14], S[32] = id, now + min(A[7], PAUSE_MAX) end
+  if S[12] == 1 then S[14], S[32] = id, now + max(PROBE_MIN, min(A[7], PAUSE_MAX)) end
   hold(client, 2)
   local expires = now + A[9]
   P[id], changed[id], ends[id] = { 1, now, expires, r, n, t, agent[1], client }, true, expires

@@ -6,7 +6,8 @@ if p then
   observe(i + 6, p[2])
   S[30] = now
   out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5] = 1, p[1] - 1, p[4], p[5], p[6]
-else
+else -- What the provider said is true of whatever request.
+  observe(i + 6, A[i + 6])
   out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5] = 0, 0, 0, 0, 0
 end
 o = o + 5

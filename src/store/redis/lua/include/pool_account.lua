@@ -4,7 +4,7 @@ local function look(k)
   local name = account_of[k]
   local account = opened[name]
   if account == nil then
-    account = packed[name] and cmsgpack.unpack(packed[name]) or false
+    account = packed[name] and unpacked(packed[name]) or false
     opened[name] = account
   end
   return account
@@ -21,6 +21,22 @@ local function held_back(r)
   return floor(r[1] / 1000000) * A[6] + floor(r[1] % 1000000 * A[6] / 1000000)
 end
 
+-- Whether a pick would begin a window: the last one is over, and the limit is known.
+local function is_to_be_assumed(r) return now >= r[3] and r[1] > 0 and now < r[8] end
+
+-- When a window that a pick would begin leaves more than the reserve: `now` when it does now, or none would begin.
+local function window_free_at(r)
+  if not is_to_be_assumed(r) then return now end
+  local room, u = r[1] - held_back(r), r[9]
+  if room <= 0 then return r[8] end
+  local total, at = under_way(u), now
+  for k = 1, #u, 2 do
+    if total < room then break end
+    if u[k] > now then total, at = total - u[k + 1], u[k] end
+  end
+  return at
+end
+
 -- When a request can be sent: `now` when it can be sent now. Second: the resource, where it is known.
 local function free_at(k, name)
   local account = look(k)
@@ -28,7 +44,8 @@ local function free_at(k, name)
   local at, r = max(now, account[1]), account[5][name]
   if not r then return at end
   at = max(at, r[5])
-  if now < r[3] and r[2] <= held_back(r) then at = max(at, r[3]) end
+  if now >= r[3] then return max(at, window_free_at(r)), r end
+  if r[2] <= held_back(r) then at = max(at, r[3]) end
   return at, r
 end
 
@@ -51,8 +68,6 @@ local function open(k, name)
     end
     if count < RESOURCES_MAX then resources[name] = r end
   end
-  -- States of earlier versions do not tell of assumptions.
-  r[11], r[12] = r[11] or 0, r[12] or 0
   return account, r
 end
 

@@ -19,8 +19,16 @@ end
 -- kept_writes: by fingerprint, what it is kept as from now on, false = not at all. listed: answers that list all
 -- that is kept, as their first and last element.
 local kept_count, kept_writes, listed = A[10] == 1 and call('HLEN', KEYS[3]) or 0, {}, {}
--- A clock that goes back is waited for.
-local now, dirty = max(clock, S[2]), false
+-- States of earlier versions are shorter.
+for k = #S + 1, 7 do S[k] = k < 6 and {} or 0 end
+-- A clock that is a little behind is taken to stand still.
+local is_back = clock + 10000 < S[2]
+local now, dirty = is_back and clock or max(clock, S[2]), false
+--- @include pool_under_way
+--- @include pool_unpack
+if is_back then
+  --- @include pool_anew
+end
 local current, invalid, packed, opened, changed = S[3], S[4], S[5], {}, {}
 local tokens, account_of, weights, numbers = {}, {}, {}, {}
 for k = 1, #A[11] / 3 do

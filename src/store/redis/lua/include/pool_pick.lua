@@ -31,7 +31,7 @@ if best then
   end
   local account, r = open(best, name)
   -- After its reset a quota whose limit is known is taken as whole again, for a minute or until numbers tell more.
-  if now >= r[3] and r[1] > 0 then
+  if is_to_be_assumed(r) then
     r[2], r[3], r[4] = max(0, r[1] - under_way(r[9])), min(MAX, now + 60000), max(0, now - 1)
     r[11], r[12] = now, 0
   end

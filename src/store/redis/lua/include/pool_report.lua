@@ -11,7 +11,9 @@ if k then
   local account, r = open(k, A[i + 4])
   end_request(r[9], picked)
   local others = under_way(r[9])
-  local left = picked
+  -- Of a pick that is still to come, by a clock that was wrong, nobody knows when it was.
+  local sure = picked <= now and picked or 0
+  local left = sure
   if picked == 0 and remaining >= 0 and others == 0 then left = min(now, A[i + 12]) end
   -- Only what was surely sent after the last numbers were seen, and the last request was reported, is newer, and
   -- may tell of more; and the first numbers of an assumed window, less what was reported in it meanwhile.
@@ -32,11 +34,11 @@ if k then
     end
   end
   if answered == 0 then
-    served(r, 5, picked)
-    served(account, 1, picked)
+    served(r, 5, sure)
+    served(account, 1, sure)
   elseif answered == 1 then
     local says_all = is_told and remaining == 0
-    if not says_all then hit(r, 5, picked) end
+    if not says_all then hit(r, 5, sure) end
     if wait >= 0 then
       rest_as_told(r, 5, now + wait)
     elseif not is_told then
@@ -45,7 +47,7 @@ if k then
       rest_as_told(r, 5, resets)
     end
   elseif answered == 2 then
-    hit(account, 1, picked)
+    hit(account, 1, sure)
     if wait >= 0 then
       rest_as_told(account, 1, now + wait)
     else

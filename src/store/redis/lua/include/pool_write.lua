@@ -13,7 +13,7 @@ if now >= S[6] then
     if seen + WEEK <= now then invalid[fingerprint] = nil end
   end
   for name, bytes in pairs(packed) do
-    local account = cmsgpack.unpack(bytes)
+    local account = unpacked(bytes)
     for resource, r in pairs(account[5]) do
       if r[8] <= now then account[5][resource] = nil end
     end
@@ -26,6 +26,7 @@ for fingerprint, value in pairs(kept_writes) do
 end
 -- A batch in doubt may come back after a long outage. All that is kept would lie there once more: of that the
 -- remembered answer says that its deadline has passed, and it is asked for anew.
+if A[4] == 0 then return answer end
 local remembered, from = answer, 1
 if listed[1] then
   remembered = {}

@@ -24,6 +24,6 @@ elseif r and kind == 13 then
   end
 elseif r then
   is_done = kind == 10 or r[1] ~= 0
-  if is_done then drop(D, id) end
+  if is_done then drop_all(D, { id }) end
 end
 out[o + 1], out[o + 2], o = 0, is_done and 1 or 0, o + 2

@@ -17,7 +17,7 @@ else
         if type(A[i + 5 + k]) == 'string' then fields[k] = A[i + 5 + k] end
       end
       list_in(T.index, fields, id, true)
-      text = cmsgpack.pack(fields)
+      text = pack(fields)
       T.text[id] = text
     end
     if A[i + 4] >= 0 then

@@ -35,7 +35,7 @@ for k, t in ipairs({ T, D }) do
       if taken == count then break end
       if not r then
         -- What has no record, or a damaged one, is nothing to be done.
-        drop(t, name)
+        drop_all(t, { name })
       elseif may_die and is_disabled(due_texts[at]) then
         r[10] = DISABLED
         die(r)

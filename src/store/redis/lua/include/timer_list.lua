@@ -14,7 +14,7 @@ out[o + 1], o = 0, o + 2
 while not is_over do
   local members = call('ZRANGEBYLEX', key, from, '(' .. prefix .. '\255', 'LIMIT', 0, step)
   local ids = {}
-  for k, member in ipairs(members) do ids[k] = string.sub(member, string.len(prefix) + 1) end
+  for k, member in ipairs(members) do ids[k] = sub(member, length(prefix) + 1) end
   look_at_all(T, ids)
   local all_texts = #ids > 0 and call('HMGET', T.texts, unpack(ids)) or {}
   for k, listed in ipairs(ids) do

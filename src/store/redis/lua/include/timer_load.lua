@@ -2,12 +2,12 @@
 -- The last answer is looked at by a retry only; it tells which texts belong to it.
 if A[2] == 1 then
   local packed = call('GET', KEYS[2])
-  local before = packed and cmsgpack.unpack(packed)
+  local before = packed and unpack_text(packed)
   if before and before[1] == A[1] then
     local reply, count = { packed }, before[#before]
     for k = #before - count, #before - 1 do
-      local key = string.sub(before[k], 1, 1) == 'T' and KEYS[4] or KEYS[13]
-      reply[#reply + 1] = call('HGET', key, string.sub(before[k], 2))
+      local key = sub(before[k], 1, 1) == 'T' and KEYS[4] or KEYS[13]
+      reply[#reply + 1] = call('HGET', key, sub(before[k], 2))
     end
     return reply
   end

@@ -1,11 +1,14 @@
 local lua_pcall, call, floor, min, max = pcall, redis.call, math.floor, math.min, math.max
+local type, pack, unpack_text, sub, length = type, cmsgpack.pack, cmsgpack.unpack, string.sub, string.len
 local MAX, ENDED_MAX, DEAD_MAX, CLAIM_MAX, LOOKS_MAX = 9007199254740991, 10000, 10000, 500, 1000
 local ENDPOINTS_MAX, CLOCK_SLACK, DISABLED = 1000, 1000, 'the endpoint is disabled'
-local A = cmsgpack.unpack(ARGV[1])
+local A = unpack_text(ARGV[1])
 --- @include timer_load
 --- @include timer_table
 --- @include timer_flush
 --- @include timer_parts
+--- @include timer_holds
+--- @include timer_views
 --- @include timer_prefetch
 
 local i, last, writes = 11, #A, 0
@@ -19,7 +22,7 @@ while i <= last do
   else
     if kind ~= 2 and kind ~= 5 and kind ~= 12 and kind ~= 16 then writes = writes + 1 end
     if kind == 1 then
-      --- @include timer_create
+      --- @include timer_new
     elseif kind <= 4 then
       --- @include timer_change
     elseif kind == 5 then

@@ -20,15 +20,19 @@ local function place(t, r)
   return t.claims, r[5]
 end
 
+local function is_number(value) return type(value) == 'number' end
+
+local function is_whole(t, v)
+  return type(v) == 'table' and type(v[4]) == 'string' and type(v[10]) == 'string' and is_number(v[1])
+    and is_number(v[2]) and is_number(v[3]) and is_number(v[5]) and is_number(v[6]) and is_number(v[7])
+    and is_number(v[8]) and (not t.has_all or is_number(v[9]) and is_number(v[11]))
+end
+
 local function take_in(t, id, packed)
   local r = false
   if packed then
-    local is_read, value = lua_pcall(cmsgpack.unpack, packed)
-    local is_whole = is_read and type(value) == 'table' and type(value[10]) == 'string' and type(value[4]) == 'string'
-    for _, k in ipairs(is_whole and (t.has_all and { 1, 2, 3, 5, 6, 7, 8, 9, 11 } or { 1, 2, 3, 5, 6, 7, 8 }) or {}) do
-      is_whole = is_whole and type(value[k]) == 'number'
-    end
-    if is_whole then r = value else t.odd[id] = true end
+    local is_read, value = lua_pcall(unpack_text, packed)
+    if is_read and is_whole(t, value) then r = value else t.odd[id] = true end
   end
   t.seen[id] = r
   if r then t.was[id], t.at[id] = place(t, r) end

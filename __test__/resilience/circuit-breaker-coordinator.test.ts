@@ -1,0 +1,127 @@
+/** Breakers of a coordinator in memory, and the timer for their reset, as the guide makes it. */
+import {
+  createTokenCoordinator,
+  type TimerExpiredEvent,
+  type TokenCoordinator,
+} from '@wundr.io/token-budget/timers';
+import { failTimes, MINUTE, outcome, START, works } from './breaker-helpers';
+
+let minoots: TokenCoordinator;
+
+beforeEach(() => {
+  jest.useFakeTimers({ now: START });
+  minoots = createTokenCoordinator({ defaultTimeZone: 'UTC' });
+});
+afterEach(async () => {
+  jest.useRealTimers();
+  await minoots.close({ timeout: 0 });
+});
+
+const on_expire = { message: 'try again', data: { service: 'openai' } };
+
+test('when it opens, a timer is made for when a probe may be made', async () => {
+  const expired: TimerExpiredEvent[] = [];
+  minoots.on('timer:expired', event => void expired.push(event));
+  const breaker = minoots.circuitBreaker('openai', {
+    threshold: 5,
+    resetAfter: '5m',
+    schedule: { on_expire },
+  });
+  await failTimes(breaker, 5);
+  await jest.advanceTimersByTimeAsync(5 * MINUTE - 1);
+  expect(expired).toEqual([]);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(expired).toHaveLength(1);
+  expect(expired[0]).toMatchObject({ name: 'Circuit Breaker Reset: openai', ...on_expire });
+  expect(await outcome(breaker.execute(works))).toBe('answer');
+});
+
+test('every opening has its own; a reset by hand cancels it', async () => {
+  const breaker = minoots.circuitBreaker('openai', {
+    threshold: 1,
+    resetAfter: 1000,
+    schedule: { on_expire },
+  });
+  for (let round = 0; round < 3; round++) {
+    await failTimes(breaker, 1);
+    await jest.advanceTimersByTimeAsync(1000);
+  }
+  await breaker.trip('1h');
+  await jest.advanceTimersByTimeAsync(0);
+  const scheduled = async () => (await minoots.timers.list({ status: 'scheduled' })).timers.length;
+  // It was open already, by the third failure: what is tripped anew is no new opening.
+  await breaker.reset();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(await scheduled()).toBe(0);
+  await breaker.trip('1h');
+  await jest.advanceTimersByTimeAsync(0);
+  expect(await scheduled()).toBe(1);
+  await breaker.reset();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(await scheduled()).toBe(0);
+  await breaker.isolate();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(await scheduled()).toBe(0);
+});
+
+test('the name of a long service is shortened, and the timer made', async () => {
+  const service = 'ü'.repeat(128);
+  const breaker = minoots.circuitBreaker(service, {
+    threshold: 1,
+    schedule: { webhook: 'https://example.com/' },
+  });
+  await failTimes(breaker, 1);
+  await jest.advanceTimersByTimeAsync(0);
+  const { timers } = await minoots.timers.list();
+  expect(timers.map(({ name }) => name)).toEqual([
+    expect.stringMatching(/^Circuit Breaker Reset: ü+\.\.\.$/),
+  ]);
+});
+
+test('a timer that cannot be made is told by error, and the breaker works', async () => {
+  const failure = new Error('no timer');
+  jest.spyOn(minoots.timers, 'create').mockRejectedValue(failure);
+  const breaker = minoots.circuitBreaker('openai', { threshold: 1, schedule: { on_expire } });
+  const errors: unknown[] = [];
+  breaker.on('error', error => void errors.push(error));
+  await failTimes(breaker, 1);
+  await jest.advanceTimersByTimeAsync(0);
+  expect(errors).toEqual([failure]);
+  expect(breaker.state).toBe('OPEN');
+});
+
+test('breakers of one service are one object without options, and one state with them', async () => {
+  const one = minoots.circuitBreaker('openai', { threshold: 2 });
+  expect(minoots.circuitBreaker('openai')).toBe(one);
+  const other = minoots.circuitBreaker('openai', { threshold: 2 });
+  await failTimes(one, 1);
+  await failTimes(other, 1);
+  expect([one.state, other.state]).toEqual(['OPEN', 'OPEN']);
+});
+
+test('options of a store beside a coordinator are refused, and wrong schedules', () => {
+  for (const [options, field] of [
+    [{ redis: {} }, 'redis'],
+    [{ clock: Date.now }, 'clock'],
+    [{ schedule: null }, 'schedule'],
+    [{ schedule: {} }, 'schedule'],
+    [{ schedule: { webhook: 'https://a/', on_expire: {} } }, 'schedule'],
+    [{ schedule: { webhook: 5 } }, 'schedule.webhook'],
+    [{ schedule: { webhook: 'ftp://example.com/' } }, 'schedule.webhook'],
+    [{ schedule: { on_expire: 'x' } }, 'schedule.on_expire'],
+    [{ schedule: { on_expire: { webhook: 'nowhere' } } }, 'schedule.on_expire.webhook'],
+    [{ schedule: { on_expire: { hook: 'x' } } }, 'schedule.on_expire.hook'],
+    [{ schedule: { url: 'x' } }, 'schedule.url'],
+  ] as const) {
+    expect(() => minoots.circuitBreaker('openai', options as never)).toThrow(
+      expect.objectContaining({ code: 'INVALID_CONFIG', field }),
+    );
+  }
+});
+
+test('it ends with its coordinator', async () => {
+  const breaker = minoots.circuitBreaker('openai');
+  await minoots.close({ timeout: 0 });
+  expect(await outcome(breaker.execute(works))).toBe('CLOSED');
+  expect(() => minoots.circuitBreaker('openai')).toThrow(expect.objectContaining({ code: 'CLOSED' }));
+});
