@@ -165,7 +165,7 @@ interface RedisOptions {
      */
     busyPollMicros?: number;
 }
-/** A file that state is kept in, with what SQLite keeps beside it (`-wal`, `-lock` and the like). */
+/** A file that state is kept in, with those that lie beside it (`-wal`, `-shm` and `-lock`). */
 interface StorageOptions {
     path: string;
 }

@@ -122,7 +122,7 @@ export class Stored<B> implements StorageUser {
 
   onOpen(): void {
     const { gate } = this.#shared;
-    if (gate === undefined || this.#backend !== undefined) return;
+    if (gate === undefined || this.#backend !== undefined || this.#isClosed) return;
     let backend: B;
     try {
       backend = this.#options.open(gate);
