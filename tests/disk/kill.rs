@@ -20,7 +20,7 @@ const NOW_MS: u64 = 1_700_000_000_000;
 #[test]
 fn child_that_is_killed() {
     let Ok(path) = std::env::var(PATH) else { return };
-    let store = open(path.as_ref());
+    let store = DiskStore::open_with(path.as_ref(), PATIENCE, 1_000).unwrap();
     let counters = 4;
     std::thread::scope(|scope| {
         for counter in 0..counters {

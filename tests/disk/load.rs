@@ -132,3 +132,32 @@ fn what_is_forgotten_leaves_the_file() {
     assert_eq!(rows("SELECT count(*) FROM log"), 0);
     assert_eq!(rows("SELECT count(*) FROM policy"), 0);
 }
+
+/// A state that no row of SQLite should hold as a whole.
+#[test]
+fn a_large_state_is_kept_in_parts() {
+    let folder = Folder::new();
+    let path = folder.file("state.db");
+    let store = open(&path);
+    let (policy, team) = (budget_policy("UTC"), key("team"));
+    let track = |store: &DiskStore, now_ms: u64, metadata_bytes: usize| {
+        let metadata_json = Some(format!("\"{}\"", "m".repeat(metadata_bytes)));
+        let context = Context::new(&team, &policy, Limits::UNLIMITED, now_ms);
+        store.budgets().track(&context, &Usage { total: 1, metadata_json, ..Usage::default() }).answer.unwrap();
+    };
+    for _ in 0..20 {
+        track(&store, NOW_MS, 900_000);
+    }
+    assert!(store.wait_durable(store.written_seq(), PATIENCE));
+    assert_eq!(DiskStore::close(store, PATIENCE), 0);
+    let parts = || {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.query_row("SELECT count(*) FROM state", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert!(parts() > 10);
+    let store = open(&path);
+    assert_eq!(used(&store, "team"), 20);
+    track(&store, NOW_MS + 40 * 86_400_000, 1);
+    assert_eq!(DiskStore::close(store, PATIENCE), 0);
+    assert_eq!(parts(), 1);
+}

@@ -12,7 +12,7 @@ use token_budget::domain::usage::Usage;
 use token_budget::store::disk::DiskStore;
 
 use super::lossy_disk::{self, Image};
-use super::{Driver, Folder, PATIENCE, budget_policy, key, open};
+use super::{Driver, Folder, PATIENCE, budget_policy, key};
 
 const COUNTERS: usize = 3;
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -54,7 +54,8 @@ fn lose_power(folder: &Path, path: &Path, lies: bool, counts: u64) -> Vec<Loss> 
     };
     let _tracking = lossy_disk::track(folder, lies, hook);
     for _ in 0..3 {
-        let store = open(path);
+        // So short that states are written all the time, each in several parts.
+        let store = DiskStore::open_with(path, PATIENCE, 400).unwrap();
         std::thread::scope(|scope| {
             for index in 0..COUNTERS {
                 let (store, acknowledged) = (&store, &acknowledged);

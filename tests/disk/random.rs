@@ -195,7 +195,7 @@ impl Driver {
 
     fn budget_operation(&mut self, key: &OrchestratorId) -> Operation {
         match self.below(8) {
-            0 => Operation::SetBudget((self.below(2) == 0).then(|| Limits([None, Some(9_000), Some(90_000)]))),
+            0 => Operation::SetBudget((self.below(2) == 0).then_some(Limits([None, Some(9_000), Some(90_000)]))),
             1 => Operation::SetOverride(Override {
                 id: format!("o{}", self.below(5)),
                 period: Period::Daily,

@@ -91,3 +91,47 @@ fn speed_of_opening() {
     println!("100,000 reservations, read: {:?}", begun.elapsed());
     assert_eq!(store.budgets().footprint().open_reservations, 100_000);
 }
+
+#[test]
+#[ignore = "measures"]
+fn speed_of_large_states() {
+    use token_budget::domain::timers::operation::{Due, NewTimer, Operation, Policy, Request};
+    use token_budget::store::{Ticket, TimerBatch};
+    let folder = Folder::new();
+    let path = folder.file("state.db");
+    let store = open(&path);
+    let create = |number: usize| {
+        let timer = NewTimer {
+            id: format!("timer-{number}").into(),
+            name: "reset".into(),
+            owner: "".into(),
+            due: Due::In(3_600_000 + number as u64),
+            document_json: r#"{"events":{"on_expire":{"message":"The limit has been reset"}}}"#.into(),
+            recurrence_json: "".into(),
+            nonce: format!("nonce-{number}").into(),
+            fingerprint: "0123456789abcdef".into(),
+        };
+        Request { operation: Operation::Create(timer), deadline_ms: None }
+    };
+    let (shard, ticket) = (key("0"), Ticket { client: "c".into(), sequence: 1, retry: false });
+    let (begun, mut slowest) = (Instant::now(), Duration::ZERO);
+    for number in 0..300_000 {
+        let begun = Instant::now();
+        let requests = vec![create(number)];
+        let batch = TimerBatch { shard: shard.clone(), policy: Policy::default(), requests, ticket: ticket.clone() };
+        store.timers().apply_at(&batch, NOW_MS);
+        slowest = slowest.max(begun.elapsed());
+        if store.accept().is_err() {
+            store.wait_durable(store.written_seq(), PATIENCE);
+        }
+    }
+    assert!(store.wait_durable(store.written_seq(), PATIENCE));
+    println!("300,000 timers: {} a second, the slowest took {slowest:?}", per_second(300_000, begun.elapsed()));
+    let begun = Instant::now();
+    DiskStore::close(store, PATIENCE);
+    println!("clean close: {:?}, {} MiB", begun.elapsed(), std::fs::metadata(&path).unwrap().len() >> 20);
+    let begun = Instant::now();
+    let store = open(&path);
+    println!("opened: {:?}", begun.elapsed());
+    assert_eq!(store.timers().footprint().scheduled, 300_000);
+}

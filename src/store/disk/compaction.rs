@@ -1,10 +1,10 @@
 //! When states are written, so that the log does not grow for ever.
 //!
 //! A round writes every state that has changed before it began, a portion with each commit, and lets go of the log
-//! up to there. The next round begins when the log is as long as what the last one wrote: a byte of log costs at
-//! most about a byte of states.
+//! up to there. The next round begins when the log is twice as long as what the last one wrote: a byte of log costs
+//! half a byte of states.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::dirty::Dirty;
 use super::kind::Kind;
@@ -18,12 +18,39 @@ pub(super) const LOG_BYTES_MIN: usize = 8 << 20;
 const PORTION_BYTES: usize = 1 << 20;
 const PORTION_STATES: usize = 256;
 
-/// A state as it is to be written; `None`: there is none any more.
+/// What one row holds of a state.
+const PART_BYTES: usize = 1 << 20;
+
+/// Parts of what a state was before that are deleted with one commit.
+pub(super) const STALE_PARTS: usize = 8;
+
+/// A part of a state as it is to be written, a large one over several commits.
 pub(super) struct Snapshot {
     pub kind: Kind,
     pub key: OrchestratorId,
     pub seq: u64,
-    pub state: Option<Vec<u8>>,
+    pub part: usize,
+    /// 0: there is no such state any more.
+    pub parts: usize,
+    pub bytes: Vec<u8>,
+}
+
+impl Snapshot {
+    /// With this part the state is whole.
+    pub fn is_last(&self) -> bool {
+        self.part + 1 >= self.parts
+    }
+}
+
+/// A state that is being written.
+struct Writing {
+    kind: Kind,
+    key: OrchestratorId,
+    seq: u64,
+    /// The oldest entry that is needed until it is whole.
+    first_seq: u64,
+    state: Vec<u8>,
+    next_part: usize,
 }
 
 pub(super) struct Compaction {
@@ -32,7 +59,12 @@ pub(super) struct Compaction {
     /// How long the log may get, and may always get.
     log_bytes_max: usize,
     log_bytes_min: usize,
+    portion_bytes: usize,
+    part_bytes: usize,
     round: Option<Round>,
+    writing: Option<Writing>,
+    /// States that were large before: what they were is deleted bit by bit.
+    stale: VecDeque<(Kind, OrchestratorId, u64)>,
     /// The log may begin with what nobody needs.
     has_old_log: bool,
     /// No entry before this one is in the log any more, so nothing it needs has to be kept.
@@ -48,13 +80,24 @@ struct Round {
 impl Compaction {
     pub fn new(dirty: Dirty, log_bytes: usize, log_bytes_min: usize) -> Self {
         let has_old_log = log_bytes > 0;
-        let (log_bytes_max, round, cleaned_before) = (log_bytes_min, None, None);
-        Self { dirty, log_bytes, log_bytes_max, log_bytes_min, round, has_old_log, cleaned_before }
+        Self {
+            dirty,
+            log_bytes,
+            log_bytes_max: log_bytes_min,
+            log_bytes_min,
+            portion_bytes: log_bytes_min.min(PORTION_BYTES),
+            part_bytes: (log_bytes_min / 4).min(PART_BYTES),
+            round: None,
+            writing: None,
+            stale: VecDeque::new(),
+            has_old_log,
+            cleaned_before: None,
+        }
     }
 
     /// Whether there is something to do beside new entries.
     pub fn is_idle(&self) -> bool {
-        self.round.is_none() && !self.has_old_log && self.cleaned_before.is_none()
+        self.round.is_none() && self.stale.is_empty() && !self.has_old_log && self.cleaned_before.is_none()
     }
 
     /// The states to be written now. Every entry up to `written_seq` is committed with them or was before: so a file
@@ -64,21 +107,60 @@ impl Compaction {
             self.round.get_or_insert(Round { until_seq: 0, bytes: 0 }).until_seq = written_seq();
         }
         let (mut snapshots, mut bytes) = (Vec::new(), 0);
-        let Some(round) = &mut self.round else { return snapshots };
-        while bytes < PORTION_BYTES && snapshots.len() < PORTION_STATES {
-            let Some((kind, key)) = self.dirty.pop(round.until_seq) else {
-                round.bytes += bytes;
-                self.log_bytes_max = round.bytes.max(self.log_bytes_min);
+        let Some(until_seq) = self.round.as_ref().map(|round| round.until_seq) else { return snapshots };
+        let mut is_over = false;
+        while !is_over && bytes < self.portion_bytes && snapshots.len() < PORTION_STATES {
+            if let Some(snapshot) = self.next_part() {
+                bytes += snapshot.bytes.len();
+                snapshots.push(snapshot);
+            } else if let Some((kind, key, first_seq)) = self.dirty.pop(until_seq) {
+                let (seq, state) = stores.keeper(kind).dump(&key, written_seq);
+                match state {
+                    Some(state) => self.writing = Some(Writing { kind, key, seq, first_seq, state, next_part: 0 }),
+                    None => snapshots.push(Snapshot { kind, key, seq, part: 0, parts: 0, bytes: Vec::new() }),
+                }
+            } else {
+                is_over = true;
+            }
+        }
+        if let Some(round) = &mut self.round {
+            round.bytes += bytes;
+            if is_over {
+                self.log_bytes_max = (2 * round.bytes).max(self.log_bytes_min);
                 self.round = None;
                 self.has_old_log = true;
-                return snapshots;
-            };
-            let (seq, state) = stores.keeper(kind).dump(&key, written_seq);
-            bytes += state.as_ref().map_or(0, Vec::len);
-            snapshots.push(Snapshot { kind, key, seq, state });
+            }
         }
-        round.bytes += bytes;
         snapshots
+    }
+
+    /// The next part of the state that is being written.
+    fn next_part(&mut self) -> Option<Snapshot> {
+        let writing = self.writing.as_mut()?;
+        let parts = writing.state.len().div_ceil(self.part_bytes).max(1);
+        let (part, from) = (writing.next_part, writing.next_part * self.part_bytes);
+        let bytes = writing.state[from..writing.state.len().min(from + self.part_bytes)].to_vec();
+        writing.next_part += 1;
+        let snapshot = Snapshot { kind: writing.kind, key: writing.key.clone(), seq: writing.seq, part, parts, bytes };
+        if snapshot.is_last() {
+            self.writing = None;
+        }
+        Some(snapshot)
+    }
+
+    /// A state that was larger than what one commit deletes.
+    pub fn next_stale(&self) -> Option<(Kind, OrchestratorId, u64)> {
+        self.stale.front().cloned()
+    }
+
+    /// More is left of what the state was before `seq`.
+    pub fn note_stale(&mut self, kind: Kind, key: OrchestratorId, seq: u64) {
+        self.stale.push_back((kind, key, seq));
+    }
+
+    /// Nothing is left of what the first one was.
+    pub fn stale_is_gone(&mut self) {
+        self.stale.pop_front();
     }
 
     /// Notes entries that are to be committed together with `snapshots`.
@@ -101,7 +183,8 @@ impl Compaction {
     /// Entries before this one are in the log for nothing; `None`: nobody looks for them now. `next_seq`: of the
     /// next entry that will be committed.
     pub fn old_log(&self, next_seq: u64) -> Option<u64> {
-        self.has_old_log.then(|| self.dirty.first_seq().map_or(next_seq, |seq| seq.min(next_seq)))
+        let needed = [self.dirty.first_seq(), self.writing.as_ref().map(|writing| writing.first_seq)];
+        self.has_old_log.then(|| needed.into_iter().flatten().fold(next_seq, u64::min))
     }
 
     /// What only entries before this one need can be deleted. Told once.

@@ -28,13 +28,13 @@ impl Dirty {
         self.order.first_key_value().map(|(seq, _)| *seq)
     }
 
-    /// Takes the state out whose first entry is the oldest, unless that is newer than `until_seq`.
-    pub fn pop(&mut self, until_seq: u64) -> Option<(Kind, OrchestratorId)> {
+    /// Takes the state out whose first entry is the oldest, unless that is newer than `until_seq`; with that entry.
+    pub fn pop(&mut self, until_seq: u64) -> Option<(Kind, OrchestratorId, u64)> {
         if self.first_seq()? > until_seq {
             return None;
         }
-        let (_, (kind, key)) = self.order.pop_first()?;
+        let (seq, (kind, key)) = self.order.pop_first()?;
         self.since[kind as usize].remove(&key);
-        Some((kind, key))
+        Some((kind, key, seq))
     }
 }

@@ -14,13 +14,14 @@ const APPLICATION_ID: i32 = 0x7774_6B62;
 /// Grows when an older version of this package could not read the file.
 const VERSION: i32 = 1;
 
-/// Pages of the journal that are carried over to the file at once.
-const CHECKPOINT_PAGES: u32 = 4_000;
+/// As much of SQLite's write-ahead log is carried over to the file at once.
+const CHECKPOINT_BYTES: usize = 16 << 20;
 
 const SCHEMA: &str = "
     CREATE TABLE state (
-        kind INTEGER NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, crc INTEGER NOT NULL, state BLOB NOT NULL,
-        UNIQUE (kind, key)
+        kind INTEGER NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
+        crc INTEGER NOT NULL, state BLOB NOT NULL,
+        UNIQUE (kind, key, seq, part)
     );
     CREATE TABLE log (
         first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, crc INTEGER NOT NULL, entries BLOB NOT NULL
@@ -33,6 +34,8 @@ const SCHEMA: &str = "
 pub(super) struct StoreFile {
     path: PathBuf,
     connection: Connection,
+    /// Written since the write-ahead log was carried over.
+    uncarried_bytes: usize,
 }
 
 /// A state, and the last entry that it contains.
@@ -41,6 +44,47 @@ pub(super) struct StateRow {
     pub key: String,
     pub seq: u64,
     pub state: Vec<u8>,
+}
+
+/// A state as it was when `seq` was the last entry.
+pub(super) struct StateOf<'k> {
+    pub kind: u8,
+    pub key: &'k str,
+    pub seq: u64,
+}
+
+/// Parts of states as they are read, the last state of each key first.
+#[derive(Default)]
+struct Parts {
+    begun: Option<(StateRow, u32)>,
+    /// Of which there was a whole one.
+    done: Option<(u8, String)>,
+}
+
+impl Parts {
+    /// The state that is whole with this part.
+    fn add(&mut self, row: StateRow, part: u32, parts: u32) -> Option<StateRow> {
+        if self.done.as_ref().is_some_and(|(kind, key)| *kind == row.kind && *key == row.key) {
+            return None;
+        }
+        let (state, next_part) = match self.begun.take() {
+            Some((mut state, next_part)) if (state.kind, &state.key, state.seq) == (row.kind, &row.key, row.seq) => {
+                state.state.extend_from_slice(&row.state);
+                (state, next_part)
+            }
+            _ => (row, 0),
+        };
+        if part != next_part {
+            // One is missing; those that follow are taken for the beginning of another and are not whole either.
+            return None;
+        }
+        if part + 1 < parts {
+            self.begun = Some((state, part + 1));
+            return None;
+        }
+        self.done = Some((state.kind, state.key.clone()));
+        Some(state)
+    }
 }
 
 /// Entries that were committed together.
@@ -62,7 +106,7 @@ impl StoreFile {
         let fail = |error| failure(path, &error);
         let is_new = !path.exists();
         let connection = Connection::open(path).map_err(fail)?;
-        let file = Self { path: path.to_owned(), connection };
+        let file = Self { path: path.to_owned(), connection, uncarried_bytes: 0 };
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
         let is_empty = file.check_version()?;
         file.prepare(is_empty).map_err(fail)?;
@@ -103,11 +147,11 @@ impl StoreFile {
             let message = format!("a write-ahead log cannot be kept beside it (journal mode {mode})");
             return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(message)));
         }
-        connection.execute_batch(&format!(
+        connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
-             PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA cache_size = -8192;
-             PRAGMA journal_size_limit = 67108864;"
-        ))?;
+             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;
+             PRAGMA journal_size_limit = 67108864;",
+        )?;
         if is_empty {
             connection.execute_batch(&format!(
                 "BEGIN IMMEDIATE; {SCHEMA}
@@ -128,11 +172,41 @@ impl StoreFile {
         run().map_err(|error| failure(path, &error))
     }
 
+    /// Notes that about so much was written, and carries the write-ahead log over when it is long. Not a part of
+    /// the commit, so that nobody waits for it who waits for that.
+    pub fn carry_over(&mut self, written_bytes: usize) {
+        self.uncarried_bytes += written_bytes;
+        if self.uncarried_bytes >= CHECKPOINT_BYTES {
+            self.uncarried_bytes = 0;
+            // What cannot be carried over now, for somebody reads it or the disk is full, is by the next one.
+            let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+    }
+
+    /// Of each state the last that stands there as a whole.
     pub fn states(&self, mut each: impl FnMut(StateRow) -> Result<(), String>) -> Result<(), StoreError> {
-        self.read("SELECT crc, state, kind, key, seq FROM state", |row, state| {
-            each(StateRow { kind: row.get(2)?, key: row.get(3)?, seq: row.get::<_, i64>(4)? as u64, state })
-                .map_err(unreadable)
+        let sql = "SELECT crc, state, kind, key, seq, part, parts FROM state ORDER BY kind, key, seq DESC, part";
+        let mut parts = Parts::default();
+        self.read(sql, |row, bytes| {
+            let state =
+                StateRow { kind: row.get(2)?, key: row.get(3)?, seq: row.get::<_, i64>(4)? as u64, state: bytes };
+            parts.add(state, row.get(5)?, row.get(6)?).map_or(Ok(()), &mut each).map_err(unreadable)
         })
+    }
+
+    /// Deletes what [`Self::states`] did not tell: parts of states that were never written as a whole, and of those
+    /// that later ones have replaced.
+    pub fn delete_remains(&mut self) -> Result<(), StoreError> {
+        let whole = "SELECT kind, key, max(seq) AS seq FROM (SELECT kind, key, seq FROM state GROUP BY kind, key, seq \
+                     HAVING count(*) = max(parts)) GROUP BY kind, key";
+        let remains = format!("SELECT rowid FROM state WHERE (kind, key, seq) NOT IN ({whole})");
+        let count = format!("SELECT count(*) FROM ({remains})");
+        let count = self.connection.query_row(&count, [], |row| row.get::<_, i64>(0));
+        match count.map_err(|error| failure(&self.path, &error))? {
+            0 => Ok(()),
+            _ => self
+                .commit(|file| file.0.execute(&format!("DELETE FROM state WHERE rowid IN ({remains})"), []).map(drop)),
+        }
     }
 
     /// Oldest first.
@@ -181,13 +255,18 @@ impl StoreFile {
 pub(super) struct Written<'t>(&'t Transaction<'t>);
 
 impl Written<'_> {
-    pub fn put_state(&self, kind: u8, key: &str, seq: u64, state: &[u8]) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO state (kind, key, seq, crc, state) VALUES (?, ?, ?, ?, ?)";
-        self.0.prepare_cached(sql)?.execute(params![kind, key, seq as i64, crc32(state), state]).map(drop)
+    pub fn put_part(&self, of: &StateOf<'_>, part: usize, parts: usize, bytes: &[u8]) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO state (kind, key, seq, part, parts, crc, state) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let row = params![of.kind, of.key, of.seq as i64, part as i64, parts as i64, crc32(bytes), bytes];
+        self.0.prepare_cached(sql)?.execute(row).map(drop)
     }
 
-    pub fn delete_state(&self, kind: u8, key: &str) -> rusqlite::Result<()> {
-        self.0.prepare_cached("DELETE FROM state WHERE kind = ? AND key = ?")?.execute(params![kind, key]).map(drop)
+    /// Deletes up to `count` parts of the state as it was before. Answers whether there may be more.
+    pub fn delete_states_before(&self, of: &StateOf<'_>, count: usize) -> rusqlite::Result<bool> {
+        let stale = "SELECT rowid FROM state WHERE kind = ?1 AND key = ?2 AND seq < ?3 LIMIT ?4";
+        let sql = format!("DELETE FROM state WHERE rowid IN ({stale})");
+        let bounds = params![of.kind, of.key, of.seq as i64, count as i64];
+        Ok(self.0.prepare_cached(&sql)?.execute(bounds)? == count)
     }
 
     /// Replaces: a commit that is tried again may have been there already.

@@ -99,8 +99,9 @@ fn open_file(path: PathBuf, timeout: Duration, log_bytes_min: usize) -> Result<D
         return Err(StoreError::Refused { message: format!("storage.path: {} is a folder", path.display()) });
     }
     let lock = ProcessLock::take(&path, timeout)?;
-    let file = StoreFile::open(&path, timeout)?;
+    let mut file = StoreFile::open(&path, timeout)?;
     let mut recovered = recover(&file)?;
+    file.delete_remains()?;
     let last_seq = recovered.last_seq;
     let recorder = Arc::new(Recorder::new(last_seq));
     let compaction = Compaction::new(std::mem::take(&mut recovered.dirty), recovered.log_bytes, log_bytes_min);

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::compaction::{Compaction, Snapshot};
+use super::compaction::{Compaction, STALE_PARTS, Snapshot};
 use super::entry::Entry;
-use super::file::{StoreFile, Written};
+use super::file::{StateOf, StoreFile, Written};
+use super::kind::Kind;
 use super::policies::Interned;
 use super::process_lock::ProcessLock;
 use super::recorder::{Recorder, Taken, Work};
 use super::stores::Stores;
+use crate::domain::identifier::OrchestratorId;
 
 /// Before a commit that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -51,6 +53,8 @@ struct Job {
     rows: Vec<Row>,
     policies: Vec<(u32, Arc<Interned>)>,
     snapshots: Vec<Snapshot>,
+    /// A large state, and since when what it was is of no use.
+    stale: Option<(Kind, OrchestratorId, u64)>,
     /// What was in the log before.
     old_log: Option<u64>,
     old_policies: Vec<u32>,
@@ -80,12 +84,14 @@ impl Writer {
     }
 
     /// Writes what waits and every state that has changed, so that the next one to open has nothing to decide anew.
+    /// That is done with patience only; what waits is written as long as the disk takes it.
     fn finish(&mut self, until: Instant) {
-        let mut is_last = true;
-        while Instant::now() < until {
-            let job = self.next_job(is_last);
-            let is_done = job.is_empty() && self.compaction.is_idle();
-            is_last = false;
+        let mut is_first = true;
+        loop {
+            let is_late = Instant::now() >= until;
+            let job = self.next_job(is_first && !is_late);
+            let is_done = job.taken.entries.is_empty() && (is_late || job.is_empty() && self.compaction.is_idle());
+            is_first = false;
             if is_done || !self.commit(job) {
                 return;
             }
@@ -103,7 +109,8 @@ impl Writer {
         let (rows, policies) = self.rows(&taken);
         let cleaned_before = self.compaction.take_cleaned();
         let old_policies = cleaned_before.map_or(Vec::new(), |seq| self.policies.take_old(seq));
-        Job { taken, rows, policies, snapshots, old_log, old_policies }
+        let stale = self.compaction.next_stale();
+        Job { taken, rows, policies, snapshots, stale, old_log, old_policies }
     }
 
     fn rows(&mut self, taken: &Taken) -> (Vec<Row>, Vec<(u32, Arc<Interned>)>) {
@@ -127,21 +134,32 @@ impl Writer {
         (rows, policies)
     }
 
+    fn note_deleted(&mut self, job: &Job, deleted: &Deleted) {
+        if deleted.stale_is_gone {
+            self.compaction.stale_is_gone();
+        }
+        for snapshot in deleted.large.iter().filter_map(|index| job.snapshots.get(*index)) {
+            self.compaction.note_stale(snapshot.kind, snapshot.key.clone(), snapshot.seq);
+        }
+    }
+
     /// Tries until it is written; `false`: the writer had to give up.
     fn commit(&mut self, job: Job) -> bool {
         loop {
-            let mut removed = None;
+            let mut deleted = Deleted::default();
             let committed = self.file.commit(|file| {
-                removed = job.write(file)?;
+                deleted = job.write(file)?;
                 Ok(())
             });
             match committed {
                 Ok(()) => {
+                    self.note_deleted(&job, &deleted);
                     let added = job.rows.iter().map(|row| row.entries.len()).sum();
-                    self.compaction.committed(added, job.old_log.map(|before_seq| (before_seq, removed)));
+                    self.compaction.committed(added, job.old_log.map(|before_seq| (before_seq, deleted.log_bytes)));
                     if !job.taken.entries.is_empty() {
                         self.recorder.committed(&job.taken);
                     }
+                    self.file.carry_over(job.written_bytes());
                     return true;
                 }
                 Err(error) => self.recorder.failed(error.to_string()),
@@ -154,36 +172,64 @@ impl Writer {
     }
 }
 
+/// What a commit deleted.
+#[derive(Default)]
+struct Deleted {
+    /// Of the old log; `None`: nothing was left of it.
+    log_bytes: Option<usize>,
+    /// Something is left of what these states were before.
+    large: Vec<usize>,
+    /// Nothing is left of the state that was large before.
+    stale_is_gone: bool,
+}
+
 impl Job {
     fn is_empty(&self) -> bool {
         self.taken.entries.is_empty()
             && self.snapshots.is_empty()
+            && self.stale.is_none()
             && self.old_log.is_none()
             && self.old_policies.is_empty()
     }
 
-    /// Answers how many bytes of the log were deleted; `None`: there was nothing to delete.
-    fn write(&self, file: &Written<'_>) -> rusqlite::Result<Option<usize>> {
+    /// About what it takes in SQLite's write-ahead log: a page at least for each row.
+    fn written_bytes(&self) -> usize {
+        const PAGE_BYTES: usize = 4_096;
+        let states = self.snapshots.iter().map(|snapshot| snapshot.bytes.len());
+        let rows = self.rows.iter().map(|row| row.entries.len());
+        states.chain(rows).map(|bytes| bytes + PAGE_BYTES).sum()
+    }
+
+    fn write(&self, file: &Written<'_>) -> rusqlite::Result<Deleted> {
+        let mut deleted = Deleted::default();
         for (id, policy) in &self.policies {
             file.put_policy(*id, policy.kind as u8, &policy.bytes)?;
         }
         for row in &self.rows {
             file.put_log(row.first_seq, row.last_seq, &row.entries)?;
         }
-        for Snapshot { kind, key, seq, state } in &self.snapshots {
-            match state {
-                Some(state) => file.put_state(*kind as u8, key.encoded(), *seq, state)?,
-                None => file.delete_state(*kind as u8, key.encoded())?,
+        for (index, snapshot) in self.snapshots.iter().enumerate() {
+            let Snapshot { kind, key, seq, part, parts, bytes } = snapshot;
+            let of = StateOf { kind: *kind as u8, key: key.encoded(), seq: *seq };
+            if *parts > 0 {
+                file.put_part(&of, *part, *parts, bytes)?;
+            }
+            if snapshot.is_last() && file.delete_states_before(&of, STALE_PARTS)? {
+                deleted.large.push(index);
             }
         }
-        let removed = match self.old_log {
+        if let Some((kind, key, seq)) = &self.stale {
+            let of = StateOf { kind: *kind as u8, key: key.encoded(), seq: *seq };
+            deleted.stale_is_gone = !file.delete_states_before(&of, STALE_PARTS)?;
+        }
+        deleted.log_bytes = match self.old_log {
             Some(before_seq) => file.delete_log(before_seq, OLD_ROWS)?,
             None => None,
         };
         for id in &self.old_policies {
             file.delete_policy(*id)?;
         }
-        Ok(removed)
+        Ok(deleted)
     }
 }
 
