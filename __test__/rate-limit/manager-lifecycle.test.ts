@@ -25,6 +25,28 @@ describe('close', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  test('who is aborted or sent home while the clock throws hears of it all the same', async () => {
+    let isBroken = false;
+    const clock = () => {
+      if (isBroken) throw new Error('no time');
+      return Date.now();
+    };
+    const manager = plain({ rpm: 1 }, { clock });
+    await manager.acquire();
+    const controller = new AbortController();
+    const [aborted, waiting] = [
+      fateOf(manager.acquire({ signal: controller.signal })),
+      fateOf(manager.acquire()),
+    ];
+    await advance(0);
+    isBroken = true;
+    controller.abort(new Error('enough'));
+    await manager.close();
+    await advance(0);
+    expect(aborted.error).toMatchObject({ message: 'enough' });
+    expect(waiting.error).toMatchObject({ code: 'CLOSED' });
+  });
+
   test('gives up the places, and leaves other holders of the store alone', async () => {
     const memory = { name: 'close' };
     const [one, other] = [plain({ rpm: 1 }, { memory }), plain({ rpm: 1 }, { memory })];

@@ -205,6 +205,54 @@ describe('a disk that is slow', () => {
   });
 });
 
+test('what the disk does not take in time is bounded: beyond 64 MiB nothing more is done, and all says so', async () => {
+  const entry = JSON.stringify(resolve(__dirname, '../../dist/index.js'));
+  const storage = JSON.stringify(join(disk.path, 'bounded.db'));
+  const script = `const { RateLimitManager, TokenBudgetTracker, TokenManager } = require(${entry});
+    const options = { storage: ${storage}, commandTimeout: 120_000 };
+    const tracker = new TokenBudgetTracker(options);
+    const limiter = new RateLimitManager({ ...options, limits: { concurrent: 1 }, pacing: false });
+    const manager = new TokenManager(['token'], options);
+    const hold = ${JSON.stringify(disk.file('hold'))};
+    const metadata = { text: 'x'.repeat(65_000) };
+    const usage = { orchestratorId: 'o', sessionId: 's', timestamp: new Date(), promptTokens: 0,
+      completionTokens: 0, totalTokens: 1, model: 'm', metadata };
+    const codeOf = promise => promise.then(() => 'fulfilled', error => error.code + ': ' + error.message);
+    (async () => {
+      await Promise.all([tracker.ready(), limiter.ready(), manager.ready()]);
+      await limiter.acquire();
+      const controller = new AbortController();
+      const waiting = codeOf(limiter.acquire({ signal: controller.signal }));
+      await limiter.getStatus();
+      require('node:fs').writeFileSync(hold, '');
+      const calls = Array.from({ length: 1100 }, () => codeOf(tracker.trackUsage(usage)));
+      const refused = await Promise.all([
+        codeOf(tracker.reserveTokens('o', 1)),
+        codeOf(limiter.acquire()),
+        codeOf(manager.getNextAvailableToken()),
+        codeOf(tracker.setBudget('o', { hourly: 1 })),
+      ]);
+      controller.abort(new Error('enough'));
+      const aborted = await waiting;
+      require('node:fs').rmSync(hold);
+      const outcomes = await Promise.all(calls);
+      const done = outcomes.filter(code => code === 'fulfilled').length;
+      const { totalUsed } = await tracker.getUsageStats('o');
+      console.log(JSON.stringify({ done, totalUsed, aborted, refused: [...new Set([...outcomes, ...refused])] }));
+    })();`;
+  const child = await start(process.execPath, ['-e', script], { env: { ...process.env, ...disk.env } });
+  expect({ code: await child.ended, output: child.output() }).toMatchObject({ code: 0 });
+  const { done, totalUsed, aborted, refused } = JSON.parse(child.output());
+  expect(aborted).toBe('undefined: enough');
+  expect(done).toBeGreaterThan(1000);
+  expect(done).toBeLessThan(1100);
+  expect(totalUsed).toBe(done);
+  expect(refused.sort()).toEqual([
+    expect.stringMatching(/^STORE_UNAVAILABLE: .*64 MiB wait to be written/),
+    'fulfilled',
+  ]);
+}, 120_000);
+
 describe('what is granted to nobody', () => {
   const open = async (options: object, limits = {}) => {
     files += 1;

@@ -232,6 +232,26 @@ describe('limiters', () => {
     );
   });
 
+  test('who waits in the line is let in by fake timers, too', async () => {
+    jest.useFakeTimers({ now: NOON });
+    const limiter = new RateLimitManager({ storage: path, limits: { rpm: 1 }, pacing: false });
+    try {
+      await limiter.acquire();
+      let isIn = false;
+      const waiting = limiter.acquire().then(() => {
+        isIn = true;
+      });
+      expect((await limiter.getStatus()).waiting).toBe(1);
+      await jest.advanceTimersByTimeAsync(59_000);
+      expect(isIn).toBe(false);
+      await jest.advanceTimersByTimeAsync(2_100);
+      await waiting;
+    } finally {
+      jest.useRealTimers();
+      await limiter.close();
+    }
+  });
+
   test('pauses, limits at run time and what models answer with are kept', async () => {
     await withLimiter(
       async limiter => {

@@ -1,4 +1,4 @@
-import { asTokenBudgetError, closedError, TokenBudgetError } from '../../errors';
+import { asTokenBudgetError, closedError, isStoreDown, TokenBudgetError } from '../../errors';
 import type { Telling } from '../../telling';
 import type { StoreEvents } from '../../types/events';
 import { type Gate, type Held, tellAll } from './gate';
@@ -122,7 +122,7 @@ export class Stored<B> implements StorageUser {
 
   onOpen(): void {
     const { gate } = this.#shared;
-    if (gate === undefined || this.#backend !== undefined) return;
+    if (gate === undefined || this.#backend !== undefined || this.#isClosed) return;
     let backend: B;
     try {
       backend = this.#options.open(gate);
@@ -177,8 +177,10 @@ export class Stored<B> implements StorageUser {
       tellAll(events);
       return outcome;
     }
-    // Whatever it is, it is heard of later.
-    outcome.catch(() => {});
+    // Whatever it is, it is heard of later; but for what was not done at all, which rests on nothing.
+    outcome.catch(error => {
+      if (isStoreDown(error)) waiter.reject(error);
+    });
     const giveBack = () => {
       if (options.giveBack === undefined) return;
       const { giveBack: give } = options;
