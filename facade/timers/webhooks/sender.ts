@@ -1,10 +1,9 @@
 /** Sends one webhook, once: where to, how it is signed, and what the answer means. */
 import { stopWaiting, whenAborted } from '../../abort';
-import { closedError } from '../../errors';
+import { closedError, TokenBudgetError } from '../../errors';
 import { headerMap } from '../../providers/headers';
 import { httpDateMs } from '../../providers/quantities';
 import { readRetryAfter } from '../../providers/retry-after';
-import * as check from '../../validate';
 import type { SendResult } from '../outgoing';
 import { failure, failureOf, permanent } from './failure';
 import { checkedLookup } from './lookup';
@@ -84,8 +83,10 @@ export class WebhookSender {
   /** Throws `INVALID_ARGUMENT` at `at` for an address that nothing can ever be sent to. */
   checkUrl(url: URL, at: string): void {
     const refusal = this.refusalOf(url);
-    if (refusal !== undefined)
-      throw check.invalid(at, `an address webhooks may go to (${refusal})`, undefined);
+    if (refusal === undefined) return;
+    // Not quoted: addresses of webhooks hold secrets.
+    const message = `${at}: expected an address that webhooks may go to; ${refusal}`;
+    throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at });
   }
 
   /** Ends what is under way with `CLOSED`. */
