@@ -60,8 +60,9 @@ const EXPECTED: Record<string, RegExp> = {
         '5 OPEN 503',
         '6 OPEN CIRCUIT_OPEN',
       ],
-      'answered CLOSED',
-      '/reset-circuit/payments\n$',
+      "\\[\n  '/reset-circuit/openai Circuit Breaker Reset: openai',",
+      "  '/reset-circuit/payments Circuit Breaker Reset: payments'\n\\]",
+      'answered CLOSED\n$',
     ].join('\n'),
   ),
   'token-coordination-guide/daily-budget.mjs': new RegExp(

@@ -102,6 +102,12 @@ test('a timer is made, claimed, fired and remembered', async () => {
     with: { isNew: true, timer: { status: 'scheduled' } },
   });
   expect(made.nextDueMs).toBe(made.nowMs);
+  const { outcome: known } = await store.timers('0', { is: 'get', with: { id: 'a' } });
+  // Told in numbers when it was made, and as a whole now.
+  expect(made.outcome).toEqual({
+    is: 'created',
+    with: { isNew: true, timer: (known as { with: unknown }).with },
+  });
   expect(Math.abs(store.now() - made.nowMs)).toBeLessThan(5_000);
   const { outcome } = await store.timers('0', claim('h'));
   const expected = { id: 'a', holder: 'h', documentJson: '{"message":"Zurück"}', name: 'GitHub API Reset' };

@@ -227,6 +227,68 @@ test('what turns out to be due when it is asked is claimed at once', async () =>
   expect(of('claim')).toHaveLength(2);
 });
 
+describe('listeners that keep the thread busy', () => {
+  /** Each look at the clock takes as long as a slow listener. */
+  function busy(): void {
+    let now = 0;
+    jest.spyOn(performance, 'now').mockImplementation(() => {
+      now += 20;
+      return now;
+    });
+  }
+  afterEach(() => jest.restoreAllMocks());
+
+  const many = () => Array.from({ length: 20 }, (_, n) => timer(`t${n}`));
+
+  test('make breaks, and each timer fires once', async () => {
+    busy();
+    const { driver, emitter, of } = drive(once(many()));
+    const heard: string[] = [];
+    emitter.on('timer:expired', ({ id }: { id: string }) => heard.push(id));
+    driver.wake();
+    await advance(0);
+    expect(heard.length).toBeGreaterThan(0);
+    expect(heard.length).toBeLessThan(20);
+    await advance(100);
+    expect(heard).toEqual(many().map(({ id }) => id));
+    expect(of('fired')).toHaveLength(20);
+    expect(of('renew')).toEqual([]);
+  });
+
+  test('what was lost meanwhile is left to whoever has it', async () => {
+    busy();
+    const { driver, emitter } = drive(once(many()));
+    const heard: string[] = [];
+    emitter.on('timer:expired', ({ id }: { id: string }) => {
+      heard.push(id);
+      if (heard.length === 5) jest.setSystemTime(Date.now() + HELD_MS);
+    });
+    driver.wake();
+    await advance(1000);
+    expect(heard.length).toBeGreaterThanOrEqual(5);
+    expect(heard.length).toBeLessThan(10);
+  });
+
+  test('what is left at close is given back', async () => {
+    busy();
+    const { driver, emitter, of } = drive(once(many()));
+    const heard: string[] = [];
+    emitter.on('timer:expired', ({ id }: { id: string }) => heard.push(id));
+    driver.wake();
+    await advance(0);
+    const closing = driver.close(100);
+    await advance(200);
+    await closing;
+    const given = of('release').flatMap(({ with: { timers } }) => timers);
+    expect([...heard, ...given].sort()).toEqual(
+      many()
+        .map(({ id }) => id)
+        .sort(),
+    );
+    expect(given.length).toBeGreaterThan(0);
+  });
+});
+
 test('a recurrence that cannot be read is told by error, and stays', async () => {
   const broken = timer('x', { recurrenceJson: '{"cron":"what","timeZone":"Mars"}' });
   const { driver, emitter, of } = drive(once([broken, timer('y')]));

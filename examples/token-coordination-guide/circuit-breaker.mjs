@@ -39,7 +39,11 @@ for (let failure = 1; failure <= 6; failure++) await written.onFailure();
 console.log(written.state, (await minoots.timers.list()).timers.map(({ name }) => name));
 
 // The same, with one state for all processes, a single probe, and the calls themselves guarded.
-const breaker = minoots.circuitBreaker('openai', { threshold: 5, resetAfter: '5m' });
+const breaker = minoots.circuitBreaker('openai', {
+  threshold: 5,
+  resetAfter: '5m',
+  schedule: { webhook: `${app.url}/reset-circuit/openai` },
+});
 const failing = async () => {
   throw new Error('503');
 };
@@ -47,10 +51,13 @@ for (let call = 1; call <= 6; call++) {
   await breaker.execute(failing).catch(error => console.log(call, breaker.state, error.code ?? error.message));
 }
 
+// The reset is scheduled by then.
+let scheduled = [];
+while (scheduled.length < 2) ({ timers: scheduled } = await minoots.timers.list());
 now += 5 * 60_000;
+await app.wait(2);
+console.log(app.received.map(({ path, name }) => `${path} ${name}`).sort());
 console.log(await breaker.execute(async () => 'answered'), breaker.state);
-await app.wait(1);
-console.log(app.received[0].path);
 
 await minoots.close();
 app.stop();

@@ -43,6 +43,7 @@ export const Kind = {
   limitWaiting: 14,
   limitSettled: 15,
   picked: 16,
+  timerCreated: 17,
   threshold: 20,
   expired: 21,
   connected: 22,

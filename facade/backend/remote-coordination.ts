@@ -16,6 +16,7 @@ import type {
   TimerOperation,
   TimerOutcome,
   TimersAnswer,
+  WireTimer,
 } from './coordination';
 import type { InboxRecord } from './inbox';
 import { NewsListeners } from './news';
@@ -52,7 +53,7 @@ export class RemoteCoordination implements CoordinationBackend {
 
   async timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
     if (this.#isClosed) throw closedError('store');
-    const promise = this.#channel.begin(new TimerCall(now => this.#clock.learn(now)), signal);
+    const promise = this.#channel.begin(new TimerCall(this.#clock, operation), signal);
     this.#channel.outbox.timerQuery(this.#channel.last, shard, toJson(operation));
     // `undefined`: the report is kept until the store is back.
     const answer: TimersAnswer | undefined = await promise;
@@ -118,21 +119,50 @@ export class RemoteCoordination implements CoordinationBackend {
 }
 
 class TimerCall extends Call<TimersAnswer> {
-  readonly learn: (storeNowMs: number) => void;
+  readonly clock: StoreClock;
+  readonly operation: TimerOperation;
 
-  constructor(learn: (storeNowMs: number) => void) {
+  constructor(clock: StoreClock, operation: TimerOperation) {
     super();
-    this.learn = learn;
+    this.clock = clock;
+    this.operation = operation;
   }
 
   finish(record: InboxRecord): TimersAnswer {
-    if (record.kind !== Kind.answer) throw failure(record);
+    const isNew = record.kind === Kind.timerCreated;
+    if (!isNew && record.kind !== Kind.answer) throw failure(record);
     const nowMs = record.number(1);
     const nextDueMs = record.number(2);
-    this.learn(nowMs);
-    const outcome = JSON.parse(record.string(0)) as TimerOutcome;
+    this.clock.learn(nowMs);
+    const outcome = isNew
+      ? created(this.operation, record.number(0), nowMs)
+      : (JSON.parse(record.string(0)) as TimerOutcome);
     return { outcome, nowMs, nextDueMs: nextDueMs < 0 ? null : nextDueMs };
   }
+}
+
+/** A new timer, as it was asked for. */
+function created(operation: TimerOperation, fireAtMs: number, createdAtMs: number): TimerOutcome {
+  if (operation.is !== 'create') throw new Error(`unexpected answer to ${operation.is}`);
+  const { id, name, owner, documentJson, recurrenceJson, nonce, fingerprint } = operation.with;
+  const timer: WireTimer = {
+    id,
+    name,
+    owner,
+    documentJson,
+    recurrenceJson,
+    nonce,
+    fingerprint,
+    status: 'scheduled',
+    createdAtMs,
+    startedAtMs: createdAtMs,
+    fireAtMs,
+    occurrence: 0,
+    endedAtMs: 0,
+    holder: '',
+    claimedUntilMs: 0,
+  };
+  return { is: 'created', with: { timer, isNew: true } };
 }
 
 class BreakerCall extends Call<BreakerAnswer> {

@@ -55,6 +55,7 @@ export class Driver {
 
   /** Claims nothing more, lets what runs end within `timeoutMs`, and gives back what is left. */
   async close(timeoutMs: number): Promise<void> {
+    this.#firing.stop();
     const claims = this.#loops.map(loop => loop.end());
     const ended = Promise.all(claims)
       .then(() => this.#firing.idle())
@@ -150,8 +151,8 @@ class ShardLoop {
       timers,
       deliveries,
     });
-    for (const timer of outcome.timers) this.#firing.take(this.#shard, timer, nowMs);
     for (const delivery of outcome.deliveries) this.#outgoing.take(this.#shard, delivery);
+    await this.#firing.takeAll(this.#shard, outcome.timers, nowMs);
     const count = outcome.timers.length + outcome.deliveries.length;
     if (isFull(outcome.timers, timers) || isFull(outcome.deliveries, deliveries)) return nowMs;
     if (nextDueMs === null) return Infinity;

@@ -12,6 +12,8 @@ import type { TimerDeliveryFailedEvent, TimerExpiredEvent } from './types';
 const OPEN_MAX = 2000;
 /** A listener's promise that takes longer is not waited for. */
 const LISTENER_MAX_MS = 300_000;
+/** Listeners that keep the thread busy for so long make a break. */
+const SLICE_MS = 50;
 /** Occurrences that were told of, and whose end the store may not know. */
 const TOLD_MAX = 10_000;
 
@@ -37,6 +39,7 @@ export class Firing {
   /** By the id of the occurrence. */
   readonly #open = new Map<string, Held>();
   readonly #told = new Set<string>();
+  #isStopped = false;
   #whenIdle: (() => void) | undefined;
 
   constructor(options: FiringOptions) {
@@ -48,13 +51,43 @@ export class Firing {
     return Math.max(0, OPEN_MAX - this.#open.size);
   }
 
+  /**
+   * Fires what was claimed at `nowMs`, the store's clock. Listeners that keep this thread busy get a break now and then, in
+   * which claims are renewed and webhooks sent; what was lost meanwhile is left to whoever has it.
+   */
+  async takeAll(shard: number, timers: readonly WireTimer[], nowMs: number): Promise<void> {
+    const { leases, store } = this.#options;
+    let begunMs = performance.now();
+    let waiting: Map<WireTimer, Held> | undefined;
+    for (const [index, timer] of timers.entries()) {
+      if (performance.now() - begunMs > SLICE_MS) {
+        waiting ??= new Map(timers.slice(index).map(later => [later, this.#wait(shard, later)]));
+        await turn();
+        begunMs = performance.now();
+      }
+      const held = waiting?.get(timer);
+      if (held !== undefined) {
+        // What is left is given back with all the rest.
+        if (this.#isStopped) return;
+        leases.drop(held);
+        if (held.isLost || held.untilMs <= store.now()) continue;
+      }
+      this.take(shard, timer, nowMs, held?.untilMs);
+    }
+  }
+
+  /** Begins nothing more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** `nowMs`: the store's clock when it was claimed. */
-  take(shard: number, timer: WireTimer, nowMs: number): void {
+  take(shard: number, timer: WireTimer, nowMs: number, untilMs = timer.claimedUntilMs): void {
     const deliveryId = `${timer.nonce}.${timer.occurrence}`;
     const known = this.#open.get(deliveryId);
     if (known !== undefined) {
       // The claim lapsed while listeners run, and came back to us.
-      known.untilMs = timer.claimedUntilMs;
+      known.untilMs = untilMs;
       return;
     }
     const { leases, announcer } = this.#options;
@@ -67,13 +100,7 @@ export class Firing {
       announcer.emit('error', new TokenBudgetError('STORE_UNAVAILABLE', message, { cause }));
       return;
     }
-    const held: Held = {
-      kind: 'timers',
-      shard,
-      id: timer.id,
-      untilMs: timer.claimedUntilMs,
-      isLost: false,
-    };
+    const held = heldOf(shard, timer, untilMs);
     this.#open.set(deliveryId, held);
     const document = readDocument(timer.documentJson);
     const event = eventOf(timer, document, plan, deliveryId, nowMs);
@@ -94,6 +121,13 @@ export class Firing {
     await new Promise<void>(resolve => {
       this.#whenIdle = resolve;
     });
+  }
+
+  /** It is renewed until its turn comes. */
+  #wait(shard: number, timer: WireTimer): Held {
+    const held = heldOf(shard, timer, timer.claimedUntilMs);
+    this.#options.leases.hold(held);
+    return held;
   }
 
   #announce(shard: number, document: TimerDocument, event: TimerExpiredEvent): Array<Promise<unknown>> {
@@ -168,6 +202,18 @@ export class Firing {
     if (wasFull) this.#options.onRoom();
     if (this.#open.size === 0) this.#whenIdle?.();
   }
+}
+
+function heldOf(shard: number, { id }: WireTimer, untilMs: number): Held {
+  return { kind: 'timers', shard, id, untilMs, isLost: false };
+}
+
+/** Lets everything else of this thread have its turn. */
+function turn(): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, 0);
+    if (typeof timer === 'object') timer.unref();
+  });
 }
 
 function eventOf(

@@ -23,6 +23,9 @@ export interface Answered<K extends TimerOutcome['is']> {
 /** Told when something of a shard is due. */
 export type DueListener = (shard: number, dueMs: number) => void;
 
+/** Asks for nothing but what comes with every answer. */
+const NOTHING: TimerOperation = { is: 'get', with: { id: '-' } };
+
 /** The timers of a coordinator in its store: which shard is asked what. */
 export class TimerStore {
   readonly shards: number;
@@ -70,7 +73,7 @@ export class TimerStore {
 
   /** When something of a shard is due. Writes nothing. */
   peek(shard: number): Promise<TimersAnswer> {
-    return this.#backend.timers(String(shard), { is: 'get', with: { id: '-' } });
+    return this.#backend.timers(String(shard), NOTHING);
   }
 
   shardOf(id: string): number {
@@ -84,7 +87,7 @@ export class TimerStore {
 
   /** Asks the store. */
   async nowMs(signal?: AbortSignal): Promise<number> {
-    return (await this.ask(0, { is: 'endpoints' }, 'endpoints', signal)).nowMs;
+    return (await this.ask(0, NOTHING, 'timer', signal)).nowMs;
   }
 
   /**

@@ -5,6 +5,7 @@ use super::record::{RecordWriter, Records};
 use crate::domain::credentials::operation as credentials;
 use crate::domain::operation::{Outcome, PeriodView, Settlement, Stats};
 use crate::domain::rate_limit::operation as rate_limit;
+use crate::domain::timers::operation as timers;
 use crate::service::answer::{Answer, CallId, Event};
 use crate::service::remote::Outbox;
 
@@ -26,6 +27,7 @@ pub(super) mod kind {
     pub const LIMIT_WAITING: f64 = 14.0;
     pub const LIMIT_SETTLED: f64 = 15.0;
     pub const PICKED: f64 = 16.0;
+    pub const TIMER_CREATED: f64 = 17.0;
     pub const THRESHOLD: f64 = 20.0;
     pub const EXPIRED: f64 = 21.0;
     pub const CONNECTED: f64 = 22.0;
@@ -62,9 +64,9 @@ fn write_answer(records: &mut Records, answer: Answer) {
         }),
         Answer::Limit { call, outcome } => write_limit(records, call, &outcome),
         Answer::Credential { call, outcome, now_ms } => write_credential(records, call, &outcome, now_ms),
-        Answer::Timer { call, outcome, now_ms, next_due_ms } => records.push(kind::ANSWER, call, |record| {
-            record.text(&serde_json::to_string(&outcome).unwrap_or_default()).amount(now_ms).limit(next_due_ms);
-        }),
+        Answer::Timer { call, outcome, now_ms, next_due_ms } => {
+            write_timer(records, call, &outcome, now_ms, next_due_ms);
+        }
         Answer::Breaker { call, outcome, now_ms } => records.push(kind::ANSWER, call, |record| {
             record.text(&serde_json::to_string(&outcome).unwrap_or_default()).amount(now_ms);
         }),
@@ -123,6 +125,18 @@ fn write_credential(records: &mut Records, call: CallId, outcome: &credentials::
         }
         outcome => records.push(kind::ANSWER, call, |record| {
             record.text(&serde_json::to_string(outcome).unwrap_or_default()).amount(now_ms);
+        }),
+    }
+}
+
+/// Who asked for a new timer knows all of it but its instants.
+fn write_timer(records: &mut Records, call: CallId, outcome: &timers::Outcome, now_ms: u64, next_due_ms: Option<u64>) {
+    match outcome {
+        timers::Outcome::Created { timer, is_new: true } => records.push(kind::TIMER_CREATED, call, |record| {
+            record.amount(timer.fire_at_ms).amount(now_ms).limit(next_due_ms);
+        }),
+        outcome => records.push(kind::ANSWER, call, |record| {
+            record.text(&serde_json::to_string(outcome).unwrap_or_default()).amount(now_ms).limit(next_due_ms);
         }),
     }
 }
