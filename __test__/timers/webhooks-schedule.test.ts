@@ -96,6 +96,7 @@ describe('options that are refused', () => {
     [{ httpsOnly: 1 }, 'httpsOnly'],
     [{ ca: 'x' }, 'ca'],
     [{ ca: [7] }, 'ca'],
+    [{ ca: '-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n' }, 'ca'],
     [{ lookup: '1.1.1.1' }, 'lookup'],
     [{ secrets: 'whsec_x' }, 'secrets'],
     [{ retries: 3 }, 'retries'],

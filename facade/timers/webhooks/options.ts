@@ -1,5 +1,6 @@
 /** How webhooks are signed, sent and repeated: what callers give, and what is made of it. */
 import { asConfig } from '../../config/store';
+import { crypto } from '../../crypto';
 import * as check from '../../validate';
 import { durationAt } from '../durations';
 import { AddressRules } from './addresses';
@@ -157,11 +158,21 @@ function functionAt<T>(value: unknown, at: string): T {
   return value as T;
 }
 
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+/** Each is read once: TLS would leave out what it cannot read, and say nothing. */
 function certificatesAt(value: unknown, at: string): string[] {
   const given = typeof value === 'string' ? [value] : check.elements(value, at, 100);
   return given.map(each => {
-    if (typeof each === 'string' && each.includes('-----BEGIN CERTIFICATE-----')) return each;
-    throw check.invalid(at, 'certificates as PEM text', undefined);
+    const found = typeof each === 'string' ? each.match(PEM) : null;
+    if (found === null)
+      throw check.invalid(at, 'certificates as PEM text', typeof each === 'string' ? 'other text' : each);
+    try {
+      for (const one of found) new (crypto().X509Certificate)(one);
+    } catch (cause) {
+      throw check.invalid(at, 'certificates as PEM text', 'what cannot be read', cause);
+    }
+    return found.join('\n');
   });
 }
 

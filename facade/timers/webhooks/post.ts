@@ -2,6 +2,7 @@
 import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import type { ConnectLookup } from './lookup';
 
 /** Of an answer so much is read, so that its connection can be used again; the rest is cut off. */
@@ -186,14 +187,19 @@ function agents({ ca }: PosterOptions, keepAlive: boolean): Agents {
   const secure = new SecureAgent({
     ...options,
     rejectUnauthorized: true,
-    ...(ca.length === 0 ? {} : { ca: [...rootCertificates(), ...ca] }),
+    ...(ca.length === 0 ? {} : { secureContext: contextWith(ca) }),
   });
   for (const agent of [plain, secure]) keepFew(agent);
   return { 'http:': plain, 'https:': secure };
 }
 
-function rootCertificates(): readonly string[] {
-  return (require('node:tls') as typeof import('node:tls')).rootCertificates;
+/** Made once: to read all authorities for each connection would take longer than the connection. */
+function contextWith(ca: readonly string[]): SecureContext {
+  const tls = require('node:tls') as typeof import('node:tls');
+  // Newer versions tell of those that the environment adds, too.
+  const { getCACertificates } = tls as unknown as { getCACertificates?: (type: string) => string[] };
+  const known = getCACertificates?.('default') ?? tls.rootCertificates;
+  return tls.createSecureContext({ ca: [...known, ...ca] });
 }
 
 /** The agent bounds what is idle for each host; here it is bounded for all of them. */
