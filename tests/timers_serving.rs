@@ -115,7 +115,7 @@ fn the_documented_rights_are_enough() {
         let line = line.unwrap().replace("<prefix>", "test").replace("<password>", "secret");
         let words: Vec<_> = line.split(' ').skip(1).collect();
         redis::cmd("ACL").arg(&words).exec(&mut connection).unwrap();
-        let rig = rig.as_user("budget", "secret").await;
+        let rig = rig.logged_in_as("budget", "secret").await;
         let undelivered = |id: &str, disable| Operation::Undelivered {
             id: id.into(),
             holder: "h".into(),

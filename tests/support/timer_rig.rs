@@ -48,7 +48,7 @@ impl Rig {
         Self { store, clock, ..rig }
     }
 
-    pub async fn as_user(self, name: &str, password: &str) -> Self {
+    pub async fn logged_in_as(self, name: &str, password: &str) -> Self {
         let url = format!("redis://{name}:{password}@127.0.0.1:{}/", self.server.port);
         let transport = TestTransport::open(&redis::Client::open(url).unwrap()).await;
         Self { store: TimerStore::new(transport, Keys::new("test", false)), ..self }
