@@ -368,6 +368,11 @@ describe('what is allowed', () => {
     ['http://x'],
     ['x/8'],
     ['a..b'],
+    ['127.1'],
+    ['2130706433'],
+    ['0x7f.0.0.1'],
+    ['a.0x'],
+    ['x'.repeat(300)],
     [7],
     [null],
   ])('%j is nothing that can be allowed', each => {

@@ -130,6 +130,18 @@ describe('connections', () => {
     expect(receiver.sockets.size).toBe(1);
   });
 
+  test('few are kept: eight of a host, 256 in all', async () => {
+    const one = sender({ timeout: '60s', connectTimeout: '60s' });
+    const receivers = await Promise.all(Array.from({ length: 40 }, () => recorder(() => [200])));
+    const sending = receivers.flatMap(({ url }) => Array.from({ length: 10 }, () => one.send(letter(url))));
+    for (const result of await Promise.all(sending)) expect(result).toEqual({ ok: true, status: 200 });
+    await eventually('those beyond it are closed', () => {
+      const open = receivers.map(({ sockets }) => sockets.size);
+      const sum = open.reduce((total, each) => total + each, 0);
+      return Math.max(...open) <= 8 && sum <= 256 ? true : undefined;
+    });
+  });
+
   test('one that the host closes just then costs no attempt', async () => {
     const receiver = await rawReceiver(socket => {
       onRequest(socket, number => {

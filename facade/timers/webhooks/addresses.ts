@@ -15,6 +15,8 @@ const METADATA_NAMES: ReadonlySet<string> = new Set([
 const ALLOWED = `an address ('127.0.0.1'), a network ('10.0.0.0/8') or the name of a host ('hooks.internal', '*.internal')`;
 const HOST_NAME = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/;
 
+const ENDS_IN_NUMBER = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
+
 export class AddressRules {
   readonly #allowsPrivate: boolean;
   readonly #addresses = new BlockList();
@@ -71,7 +73,9 @@ export class AddressRules {
     const [network = '', prefix, ...more] = text.split('/');
     const family = isIP(network);
     if (family === 0) {
-      if (!HOST_NAME.test(text) || text.length > 255) throw invalid(at, ALLOWED, value);
+      // What ends in a number is an address to a URL: as a name it would never be met.
+      const isName = text.length <= 255 && HOST_NAME.test(text) && !ENDS_IN_NUMBER.test(text);
+      if (!isName) throw invalid(at, ALLOWED, value);
       this.#names.add(text);
       return;
     }

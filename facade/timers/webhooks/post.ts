@@ -9,7 +9,7 @@ import type { ConnectLookup } from './lookup';
 const BODY_MAX_BYTES = 65_536;
 /** The answer is decided by its status; its body gets so long to end. */
 const BODY_MAX_MS = 1000;
-/** Idle connections of one host, and of all. */
+/** Idle connections of one host, and of all that speak the same scheme. */
 const FREE_PER_HOST = 8;
 const FREE_MAX = 256;
 const IDLE_MS = 5000;
