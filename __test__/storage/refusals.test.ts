@@ -1,5 +1,5 @@
 /** Files that cannot be opened, and files that somebody else has. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BudgetConfig, TokenBudgetTracker } from '@wundr.io/token-budget';
 import { TokenManager } from '@wundr.io/token-budget/credentials';
@@ -26,9 +26,16 @@ async function holder(storage: string): Promise<WorkerProcess> {
 describe('a file that cannot be opened', () => {
   const cases: Record<string, () => string> = {
     'a folder': () => folder.path,
+    'in a folder that does not exist': () => join(folder.path, 'nowhere', 'state.db'),
     'in a folder that is a file': () => {
       writeFileSync(join(folder.path, 'plain'), 'text');
       return join(folder.path, 'plain', 'state.db');
+    },
+    'in a folder that must not be written to': () => {
+      // Modes do not hold root back; that nobody makes a file in /sys does.
+      if (process.getuid?.() === 0) return '/sys/state.db';
+      mkdirSync(join(folder.path, 'read-only'), { mode: 0o555 });
+      return join(folder.path, 'read-only', 'state.db');
     },
     'no database': () => {
       const path = join(folder.path, 'no-database.db');

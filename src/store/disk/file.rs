@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::checksum::crc32;
+use super::rows::{LogRow, Parts, PolicyRow, StateRow, head};
+use super::transaction::Written;
 use crate::domain::error::{Applied, StoreError};
 
 /// Says that a file is one of ours: "wtkb".
@@ -13,6 +15,9 @@ const APPLICATION_ID: i32 = 0x7774_6B62;
 
 /// Grows when an older version of this package could not read the file.
 const VERSION: i32 = 1;
+
+/// Files that are checked as a whole when they are opened.
+const CHECKED_BYTES_MAX: u64 = 32 << 20;
 
 /// As much of SQLite's write-ahead log is carried over to the file at once.
 const CHECKPOINT_BYTES: usize = 16 << 20;
@@ -38,68 +43,6 @@ pub(super) struct StoreFile {
     uncarried_bytes: usize,
 }
 
-/// A state, and the last entry that it contains.
-pub(super) struct StateRow {
-    pub kind: u8,
-    pub key: String,
-    pub seq: u64,
-    pub state: Vec<u8>,
-}
-
-/// A state as it was when `seq` was the last entry.
-pub(super) struct StateOf<'k> {
-    pub kind: u8,
-    pub key: &'k str,
-    pub seq: u64,
-}
-
-/// Parts of states as they are read, the last state of each key first.
-#[derive(Default)]
-struct Parts {
-    begun: Option<(StateRow, u32)>,
-    /// Of which there was a whole one.
-    done: Option<(u8, String)>,
-}
-
-impl Parts {
-    /// The state that is whole with this part.
-    fn add(&mut self, row: StateRow, part: u32, parts: u32) -> Option<StateRow> {
-        if self.done.as_ref().is_some_and(|(kind, key)| *kind == row.kind && *key == row.key) {
-            return None;
-        }
-        let (state, next_part) = match self.begun.take() {
-            Some((mut state, next_part)) if (state.kind, &state.key, state.seq) == (row.kind, &row.key, row.seq) => {
-                state.state.extend_from_slice(&row.state);
-                (state, next_part)
-            }
-            _ => (row, 0),
-        };
-        if part != next_part {
-            // One is missing; those that follow are taken for the beginning of another and are not whole either.
-            return None;
-        }
-        if part + 1 < parts {
-            self.begun = Some((state, part + 1));
-            return None;
-        }
-        self.done = Some((state.kind, state.key.clone()));
-        Some(state)
-    }
-}
-
-/// Entries that were committed together.
-pub(super) struct LogRow {
-    pub first_seq: u64,
-    pub last_seq: u64,
-    pub entries: Vec<u8>,
-}
-
-pub(super) struct PolicyRow {
-    pub id: u32,
-    pub kind: u8,
-    pub policy: Vec<u8>,
-}
-
 impl StoreFile {
     /// Opens the file, and makes it if there is none.
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
@@ -109,6 +52,7 @@ impl StoreFile {
         let file = Self { path: path.to_owned(), connection, uncarried_bytes: 0 };
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
         let is_empty = file.check_version()?;
+        file.check_integrity()?;
         file.prepare(is_empty).map_err(fail)?;
         if is_new {
             sync_folder(path);
@@ -137,6 +81,21 @@ impl StoreFile {
                  reads {VERSION})"
             ))),
             _ => Err(refused(format!("storage.path: {path} is the database of another program"))),
+        }
+    }
+
+    /// Whether everything that stands in the file is found: a page that was damaged could hide rows. Of a large file
+    /// that would take long, and is left to the checksums.
+    fn check_integrity(&self) -> Result<(), StoreError> {
+        let is_large = std::fs::metadata(&self.path).is_ok_and(|file| file.len() > CHECKED_BYTES_MAX);
+        if is_large {
+            return Ok(());
+        }
+        let check = self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+        match check {
+            Ok(found) if found == "ok" => Ok(()),
+            Ok(found) => Err(failure(&self.path, &unreadable(found))),
+            Err(error) => Err(failure(&self.path, &error)),
         }
     }
 
@@ -204,8 +163,7 @@ impl StoreFile {
         let count = self.connection.query_row(&count, [], |row| row.get::<_, i64>(0));
         match count.map_err(|error| failure(&self.path, &error))? {
             0 => Ok(()),
-            _ => self
-                .commit(|file| file.0.execute(&format!("DELETE FROM state WHERE rowid IN ({remains})"), []).map(drop)),
+            _ => self.commit(|file| file.execute(&format!("DELETE FROM state WHERE rowid IN ({remains})"))),
         }
     }
 
@@ -213,17 +171,20 @@ impl StoreFile {
     pub fn log(&self, mut each: impl FnMut(LogRow) -> Result<(), String>) -> Result<(), StoreError> {
         self.read("SELECT crc, entries, first_seq, last_seq FROM log ORDER BY first_seq", |row, entries| {
             let (first_seq, last_seq) = (row.get::<_, i64>(2)? as u64, row.get::<_, i64>(3)? as u64);
+            check(row, &head::log(first_seq, last_seq), &entries)?;
             each(LogRow { first_seq, last_seq, entries }).map_err(unreadable)
         })
     }
 
     pub fn policies(&self, mut each: impl FnMut(PolicyRow) -> Result<(), String>) -> Result<(), StoreError> {
         self.read("SELECT crc, policy, kind, id FROM policy", |row, policy| {
-            each(PolicyRow { id: row.get(3)?, kind: row.get(2)?, policy }).map_err(unreadable)
+            let (id, kind) = (row.get(3)?, row.get(2)?);
+            check(row, &head::policy(id, kind), &policy)?;
+            each(PolicyRow { id, kind, policy }).map_err(unreadable)
         })
     }
 
-    /// The first column is the checksum of the second.
+    /// The first column is the checksum, the second what it is of.
     fn read(
         &self,
         sql: &str,
@@ -233,11 +194,7 @@ impl StoreFile {
             let mut statement = self.connection.prepare(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let bytes: Vec<u8> = row.get(1)?;
-                if row.get::<_, u32>(0)? != crc32(&bytes) {
-                    return Err(unreadable("a checksum does not match".into()));
-                }
-                each(row, bytes)?;
+                each(row, row.get(1)?)?;
             }
             Ok(())
         };
@@ -251,52 +208,11 @@ impl StoreFile {
     }
 }
 
-/// A transaction that is being written.
-pub(super) struct Written<'t>(&'t Transaction<'t>);
-
-impl Written<'_> {
-    pub fn put_part(&self, of: &StateOf<'_>, part: usize, parts: usize, bytes: &[u8]) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO state (kind, key, seq, part, parts, crc, state) VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let row = params![of.kind, of.key, of.seq as i64, part as i64, parts as i64, crc32(bytes), bytes];
-        self.0.prepare_cached(sql)?.execute(row).map(drop)
+fn check(row: &rusqlite::Row<'_>, head: &str, bytes: &[u8]) -> rusqlite::Result<()> {
+    if row.get::<_, u32>(0)? == crc32(head, bytes) {
+        return Ok(());
     }
-
-    /// Deletes up to `count` parts of the state as it was before. Answers whether there may be more.
-    pub fn delete_states_before(&self, of: &StateOf<'_>, count: usize) -> rusqlite::Result<bool> {
-        let stale = "SELECT rowid FROM state WHERE kind = ?1 AND key = ?2 AND seq < ?3 LIMIT ?4";
-        let sql = format!("DELETE FROM state WHERE rowid IN ({stale})");
-        let bounds = params![of.kind, of.key, of.seq as i64, count as i64];
-        Ok(self.0.prepare_cached(&sql)?.execute(bounds)? == count)
-    }
-
-    /// Replaces: a commit that is tried again may have been there already.
-    pub fn put_log(&self, first_seq: u64, last_seq: u64, entries: &[u8]) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO log (first_seq, last_seq, crc, entries) VALUES (?, ?, ?, ?)";
-        let row = params![first_seq as i64, last_seq as i64, crc32(entries), entries];
-        self.0.prepare_cached(sql)?.execute(row).map(drop)
-    }
-
-    /// Deletes up to `count` of the rows whose entries are all older than `seq`. Answers the bytes of their
-    /// entries; `None`: there was none.
-    pub fn delete_log(&self, before_seq: u64, count: usize) -> rusqlite::Result<Option<usize>> {
-        let oldest = "SELECT first_seq FROM log WHERE last_seq < ?1 ORDER BY first_seq LIMIT ?2";
-        let sum = format!("SELECT sum(length(entries)) FROM log WHERE first_seq IN ({oldest})");
-        let bounds = params![before_seq as i64, count as i64];
-        let bytes: Option<i64> = self.0.prepare_cached(&sum)?.query_row(bounds, |row| row.get(0))?;
-        if bytes.is_some() {
-            self.0.prepare_cached(&format!("DELETE FROM log WHERE first_seq IN ({oldest})"))?.execute(bounds)?;
-        }
-        Ok(bytes.map(|bytes| bytes as usize))
-    }
-
-    pub fn put_policy(&self, id: u32, kind: u8, policy: &[u8]) -> rusqlite::Result<()> {
-        let sql = "INSERT OR REPLACE INTO policy (id, kind, crc, policy) VALUES (?, ?, ?, ?)";
-        self.0.prepare_cached(sql)?.execute(params![id, kind, crc32(policy), policy]).map(drop)
-    }
-
-    pub fn delete_policy(&self, id: u32) -> rusqlite::Result<()> {
-        self.0.prepare_cached("DELETE FROM policy WHERE id = ?")?.execute(params![id]).map(drop)
-    }
+    Err(unreadable(format!("the checksum of {head} does not match")))
 }
 
 /// What was read cannot be understood.

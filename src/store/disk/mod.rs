@@ -19,9 +19,12 @@ mod policies;
 mod process_lock;
 mod recorder;
 mod recovery;
+mod rows;
 mod stores;
+mod transaction;
 mod watcher;
 mod writer;
+mod written_policies;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -136,6 +139,7 @@ impl DiskStore {
         let recorder = Arc::clone(&store.recorder);
         let seq = recorder.written_seq();
         let others = Arc::downgrade(&store);
+        recorder.be_patient(timeout);
         drop(store);
         recorder.wait_durable(seq, timeout);
         if others.strong_count() == 0 {

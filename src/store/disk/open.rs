@@ -13,7 +13,8 @@ use super::process_lock::ProcessLock;
 use super::recorder::Recorder;
 use super::recovery::recover;
 use super::stores::Stores;
-use super::writer::{Writer, WrittenPolicies};
+use super::writer::Writer;
+use super::written_policies::WrittenPolicies;
 use crate::domain::error::StoreError;
 
 /// How long a commit waits for another program that has a lock on the file, before it counts as failed and is tried

@@ -16,7 +16,7 @@ pub const WAITING_BYTES_MAX: usize = 64 << 20;
 /// What an entry costs in memory beside its bytes.
 const ENTRY_OVERHEAD: usize = 96;
 
-/// How long the last writer tries when its disk takes nothing.
+/// How long the writer tries at its end when the disk takes nothing, and how long it may tidy up, at least.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between those who decide and the one who writes.
@@ -41,6 +41,8 @@ struct Queue {
     writer_sleeps: bool,
     /// The writer shall end, and try no longer than until then.
     stop_at: Option<Instant>,
+    /// How long somebody waits for that.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -147,6 +149,11 @@ impl Recorder {
         }
     }
 
+    /// Whether nothing waits to be taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue().entries.is_empty()
+    }
+
     /// Everything that waits.
     pub(super) fn take(&self) -> Taken {
         let mut queue = self.queue();
@@ -193,9 +200,18 @@ impl Recorder {
         self.tell(|progress| progress.has_ended = true);
     }
 
+    /// Somebody will wait for the end for so long.
+    pub fn be_patient(&self, patience: Duration) {
+        let mut queue = self.queue();
+        queue.patience = queue.patience.max(patience);
+    }
+
     /// The writer writes what waits and ends.
     pub fn stop(&self) {
-        self.queue().stop_at.get_or_insert(Instant::now() + STOP_PATIENCE);
+        let mut queue = self.queue();
+        let patience = queue.patience.max(STOP_PATIENCE);
+        queue.stop_at.get_or_insert(Instant::now() + patience);
+        drop(queue);
         self.has_work.notify_one();
     }
 

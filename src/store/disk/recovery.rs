@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::dirty::Dirty;
 use super::entry::Entry;
-use super::file::{LogRow, PolicyRow, StateRow, StoreFile};
+use super::file::StoreFile;
 use super::kept::{Kept, Replayed, Restored};
 use super::kind::Kind;
+use super::rows::{LogRow, PolicyRow, StateRow};
 use crate::domain::breakers::decide::BreakerState;
 use crate::domain::credentials::decide::PoolState;
 use crate::domain::decide::OrchestratorState;

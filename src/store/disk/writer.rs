@@ -1,17 +1,19 @@
 //! The one thread that writes: everything that waits, in one transaction, again and again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::compaction::{Compaction, STALE_PARTS, Snapshot};
 use super::entry::Entry;
-use super::file::{StateOf, StoreFile, Written};
+use super::file::StoreFile;
 use super::kind::Kind;
 use super::policies::Interned;
 use super::process_lock::ProcessLock;
 use super::recorder::{Recorder, Taken, Work};
+use super::rows::StateOf;
 use super::stores::Stores;
+use super::transaction::Written;
+use super::written_policies::WrittenPolicies;
 use crate::domain::identifier::OrchestratorId;
 
 /// Before a commit that failed is tried again.
@@ -32,20 +34,6 @@ pub(super) struct Writer {
     /// Held until the file is closed.
     pub lock: ProcessLock,
 }
-
-/// Policies that stand in the file.
-#[derive(Default)]
-pub(super) struct WrittenPolicies {
-    /// By where they stand in memory, with their numbers and the last entries that name them.
-    ids: HashMap<*const Interned, (Arc<Interned>, u32, u64)>,
-    /// Of those that were found in the file: their numbers, and the last entry that may name them.
-    found: Vec<u32>,
-    found_seq: u64,
-    last_id: u32,
-}
-
-// SAFETY: the pointers are addresses that nobody follows.
-unsafe impl Send for WrittenPolicies {}
 
 /// One transaction.
 struct Job {
@@ -86,12 +74,15 @@ impl Writer {
     /// Writes what waits and every state that has changed, so that the next one to open has nothing to decide anew.
     /// That is done with patience only; what waits is written as long as the disk takes it.
     fn finish(&mut self, until: Instant) {
-        let mut is_first = true;
+        let mut is_tidying = false;
         loop {
             let is_late = Instant::now() >= until;
-            let job = self.next_job(is_first && !is_late);
-            let is_done = job.taken.entries.is_empty() && (is_late || job.is_empty() && self.compaction.is_idle());
-            is_first = false;
+            // Entries change states: only when the last one is noted are all known that have changed.
+            let begins = !is_tidying && !is_late && self.recorder.is_empty();
+            is_tidying |= begins;
+            let job = self.next_job(begins);
+            let is_tidy = is_tidying && job.is_empty() && self.compaction.is_idle();
+            let is_done = job.taken.entries.is_empty() && (is_late || is_tidy);
             if is_done || !self.commit(job) {
                 return;
             }
@@ -230,37 +221,5 @@ impl Job {
             file.delete_policy(*id)?;
         }
         Ok(deleted)
-    }
-}
-
-impl WrittenPolicies {
-    /// `found`: numbers of those in the file; no entry after `found_seq` names them.
-    pub fn new(found: Vec<u32>, found_seq: u64) -> Self {
-        let last_id = found.iter().copied().max().unwrap_or(0);
-        Self { ids: HashMap::new(), found, found_seq, last_id }
-    }
-
-    /// The number of a policy that the entry `seq` names. One that has none yet gets one, and is `added`.
-    fn id(&mut self, policy: &Arc<Interned>, seq: u64, added: &mut Vec<(u32, Arc<Interned>)>) -> u32 {
-        let (_, id, last_seq) = self.ids.entry(Arc::as_ptr(policy)).or_insert_with(|| {
-            self.last_id += 1;
-            added.push((self.last_id, Arc::clone(policy)));
-            (Arc::clone(policy), self.last_id, seq)
-        });
-        *last_seq = seq;
-        *id
-    }
-
-    /// Numbers of those that only entries before `seq` name.
-    fn take_old(&mut self, seq: u64) -> Vec<u32> {
-        let mut old = if self.found_seq < seq { std::mem::take(&mut self.found) } else { Vec::new() };
-        self.ids.retain(|_, (_, id, last_seq)| {
-            let is_old = *last_seq < seq;
-            if is_old {
-                old.push(*id);
-            }
-            !is_old
-        });
-        old
     }
 }
