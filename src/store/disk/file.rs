@@ -145,11 +145,13 @@ impl StoreFile {
     /// Of each state the last that stands there as a whole.
     pub fn states(&self, mut each: impl FnMut(StateRow) -> Result<(), String>) -> Result<(), StoreError> {
         let sql = "SELECT crc, state, kind, key, seq, part, parts FROM state ORDER BY kind, key, seq DESC, part";
-        let mut parts = Parts::default();
+        let mut whole = Parts::default();
         self.read(sql, |row, bytes| {
-            let state =
-                StateRow { kind: row.get(2)?, key: row.get(3)?, seq: row.get::<_, i64>(4)? as u64, state: bytes };
-            parts.add(state, row.get(5)?, row.get(6)?).map_or(Ok(()), &mut each).map_err(unreadable)
+            let (part, parts) = (row.get(5)?, row.get(6)?);
+            let (kind, key, seq) = (row.get(2)?, row.get(3)?, row.get::<_, i64>(4)? as u64);
+            let state = StateRow { kind, key, seq, state: bytes };
+            check(row, &head::state(kind, &state.key, seq, part, parts), &state.state)?;
+            whole.add(state, part, parts).map_or(Ok(()), &mut each).map_err(unreadable)
         })
     }
 
