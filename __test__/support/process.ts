@@ -27,12 +27,14 @@ export interface WorkerOptions {
   env?: NodeJS.ProcessEnv;
   /** Shifts `Date` in the process; see `shift-clock.cjs`. */
   clockShiftMs?: number;
+  /** Hears what is written as it comes, in pieces. */
+  onOutput?: (text: string) => void;
 }
 
 /** Forks `__test__/workers/<script>` with this Node; it ends with us. */
 export function runProcess(
   script: string,
-  { args = [], env = {}, clockShiftMs }: WorkerOptions = {},
+  { args = [], env = {}, clockShiftMs, onOutput }: WorkerOptions = {},
 ): WorkerProcess {
   const child = fork(resolve(__dirname, '../workers', script), args, {
     execArgv: clockShiftMs === undefined ? [] : ['--require', join(__dirname, 'shift-clock.cjs')],
@@ -48,6 +50,7 @@ export function runProcess(
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8').on('data', text => {
       output += text;
+      onOutput?.(text);
     });
   }
   const reports: unknown[] = [];
