@@ -76,14 +76,14 @@ test('back by an hour while timers are claimed: claims do not last longer than a
   const made = await victim.create(spread(20, 1));
   await victim.fires(20);
   await victim.kill();
-  const [{ firedMs }] = victim.firings as [{ firedMs: number }];
+  const claimedMs = Math.max(...victim.firings.map(({ firedMs }) => firedMs));
   server.clock?.shift(-HOUR_MS);
   const heir = await openTimers(given);
   server.clock?.shift(31_000);
   await heir.fires(20, 30_000);
   const { early, unstable } = tally([victim, heir], made, false);
   expect({ early, unstable }).toEqual({ early: [], unstable: [] });
-  expect(heir.firings.every(firing => firing.firedMs >= firedMs)).toBe(true);
+  expect(heir.firings.every(({ firedMs }) => firedMs > claimedMs)).toBe(true);
 }, 90_000);
 
 const hosts: Array<[string, () => object]> = [
