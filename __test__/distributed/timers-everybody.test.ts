@@ -25,33 +25,42 @@ afterEach(async () => {
   await store?.stop();
 });
 
+/** What is published before a subscription is there is not heard; so this is repeated until it is. */
+async function everybodyHears(author: TimerProcess, name: string): Promise<void> {
+  await eventually(`that everybody hears ${name}`, async () => {
+    await author.create([{ name, duration: 0, broadcast: true, events: { on_expire: { data: name } } }]);
+    return all.every(({ firings }) => firings.some(({ data }) => data === name)) || undefined;
+  });
+}
+
+/** Broadcasts of this name are heard by each process once. */
+async function hearOnce(author: TimerProcess, name: string): Promise<void> {
+  const ids = Array.from({ length: TIMERS }, (_, n) => `${name}-${n}`);
+  await author.create(ids.map((id, n) => ({ id, name, duration: 10 * n, broadcast: true })));
+  const told = (one: TimerProcess) => one.firings.filter(({ id }) => id.startsWith(`${name}-`));
+  await eventually('everybody', () => all.every(one => told(one).length >= TIMERS) || undefined, {
+    timeoutMs: 30_000,
+  });
+  for (const one of all) {
+    const heard = told(one).map(({ id }) => id);
+    expect(heard.sort()).toEqual([...ids].sort());
+    expect(told(one).every(({ firedMs, scheduledMs }) => firedMs >= scheduledMs)).toBe(true);
+  }
+  const deliveryIds = new Set(all.flatMap(one => told(one).map(({ deliveryId }) => deliveryId)));
+  expect(deliveryIds.size).toBe(TIMERS);
+}
+
 test.each<Topology>(['standalone', 'cluster'])(
   'broadcast on %s: each of 8 hears of each once',
   async topology => {
     const author = await begin(topology);
-    // What is published before a subscription is there is not heard; so this is repeated until it is.
-    await eventually('that everybody hears', async () => {
-      await author.create([{ name: 'warm', duration: 0, broadcast: true }]);
-      return all.every(({ firings }) => firings.length > 0) || undefined;
-    });
-    const ids = Array.from({ length: TIMERS }, (_, n) => `told-${n}`);
-    await author.create(
-      ids.map((id, n) => ({ id, name: 'told', duration: 10 * n, broadcast: true, metadata: { n } })),
-    );
-    const told = (one: TimerProcess) => one.firings.filter(({ id }) => id.startsWith('told-'));
-    await eventually('everybody', () => all.every(one => told(one).length >= TIMERS) || undefined, {
-      timeoutMs: 30_000,
-    });
-    for (const one of all) {
-      expect(
-        told(one)
-          .map(({ id }) => id)
-          .sort(),
-      ).toEqual([...ids].sort());
-      expect(told(one).every(({ firedMs, scheduledMs }) => firedMs >= scheduledMs)).toBe(true);
-    }
-    const deliveryIds = new Set(all.flatMap(one => told(one).map(({ deliveryId }) => deliveryId)));
-    expect(deliveryIds.size).toBe(TIMERS);
+    await everybodyHears(author, 'first');
+    await hearOnce(author, 'told');
+    // Subscriptions that were cut are there again, and once.
+    const servers = (store as TestStore).servers;
+    await Promise.all(servers.map(server => server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')));
+    await everybodyHears(author, 'again');
+    await hearOnce(author, 'anew');
   },
   90_000,
 );
