@@ -15,6 +15,10 @@ const FIGURES = [
   'rate-limit-redis',
   'rolling-window',
   'credentials',
+  'timers-create',
+  'timers-lateness',
+  'breaker',
+  'storage',
   'package',
 ];
 
@@ -97,6 +101,14 @@ function requireBuild() {
 function versions() {
   const read = path => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
   const peer = name => read(`./node_modules/${name}/package.json`).version;
+  // It is compiled when it is installed, and left out where that fails.
+  const optionalPeer = name => {
+    try {
+      return peer(name);
+    } catch {
+      return 'not installed';
+    }
+  };
   return {
     ...(options.peers ? {} : { 'token-budget': read('../package.json').version }),
     ioredis: peer('ioredis'),
@@ -106,6 +118,10 @@ function versions() {
     'p-queue': peer('p-queue'),
     limiter: peer('limiter'),
     'token-dealer': peer('token-dealer'),
+    bullmq: peer('bullmq'),
+    cockatiel: peer('cockatiel'),
+    opossum: peer('opossum'),
+    'better-sqlite3': optionalPeer('better-sqlite3'),
     'published tracker': read('./published/package/package.json').version,
   };
 }

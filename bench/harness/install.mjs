@@ -15,10 +15,15 @@ const TARBALL_SHA512 =
 /** Installs the peers where they are missing. Needs a package registry only then. */
 export function installPeers() {
   for (const folder of [BENCH, join(BENCH, 'published')]) {
-    if (!existsSync(join(folder, 'node_modules')))
-      npm(['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], folder);
+    if (!isInstalled(folder)) npm(['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], folder);
   }
   unpackPublished();
+}
+
+/** Whether every peer is there: those of an earlier version of the benchmark may lack some. */
+function isInstalled(folder) {
+  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return Object.keys(dependencies).every(name => existsSync(join(folder, 'node_modules', name)));
 }
 
 /**

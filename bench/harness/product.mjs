@@ -12,7 +12,7 @@ export function loadProduct() {
   return createRequire(import.meta.url)(ROOT);
 }
 
-/** An entry of it: `rate-limit`, `credentials`. */
+/** An entry of it: `rate-limit`, `credentials`, `timers`. */
 export function loadEntry(name) {
   return createRequire(join(ROOT, 'package.json'))(`@wundr.io/token-budget/${name}`);
 }
@@ -32,6 +32,13 @@ export async function openTracker({ host, port }, config = {}) {
   });
   await tracker.ready();
   return tracker;
+}
+
+/** A coordinator on a server, connected. */
+export async function openCoordinator({ host, port }, config = {}) {
+  const coordinator = loadEntry('timers').createTokenCoordinator({ redis: { host, port }, ...config });
+  await coordinator.ready();
+  return coordinator;
 }
 
 /** A tracker with its state in this process. */
