@@ -8,11 +8,11 @@ import type {
 } from '../backend/coordination';
 import { crypto } from '../crypto';
 import { TokenBudgetError } from '../errors';
-import { uuid } from '../uuid';
 import type { TimerSpec } from './arguments';
 import { documentJson } from './document';
 import { firstOfCron, recurrenceJson } from './recurrence';
 import { newNonce, shardOf } from './shards';
+import { timerId } from './timer-id';
 
 /** What one shard answered, and when. */
 export interface Answered<K extends TimerOutcome['is']> {
@@ -99,7 +99,7 @@ export class TimerStore {
     sameAs?: string,
     signal?: AbortSignal,
   ): Promise<{ timer: WireTimer; isNew: boolean; nowMs: number }> {
-    const id = spec.id ?? uuid();
+    const id = spec.id ?? timerId();
     const shard = this.shardOf(id);
     const nonce = newNonce(shard);
     const document = documentJson(spec.document);
