@@ -11,29 +11,29 @@ const WIDTH = 1000;
 const HOUR_MS = 3_600_000;
 
 export async function run({ redis, rounds, scale, withProduct }) {
+  // The same for all: a set that has grown costs more.
+  const count = scale(20_000);
   const queue = await openQueue(redis);
   const pipelined = await openQueue(redis, { enableAutoPipelining: true });
   const coordinator = withProduct ? await openCoordinator(redis) : null;
-  const contestant = (name, operation, count, turn) => ({ name, operation, count, redis, turn });
-  const single = (name, operation, count, each) =>
-    contestant(name, operation, count, turnCount => inFlight(turnCount, WIDTH, each));
+  const contestant = (name, operation, turn) => ({ name, operation, count, redis, turn });
+  const single = (name, operation, each) =>
+    contestant(name, operation, turnCount => inFlight(turnCount, WIDTH, each));
 
   const add = (name, to) =>
-    single(name, 'queue.add(name, data, { delay })', scale(10_000), index =>
+    single(name, 'queue.add(name, data, { delay })', index =>
       to.add('job', payload(index), { delay: HOUR_MS }),
     );
   const adds = [add('BullMQ add', queue), add('BullMQ add, autopipelining', pipelined)];
   const bulk = contestant(
     'BullMQ addBulk',
     `queue.addBulk of ${BULK} jobs, two calls in flight; one job counts as one operation`,
-    scale(20_000),
-    count => addInBulk(queue, count),
+    turnCount => addInBulk(queue, turnCount),
   );
   const ours = withProduct
     ? single(
         'timers.create',
         "timers.create({ name, duration: '1h' in ms, events: { on_expire: { data } } })",
-        scale(50_000),
         index =>
           coordinator.timers.create({
             name: 'job',
@@ -58,6 +58,9 @@ export async function run({ redis, rounds, scale, withProduct }) {
             reach: { atLeast: 3 },
           }),
           ratio(`${ours.name} : ${bulk.name}`, ours, bulk, samples, 'throughput'),
+          // What is spent, whoever else uses the machine.
+          ratio(`${ours.name} / ${fastest.name}: server CPU`, ours, fastest, samples, 'server'),
+          ratio(`${ours.name} / ${fastest.name}: main thread CPU`, ours, fastest, samples, 'mainThread'),
         ]
       : [],
     notes: [

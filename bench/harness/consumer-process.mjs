@@ -37,7 +37,8 @@ process.once('message', async ({ side, server, concurrency, expected }) => {
   // A clock that was corrected meanwhile is seen as a greater error.
   const errorMs = Math.max(clock.errorMs, ended.errorMs) + Math.abs(ended.offsetMs - clock.offsetMs);
   const heard = fired.map(([index, dueMs, heardMs]) => [index, dueMs, heardMs + clock.offsetMs]);
-  process.send({ fired: heard, errorMs });
+  // Written before this process may end: it is long.
+  await new Promise(resolve => process.send({ fired: heard, errorMs }, resolve));
   await consumer.close();
   await client.quit();
   process.disconnect();

@@ -17,10 +17,12 @@ export async function latenessTurn({ side, concurrency, server, nowMs, create, c
   const stopNow = () => child.kill('SIGKILL');
   process.once('exit', stopNow);
   const exited = once(child, 'exit');
+  // Comes after its last message has been read, which `exit` need not.
+  const gone = once(child, 'disconnect');
   try {
     const { host, port } = server;
     child.send({ side, concurrency, server: { host, port }, expected: count });
-    await message(child, exited);
+    await message(child, gone);
     const firstMs = Math.ceil(nowMs() + leadMs);
     const dues = Array.from(
       { length: count },
@@ -29,7 +31,7 @@ export async function latenessTurn({ side, concurrency, server, nowMs, create, c
     await create(dues);
     if (nowMs() > firstMs - LEAD_MIN_MS) return null;
     const timer = setTimeout(() => child.send('stop'), dues.at(-1) - nowMs() + PATIENCE_MS);
-    const { fired, errorMs } = await message(child, exited);
+    const { fired, errorMs } = await message(child, gone);
     clearTimeout(timer);
     return { ...summary(fired, firstMs, count), errorMs };
   } finally {
@@ -39,9 +41,9 @@ export async function latenessTurn({ side, concurrency, server, nowMs, create, c
   }
 }
 
-async function message(child, exited) {
-  const ended = exited.then(([code, signal]) => {
-    throw new Error(`The process that fires ended with ${signal ?? code}`);
+async function message(child, gone) {
+  const ended = gone.then(() => {
+    throw new Error('The process that fires has ended');
   });
   const [value] = await Promise.race([once(child, 'message'), ended]);
   return value;

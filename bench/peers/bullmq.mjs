@@ -13,7 +13,6 @@ export async function openQueue({ host, port }, connection = {}) {
   const queue = new Queue(NAME, {
     connection: { host, port, ...connection },
     defaultJobOptions: KEEPS_NOTHING,
-    skipVersionCheck: true,
   });
   await queue.waitUntilReady();
   return queue;
@@ -24,7 +23,6 @@ export async function openWorker({ host, port }, concurrency, onJob) {
   const worker = new Worker(NAME, async job => onJob(job.data), {
     connection: { host, port, maxRetriesPerRequest: null },
     concurrency,
-    skipVersionCheck: true,
   });
   // Told of, else it would end the process; what was not fired is seen by who counts.
   worker.on('error', () => {});
