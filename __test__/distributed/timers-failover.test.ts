@@ -5,6 +5,7 @@ import type { RedisServer } from '../support/redis';
 import { startStore, type TestStore } from '../support/stores';
 import { eventually } from '../support/system';
 import {
+  allEnded,
   allFired,
   killTimers,
   type Made,
@@ -44,13 +45,7 @@ async function expectAll(): Promise<void> {
   );
   const { doubles, ...rest } = tally(all, made);
   expect(rest).toEqual({ timers: TIMERS, early: [], unstable: [] });
-  await eventually('the store to know of every end', async () => {
-    const { timers } = await (all[0] as TimerProcess).call<{ timers: unknown[] }>('list', {
-      status: 'scheduled',
-      limit: 1,
-    });
-    return timers.length === 0 || undefined;
-  });
+  await allEnded(all[0] as TimerProcess);
 }
 
 /** Everything that has been created so far is on the replica, too. */

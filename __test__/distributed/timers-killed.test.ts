@@ -3,6 +3,7 @@ import type { CoordinatorOptions } from '@wundr.io/token-budget/timers';
 import { startStore, type TestStore, type Topology } from '../support/stores';
 import { eventually } from '../support/system';
 import {
+  allEnded,
   allFired,
   killTimers,
   LEASE_MS,
@@ -66,17 +67,7 @@ test.concurrent.each<[number, Topology, number]>([
       LEASE_MS + 30_000,
     );
     // What was printed by somebody who was killed then fires once more.
-    await eventually(
-      'the store to know of every end',
-      async () => {
-        const { timers } = await author.call<{ timers: unknown[] }>('list', {
-          status: 'scheduled',
-          limit: 1,
-        });
-        return timers.length === 0 || undefined;
-      },
-      { timeoutMs: LEASE_MS + 30_000 },
-    );
+    await allEnded(author, LEASE_MS + 30_000);
     const { doubles, ...rest } = tally(all, made);
     expect(rest).toEqual({ timers: count, early: [], unstable: [] });
     // Else nobody was killed at a bad moment.

@@ -119,7 +119,7 @@ test('every webhook arrives or is among the dead letters, with one id and one te
     'the end of every webhook',
     async () => {
       const [under, given] = await Promise.all([author.call<unknown[]>('deliveries'), dead()]);
-      const { timers: left } = await author.call<{ timers: unknown[] }>('list', { status: 'scheduled' });
+      const left = await author.worker.call<unknown[]>('all', { status: 'scheduled' });
       return (left.length === 0 && under.length === 0 && given.length === 2 * OF_EACH) || undefined;
     },
     { timeoutMs: 2 * LEASE_MS + 30_000, everyMs: 200 },

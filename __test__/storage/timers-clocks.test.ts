@@ -1,8 +1,9 @@
 /** The clock of the host jumps: it is the clock of the store on disk. */
 import { join } from 'node:path';
 import { makeServerClock, type ServerClock } from '../support/server-clock';
-import { eventually, type TemporaryFolder, temporaryFolder } from '../support/system';
+import { type TemporaryFolder, temporaryFolder } from '../support/system';
 import {
+  allEnded,
   allFired,
   killTimers,
   openTimers,
@@ -87,9 +88,6 @@ onLinux('the clock of the host', () => {
     await allFired(ids(made), [heir]);
     const { early, unstable } = tally([victim, heir], made);
     expect({ early, unstable }).toEqual({ early: [], unstable: [] });
-    await eventually('every end', async () => {
-      const { timers } = await heir.call<{ timers: unknown[] }>('list', { status: 'scheduled' });
-      return timers.length === 0 || undefined;
-    });
+    await allEnded(heir);
   });
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { verifyWebhook } from '@wundr.io/token-budget/timers';
 import { eventually, type TemporaryFolder, temporaryFolder } from '../support/system';
 import {
+  allEnded,
   allFired,
   killTimers,
   LEASE_MS,
@@ -48,6 +49,7 @@ test.concurrent('10,000 timers, killed 16 times in a row: none is lost, none is 
     all,
     LEASE_MS + 30_000,
   );
+  await allEnded(running, LEASE_MS + 30_000);
   const { doubles, ...rest } = tally(all, made);
   expect(rest).toEqual({ timers: TIMERS, early: [], unstable: [] });
   expect(doubles).toBeGreaterThan(0);
@@ -89,9 +91,9 @@ test.concurrent('webhooks, killed 5 times in a row: each arrives, with one id an
     async () => {
       const [under, list] = await Promise.all([
         running.call<unknown[]>('deliveries'),
-        running.call<{ timers: unknown[] }>('list', { status: 'scheduled' }),
+        running.worker.call<unknown[]>('all', { status: 'scheduled' }),
       ]);
-      return (under.length === 0 && list.timers.length === 0) || undefined;
+      return (under.length === 0 && list.length === 0) || undefined;
     },
     { timeoutMs: 2 * LEASE_MS + 30_000, everyMs: 100 },
   );

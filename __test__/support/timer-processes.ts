@@ -140,6 +140,18 @@ export async function allFired(
   });
 }
 
+/** Resolves when the store knows the end of every timer, also of those that were printed by somebody who was killed. */
+export async function allEnded(asked: TimerProcess, timeoutMs = 15_000): Promise<void> {
+  await eventually(
+    'the end of every timer',
+    async () => {
+      const left = await asked.worker.call<unknown[]>('all', { status: 'scheduled' });
+      return left.length === 0 || undefined;
+    },
+    { timeoutMs, everyMs: 100 },
+  );
+}
+
 /** How timers that do not recur have fired. */
 export interface Tally {
   /** Different timers. */
