@@ -300,3 +300,91 @@ test('an error that holds the headers it was sent with, bytes or base64 of the t
     await made.close();
   }
 });
+
+describe('an error that holds the token in another form is replaced', () => {
+  const token = 'glpat+Canary/of=Forms~0123456789==';
+  const encoded = encodeURIComponent(token);
+  const bytes = Buffer.from(token);
+  const withToken = (text: string) => `https://oauth2:${text}@gitlab.example/x.git`;
+  const url = new URL('https://gitlab.example/x?a=1');
+  url.searchParams.set('private_token', token);
+  const hiding = (shown: unknown) => Object.assign(new Error('no'), { request: { toJSON: () => shown } });
+
+  test.each<[string, () => unknown]>([
+    ['encoded for an address, in the message', () => new Error(`GET ${withToken(encoded)} failed`)],
+    ['encoded in lower case', () => new Error(encoded.replaceAll(/%../g, each => each.toLowerCase()))],
+    ['encoded in part', () => new Error(token.replace('=', '%3d'))],
+    ['encoded throughout', () => new Error([...bytes].map(byte => `%${byte.toString(16)}`).join(''))],
+    ['encoded twice', () => new Error(`GET /login?next=${encodeURIComponent(withToken(encoded))}`)],
+    [
+      'as the password of an address',
+      () => Object.assign(new Error('no'), { url: new URL(withToken(token)) }),
+    ],
+    ['in the query of an address', () => Object.assign(new Error('no'), { input: { url } })],
+    ['in the query as text', () => Object.assign(new Error('no'), { address: url.href })],
+    ['encoded in a cause', () => new Error('no', { cause: new Error(encoded) })],
+    ['as hex', () => new Error(bytes.toString('hex'))],
+    [
+      'as hex in capitals',
+      () => Object.assign(new Error('no'), { key: bytes.toString('hex').toUpperCase() }),
+    ],
+    ['as bytes', () => Object.assign(new Error('no'), { body: bytes })],
+    [
+      'as many bytes',
+      () => Object.assign(new Error('no'), { body: Buffer.concat([Buffer.alloc(99), bytes]) }),
+    ],
+    ['as an ArrayBuffer', () => Object.assign(new Error('no'), { body: new Uint8Array(bytes).buffer })],
+    ['as bytes in JSON', () => new Error(JSON.stringify(bytes))],
+    ['as base64 of addresses', () => new Error(Buffer.from(`?>${token}`).toString('base64url'))],
+    ['as base64, encoded', () => new Error(encodeURIComponent(Buffer.from(`x:${token}`).toString('base64')))],
+    [
+      'as JSON escapes it',
+      () => new Error(JSON.stringify(token).replaceAll('/', '\\/').replaceAll('=', '\\u003d')),
+    ],
+    ['by its toJSON', () => Object.assign(new Error('no'), { toJSON: () => ({ headers: [token] }) })],
+    ['by its toJSON, encoded', () => Object.assign(new Error('no'), { toJSON: () => withToken(encoded) })],
+    ['by the toJSON of what it holds', () => hiding(token)],
+    ['by what a toJSON returns', () => hiding({ inner: { toJSON: () => token } })],
+    [
+      'by the toJSON of its class',
+      () =>
+        new (class extends Error {
+          toJSON = () => token;
+        })(),
+    ],
+    ['by the toJSON of a cause', () => new Error('no', { cause: hiding(token) })],
+    ['by the toJSON of one of several', () => new AggregateError([hiding(token)], 'no')],
+    [
+      'by the toJSON of what a map holds',
+      () => Object.assign(new Error('no'), { map: new Map([[1, hiding(token)]]) }),
+    ],
+    ['by its toString', () => Object.assign(new Error('no'), { toString: () => token })],
+  ])('%s', async (_how, make_) => {
+    const manager = make([token], { provider: 'gitlab' });
+    const error = await rejection(manager.withRotation(() => Promise.reject(make_())));
+    expect(error).toMatchObject({ name: 'ProviderError', provider: 'gitlab' });
+    const shown = seenOf(error);
+    for (const form of [token, encoded, bytes.toString('hex')]) expect(shown).not.toContain(form);
+  });
+
+  const throwing = Object.assign(new Error('no'), {
+    toJSON: () => {
+      throw new Error('not now');
+    },
+  });
+  const endless = (): object => ({ toJSON: endless });
+  const circular: { toJSON?: () => unknown } = {};
+  circular.toJSON = () => circular;
+
+  test.each<[string, Error]>([
+    ['a toJSON that throws', throwing],
+    ['a toJSON that never comes to an end', Object.assign(new Error('no'), { endless: endless() })],
+    ['a toJSON that returns itself', Object.assign(new Error('no'), { circular })],
+    ['percent signs and backslashes that escape nothing', new Error(`100% %zz \\u00 ${'\\'.repeat(50_000)}`)],
+    ['bytes of something else', Object.assign(new Error('no'), { body: Buffer.from('another text') })],
+    ['another token', new Error(encodeURIComponent(token.replace('Canary', 'Others')))],
+  ])('%s: the error stays what it is', async (_how, thrown) => {
+    const manager = make([token], { provider: 'gitlab' });
+    expect(await rejection(manager.withRotation(() => Promise.reject(thrown)))).toBe(thrown);
+  });
+});
