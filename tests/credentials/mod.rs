@@ -62,7 +62,9 @@ macro_rules! credential_tests {
             clock: [
                 a_clock_that_is_a_little_behind_is_waited_for, a_clock_that_was_wrong_stalls_nobody,
                 what_is_known_outlasts_a_wrong_clock, a_reset_of_a_wrong_clock_lasts_as_long_as_it_did,
-                a_rest_of_a_wrong_clock_lasts_as_long_as_it_did, what_a_wrong_clock_picked_is_never_newest,
+                a_rest_of_a_wrong_clock_lasts_as_long_as_it_did,
+                a_rest_without_a_hit_of_a_wrong_clock_lasts_as_long_as_it_did,
+                a_reset_that_was_only_moved_by_a_wrong_clock_lasts_as_long_as_it_did, what_a_wrong_clock_picked_is_never_newest,
                 to_ask_only_sees_a_wrong_clock_once,
             ];
             kept: [

@@ -16,6 +16,9 @@ pub(super) struct Pause {
     hits: u32,
     /// When the last of these hits was told; others of its burst do not count.
     pub last_hit_ms: u64,
+    /// When `until_ms` was set: not every rest goes back to a hit. 0 in states of earlier versions.
+    #[serde(default)]
+    set_at_ms: u64,
 }
 
 impl Pause {
@@ -43,7 +46,7 @@ impl Pause {
     /// Rests until an instant that the provider told, which is believed for a day and the longest cooldown.
     pub fn rest_as_told(&mut self, until_ms: u64, policy: &Policy, now_ms: u64) {
         let latest_ms = add(add(now_ms, DAY_MS), policy.cooldown_max_ms);
-        self.until_ms = self.until_ms.max(until_ms.min(latest_ms));
+        self.rest_until(until_ms.min(latest_ms), now_ms);
     }
 
     /// Rests as long as the hits in a row suggest, but at least `least_ms`, and never longer than the longest
@@ -53,7 +56,27 @@ impl Pause {
         let cooldown_ms = doubled_ms.min(policy.cooldown_max_ms.min(MAX_TOKENS).into()) as u64;
         let shortened_ms = cooldown_ms - share(cooldown_ms, jitter.min(1_000), 2_000);
         let pause_ms = shortened_ms.max(least_ms).min(policy.cooldown_max_ms);
-        self.until_ms = self.until_ms.max(add(now_ms, pause_ms));
+        self.rest_until(add(now_ms, pause_ms), now_ms);
+    }
+
+    /// A rest is never shortened.
+    fn rest_until(&mut self, until_ms: u64, now_ms: u64) {
+        if until_ms > self.until_ms {
+            self.until_ms = until_ms;
+            self.set_at_ms = now_ms;
+        }
+    }
+
+    /// By which clock the rest was told. States of earlier versions only know their last hit.
+    pub fn told_at_ms(&self) -> u64 {
+        if self.set_at_ms > 0 { self.set_at_ms } else { self.last_hit_ms }
+    }
+
+    /// The clock went back to `now_ms`, and the rest comes to lie at `until_ms`.
+    pub fn move_back(&mut self, until_ms: u64, now_ms: u64) {
+        self.set_at_ms = self.told_at_ms().min(now_ms);
+        self.until_ms = until_ms;
+        self.last_hit_ms = self.last_hit_ms.min(now_ms);
     }
 }
 
