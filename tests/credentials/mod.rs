@@ -48,7 +48,7 @@ macro_rules! credential_tests {
                 large_numbers_are_exact,
             ];
             pauses: [
-                a_spent_quota_without_numbers_rests_longer_each_time, jitter_shortens_what_doubled,
+                a_spent_quota_without_numbers_rests_longer_each_time, jitter_shortens_what_doubled, no_rest_without_a_time_is_shorter_than_the_cooldown,
                 one_burst_counts_once, what_was_served_after_the_last_hit_ends_the_doubling,
                 a_secondary_limit_rests_the_whole_account, a_wait_is_honoured_as_told_but_not_for_ever,
                 a_reset_beside_a_number_that_is_not_spent_is_waited_for, numbers_that_say_all_are_no_hit,

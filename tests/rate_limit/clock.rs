@@ -9,7 +9,7 @@ use super::harness::Harness;
 const WRONG_MS: u64 = START_MS + 400 * DAY_MS;
 
 fn hit(now_ms: u64, retry_after_ms: Option<u64>) -> Operation {
-    let hit = Hit { kind: HitKind::Rate, retry_after_ms, jitter: 0 };
+    let hit = Hit { kind: HitKind::Rate, retry_after_ms, jitter: 0, least_ms: 0 };
     Operation::Observe(Signals { sent_at_ms: now_ms, hit: Some(hit), ..Signals::default() })
 }
 
@@ -96,7 +96,7 @@ pub async fn a_refusal_told_by_a_permit_of_a_wrong_clock_pauses<H: Harness>(desk
     desk.granted(call("a", 1, 1)).await;
     desk.at(START_MS);
     // Its holder knows how long ago it left.
-    let hit = Some(Hit { kind: HitKind::Rate, retry_after_ms: Some(7 * SECOND_MS), jitter: 0 });
+    let hit = Some(Hit { kind: HitKind::Rate, retry_after_ms: Some(7 * SECOND_MS), jitter: 0, least_ms: 0 });
     let signals = Signals { sent_at_ms: START_MS - SECOND_MS, hit, ..Signals::default() };
     let outcome = desk.one(settle_with("a", 1, 0, signals)).await;
     assert!(matches!(outcome, Outcome::Settled { known: false, .. }), "{outcome:?}");

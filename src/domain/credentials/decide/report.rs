@@ -2,7 +2,7 @@
 
 use super::account::{AccountState, ResourceState};
 use super::assumed::Assumed;
-use super::pause::Pause;
+use super::pause::{Pause, SECONDARY_MIN_MS};
 use super::{DAY_MS, PoolState, find};
 use crate::domain::credentials::operation::{Account, AnswerKind, Answered, Policy};
 use crate::domain::quota::{Quota, Reading};
@@ -162,12 +162,12 @@ impl ResourceState {
     }
 }
 
-/// A secondary limit: the account rests, at least for one cooldown when no time is told.
+/// A secondary limit: the account rests, at least for one cooldown and a minute when no time is told.
 fn rest_account(pause: &mut Pause, answered: &Answered, picked_at_ms: u64, policy: &Policy, now_ms: u64) {
     pause.hit(picked_at_ms, now_ms);
     match answered.retry_after_ms {
         Some(wait_ms) => pause.rest_as_told(add(now_ms, wait_ms), policy, now_ms),
-        None => pause.rest(answered.jitter, policy.cooldown_ms, policy, now_ms),
+        None => pause.rest(answered.jitter, SECONDARY_MIN_MS, policy, now_ms),
     }
 }
 

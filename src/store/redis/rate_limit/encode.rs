@@ -133,7 +133,7 @@ fn kind_of(operation: &Operation) -> u64 {
 
 /// Elements behind kind, size and deadline.
 fn size_of(operation: &Operation) -> u64 {
-    let signals = |signals: &Signals| 7 + 4 * signals.readings.len();
+    let signals = |signals: &Signals| 8 + 4 * signals.readings.len();
     let size = match operation {
         Operation::Check { .. } => 5,
         Operation::Acquire { .. } => 7,
@@ -207,6 +207,7 @@ fn write_signals(writer: &mut Writer, signals: &Signals) {
     writer.optional(retry_after_ms.map(|retry_after_ms| retry_after_ms.min(MAX_TOKENS)));
     writer.uint(signals.hit.map_or(0, |hit| hit.jitter));
     writer.uint(kind_number(signals.hit.map(|hit| hit.kind)));
+    writer.uint(signals.hit.map_or(0, |hit| hit.least_ms.min(MAX_TOKENS)));
     writer.uint(signals.readings.len() as u64);
     for (unit, reading) in &signals.readings {
         writer.uint(unit.index() as u64);

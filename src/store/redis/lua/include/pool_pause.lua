@@ -24,6 +24,10 @@ end
 local function rest(t, p, jitter, least)
   local pause = min(A[7] * 2 ^ max(0, t[p + 1] - 1), A[8])
   jitter = min(1000, jitter)
-  pause = pause - floor(pause / 2000) * jitter - floor(pause % 2000 * jitter / 2000)
-  rest_until(t, p, min(MAX, now + min(max(pause, least), A[8])))
+  if t[p + 1] > 1 then
+    pause = pause - floor(pause / 2000) * jitter - floor(pause % 2000 * jitter / 2000)
+  else
+    pause = min(MAX, pause + floor(pause / 10000) * jitter + floor(pause % 10000 * jitter / 10000))
+  end
+  rest_until(t, p, min(MAX, now + min(max(pause, least, A[7]), A[8])))
 end

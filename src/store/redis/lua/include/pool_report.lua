@@ -53,7 +53,7 @@ if k then
     if wait >= 0 then
       rest_as_told(account, 1, now + wait)
     else
-      rest(account, 1, jitter, A[7])
+      rest(account, 1, jitter, 60000)
     end
   end
   prolong(account, r)
