@@ -64,19 +64,53 @@ pub async fn no_window_holds_more_though_the_clock_went_back<H: Harness>(desk: D
     assert_eq!(desk.refused(call("g", 1, 1)).await, (Reason::Rule(0), FREE_MS));
 }
 
-pub async fn a_pause_outlasts_a_wrong_clock_but_not_its_bound<H: Harness>(desk: Desk<H>) {
+pub async fn a_pause_of_a_wrong_clock_lasts_as_long_as_it_did<H: Harness>(desk: Desk<H>) {
     desk.at(WRONG_MS);
-    desk.one(hit(WRONG_MS, None)).await;
+    desk.one(hit(WRONG_MS, Some(10 * SECOND_MS))).await;
+    desk.advance(SECOND_MS);
+    desk.poll("desk").await;
     desk.at(START_MS);
     let view = desk.view().await;
-    assert_eq!((view.hits, view.paused_until_ms), (1, START_MS + HOUR_MS));
+    assert_eq!((view.hits, view.paused_until_ms), (1, START_MS + 9 * SECOND_MS));
     assert_eq!(view.paused_by, Some(HitKind::Rate));
-    desk.advance(HOUR_MS);
+    desk.advance(9 * SECOND_MS);
     desk.granted(call("probe", 1, 1)).await;
     assert_eq!(desk.refused(call("a", 1, 1)).await.0, Reason::Probe);
     desk.one(settle("probe", 1, 1)).await;
     desk.granted(call("a", 1, 1)).await;
     assert_eq!(desk.view().await.hits, 0);
+}
+
+pub async fn a_pause_that_was_told_by_the_right_clock_stays<H: Harness>(desk: Desk<H>) {
+    desk.one(hit(START_MS, Some(40 * MINUTE_MS))).await;
+    for ahead_ms in [11 * SECOND_MS, 30 * MINUTE_MS, 50 * MINUTE_MS] {
+        desk.at(START_MS + ahead_ms);
+        desk.poll("desk").await;
+        desk.at(START_MS + 1);
+        assert_eq!(desk.view().await.paused_until_ms, START_MS + 40 * MINUTE_MS);
+    }
+    // One by hand, longer than any that a provider is granted.
+    desk.at(START_MS + 11 * SECOND_MS);
+    desk.one(Operation::Pause { for_ms: 3 * HOUR_MS }).await;
+    desk.at(START_MS);
+    assert_eq!(desk.view().await.paused_until_ms, START_MS + 3 * HOUR_MS);
+    desk.at(START_MS + 3 * HOUR_MS);
+    desk.granted(call("probe", 1, 1)).await;
+}
+
+pub async fn a_pause_that_was_saved_by_a_clock_ahead_lasts_as_long_as_it_did<H: Harness>(desk: Desk<H>) {
+    desk.at(START_MS + 5 * HOUR_MS);
+    desk.one(hit(desk.now_ms(), Some(10 * SECOND_MS))).await;
+    let remembered = desk.view().await;
+    desk.one(Operation::Pause { for_ms: 0 }).await;
+    desk.at(START_MS);
+    desk.one(Operation::Restore(Box::new(remembered.clone()))).await;
+    assert_eq!(desk.view().await.paused_until_ms, START_MS + 10 * SECOND_MS);
+    // By a clock that is not behind it ends when it would have.
+    desk.one(Operation::Pause { for_ms: 0 }).await;
+    desk.at(START_MS + 5 * HOUR_MS + 4 * SECOND_MS);
+    desk.one(Operation::Restore(Box::new(remembered))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, 6 * SECOND_MS));
 }
 
 pub async fn to_ask_only_sees_a_wrong_clock_once<H: Harness>(desk: Desk<H>) {

@@ -63,16 +63,14 @@ impl LimiterState {
         let backoff_ms = if backs_off { backoff_ms(moment.policy, hit, self.hits) } else { 0 };
         let asked_ms = told_ms.unwrap_or(0).max(hit.least_ms);
         let pause_ms = asked_ms.min(longest_ms(moment.policy)).max(backoff_ms);
-        if pause_ms > 0 {
-            self.paused_until_ms = self.paused_until_ms.max(now_ms + pause_ms);
-        }
+        self.pause_until(now_ms + pause_ms, now_ms);
     }
 
     /// Admits nothing for so long; 0 ends every pause, and forgets what providers said is left.
     pub(super) fn pause(&mut self, moment: &Moment<'_>, for_ms: u64) {
         if for_ms > 0 {
             self.hit_kind = self.paused_by(moment.now_ms);
-            self.paused_until_ms = self.paused_until_ms.max(moment.now_ms + for_ms.min(PAUSE_MAX_MS));
+            self.pause_until(moment.now_ms + for_ms.min(PAUSE_MAX_MS), moment.now_ms);
             return;
         }
         self.paused_until_ms = 0;
@@ -81,6 +79,14 @@ impl LimiterState {
         self.half_open = false;
         self.probe = None;
         self.quotas = Default::default();
+    }
+
+    /// A pause is never shortened, but ended by hand.
+    pub(super) fn pause_until(&mut self, until_ms: u64, now_ms: u64) {
+        if until_ms > now_ms && until_ms > self.paused_until_ms {
+            self.paused_until_ms = until_ms;
+            self.pause_set_ms = now_ms;
+        }
     }
 
     /// The kind of the hit that a pause or probing goes back to; `None`: of neither, or of none.

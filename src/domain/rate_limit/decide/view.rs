@@ -77,8 +77,8 @@ impl LimiterState {
             }
         }
         self.hit_kind = self.paused_by(now_ms).or(view.paused_by);
-        let paused_until_ms = view.paused_until_ms.min(now_ms + PAUSE_MAX_MS);
-        self.paused_until_ms = self.paused_until_ms.max(paused_until_ms);
+        let paused_until_ms = remembered_ms(view.paused_until_ms, view.now_ms, now_ms).min(now_ms + PAUSE_MAX_MS);
+        self.pause_until(paused_until_ms, now_ms);
         self.hits = self.hits.max(view.hits.min(super::signals::HITS_MAX));
         self.half_open = self.half_open || self.hits > 0;
         let next_admission_us = view.next_admission_us.min(now_ms * 1_000 + moment.terms.pause_us);
@@ -99,4 +99,10 @@ impl LimiterState {
         }
         self.learned_until_ms = moment.now_ms + LEARNED_KEPT_MS;
     }
+}
+
+/// Where an end comes to lie that was remembered at `seen_ms`. By a clock that is behind that one there is left what
+/// was left then.
+fn remembered_ms(until_ms: u64, seen_ms: u64, now_ms: u64) -> u64 {
+    until_ms.min(now_ms.saturating_add(until_ms.saturating_sub(seen_ms)))
 }

@@ -141,7 +141,7 @@ fn size_of(operation: &Operation) -> u64 {
         Operation::Observe(told) => signals(told),
         Operation::Cancel { .. } | Operation::SetTerms(_) | Operation::Pause { .. } => 1,
         Operation::Allocate { .. } | Operation::Handoff { .. } => 2,
-        Operation::Restore(view) => 16 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
+        Operation::Restore(view) => 17 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
         Operation::Learn(counters) => 2 * counters.len(),
         Operation::Poll | Operation::View | Operation::Learned => 0,
     };
@@ -226,6 +226,7 @@ fn kind_number(kind: Option<HitKind>) -> u64 {
 }
 
 fn write_view(writer: &mut Writer, view: &View) {
+    writer.uint(view.now_ms.min(MAX_TOKENS));
     writer.uint(view.paused_until_ms.min(MAX_TOKENS));
     writer.uint(view.hits);
     writer.uint(kind_number(view.paused_by));

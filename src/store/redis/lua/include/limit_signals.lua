@@ -18,6 +18,10 @@ local function end_pauses()
   S[11], S[12], S[14] = 0, 0, ''
 end
 
+local function pause_until(instant)
+  if instant > now and instant > S[10] then S[10], S[33] = instant, now end
+end
+
 -- The kind of the hit that a pause or probing goes back to.
 local function paused_by()
   if S[12] == 1 or now < S[10] then return S[31] end
@@ -43,7 +47,7 @@ local function hit(told, jitter, hit_kind, least, sent)
     backoff = min(max(backoff, A[7]), longest)
   end
   local pause = max(min(max(told, least), longest), backoff)
-  if pause > 0 then S[10] = max(S[10], now + pause) end
+  pause_until(now + pause)
 end
 
 local function observe(u, sent)
