@@ -73,6 +73,9 @@ macro_rules! rate_limit_tests {
                 a_clock_that_was_wrong_stalls_nobody, no_window_holds_more_though_the_clock_went_back,
                 a_pause_of_a_wrong_clock_lasts_as_long_as_it_did,
                 a_pause_that_was_told_by_the_right_clock_stays,
+                a_quota_of_a_wrong_clock_is_used_up_for_as_long_as_it_was,
+                a_quota_that_was_told_by_the_right_clock_stays,
+                a_quota_that_was_saved_by_a_clock_ahead_is_used_up_for_as_long_as_it_was,
                 a_pause_that_was_saved_by_a_clock_ahead_lasts_as_long_as_it_did, to_ask_only_sees_a_wrong_clock_once,
                 a_refusal_told_by_a_permit_of_a_wrong_clock_pauses,
             ];

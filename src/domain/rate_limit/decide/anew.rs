@@ -1,7 +1,9 @@
 //! A clock that was wrong for a moment.
 
+use super::signals::longest_ms;
 use super::state::{LimiterState, Moment};
 use super::{CLOCK_BACK_MAX_MS, LEARNED_KEPT_MS};
+use crate::domain::quota::Quota;
 use crate::domain::rate_limit::terms::Policy;
 
 /// A clock that showed `wrong_ms` when the limiter changed last, and shows less now.
@@ -20,6 +22,12 @@ impl StepBack {
         }
         self.now_ms + until_ms.saturating_sub(self.wrong_ms)
     }
+
+    /// What is left stays; what is under way was taken off it.
+    fn moved_quota(self, quota: Quota, longest_ms: u64) -> Quota {
+        let resets_at_ms = self.moved_ms(quota.resets_at_ms, quota.seen_at_ms).min(self.now_ms + longest_ms);
+        Quota { resets_at_ms, seen_at_ms: quota.seen_at_ms.min(self.now_ms), ..quota }
+    }
 }
 
 impl LimiterState {
@@ -35,7 +43,8 @@ impl LimiterState {
     }
 
     /// Nobody knows when things happened. What was admitted counts as admitted now, so that no window holds more
-    /// than its limit; of a pause there is left what was left. What clients hold is forgotten: they ask again.
+    /// than its limit; of a pause there is left what was left, and a
+    /// quota is used up for as long as it was. What clients hold is forgotten: they ask again.
     fn start_anew(&mut self, now_ms: u64, policy: &Policy) {
         let old = std::mem::take(self);
         let back = StepBack { wrong_ms: old.last_now_ms, now_ms };
@@ -54,6 +63,7 @@ impl LimiterState {
             windows,
             paused_until_ms: back.moved_ms(old.paused_until_ms, pause_set_ms),
             pause_set_ms: pause_set_ms.min(now_ms),
+            quotas: old.quotas.map(|quota| back.moved_quota(quota, longest_ms(policy))),
             hits: old.hits,
             hit_kind: old.hit_kind,
             half_open: old.half_open,

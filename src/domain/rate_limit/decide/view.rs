@@ -72,7 +72,8 @@ impl LimiterState {
             let told = view.quotas[unit.index()];
             if self.quotas[unit.index()].left(now_ms).is_none() {
                 let limit = Some(told.limit).filter(|limit| *limit > 0);
-                let reading = Reading { limit, remaining: told.left, resets_at_ms: told.resets_at_ms, sent_at_ms: 0 };
+                let resets_at_ms = remembered_ms(told.resets_at_ms, view.now_ms, now_ms);
+                let reading = Reading { limit, remaining: told.left, resets_at_ms, sent_at_ms: 0 };
                 self.learn_quota(moment, unit, reading);
             }
         }
