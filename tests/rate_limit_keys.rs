@@ -155,7 +155,7 @@ fn a_state_of_an_earlier_version_is_understood() {
                  redis.call('SET', KEYS[1], cmsgpack.pack(S))";
             let (key, mut connection) = (format!("{BASE}:state"), desk.harness.server.connection());
             redis::cmd("EVAL").arg(shorten).arg(1).arg(key).arg(kept).exec(&mut connection).unwrap();
-            let hit = Hit { kind: HitKind::Rate, retry_after_ms: None, jitter: 0 };
+            let hit = Hit { kind: HitKind::Rate, retry_after_ms: None, jitter: 0, least_ms: 0 };
             let observe = |hit| Operation::Observe(Signals { hit, is_success: true, ..Signals::default() });
             let operations = vec![Operation::View, settle("a", 1, 1), call("c", 1, 1).operation(), observe(Some(hit))];
             let receipt = desk.by("a", operations).await;

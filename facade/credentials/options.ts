@@ -41,7 +41,10 @@ export interface TokenManagerOptions extends StoreOptions {
   name?: string;
   /** What is never taken of a quota: a number of requests, or a share of the limit. Default `{ share: 0.01 }`. */
   reserve?: number | { share: number };
-  /** The first pause after a limit that names no time; each further one doubles it. Default 60,000. */
+  /**
+   * The first pause after a limit that names no time, or up to a tenth more; each further one doubles it, less up to
+   * half. None is shorter, and after a secondary limit none is shorter than a minute. Default 60,000.
+   */
   cooldown?: number;
   /** The longest of these pauses. Default 3,600,000. */
   maxCooldown?: number;

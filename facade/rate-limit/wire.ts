@@ -1,5 +1,5 @@
 /** What crosses to the addon about limiters, as `src/domain/rate_limit/operation.rs` names it. */
-import type { Provider, ProviderSignals, SignalUnit } from '../providers';
+import type { Provider, ProviderSignals, SignalHit, SignalUnit } from '../providers';
 
 export const PRIORITIES = ['critical', 'normal', 'low'] as const;
 
@@ -73,7 +73,12 @@ export type WireSignals = {
   readings: Array<
     [SignalUnit, { limit: number | null; remaining: number; resetsAtMs: number; sentAtMs: number }]
   >;
-  hit: { kind: 'rate' | 'quota'; retryAfterMs: number | null; jitter: number } | null;
+  hit: {
+    kind: 'rate' | 'quota';
+    retryAfterMs: number | null;
+    jitter: number;
+    leastMs: number;
+  } | null;
   isSuccess: boolean;
 };
 
@@ -85,6 +90,13 @@ const REFILLING: ReadonlySet<Provider> = new Set(['openai', 'azure', 'anthropic'
 
 /** What such a provider says is left is believed for this part of the time until all is back. */
 const BELIEVED_PART = 10;
+
+/** GitHub asks for a minute at least after a secondary limit that names no time. */
+const SECONDARY_MIN_MS = 60_000;
+
+function leastPauseMs({ kind, retryAfterMs = 0 }: SignalHit): number {
+  return kind === 'secondary' && retryAfterMs <= 0 ? SECONDARY_MIN_MS : 0;
+}
 
 /** As the age of a request: nobody knows when it left. */
 const UNKNOWN_AGE_MS = Number.MAX_SAFE_INTEGER;
@@ -108,6 +120,7 @@ export function wireSignals(signals: ProviderSignals, ageMs: number = UNKNOWN_AG
             kind: signals.hit.kind === 'quota' ? 'quota' : 'rate',
             retryAfterMs: signals.hit.retryAfterMs ?? null,
             jitter: Math.floor(Math.random() * 1001),
+            leastMs: leastPauseMs(signals.hit),
           },
     isSuccess: signals.isSuccess,
   };

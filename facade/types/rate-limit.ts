@@ -34,8 +34,9 @@ export interface RateLimitSafety {
   /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
   margin?: number;
   /**
-   * Seconds without a request after the provider refused one and named no time; doubled by each further refusal.
-   * After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
+   * Seconds without a request after the provider refused one and named no time, or up to a tenth more; doubled by
+   * each further refusal, less up to half, never shorter than this. After GitHub's secondary limit without a time it
+   * is a minute at least. `maxCooldown` bounds all of it. After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
    * Default 60.
    */
   cooldown?: number;

@@ -1,4 +1,4 @@
-use token_budget::domain::credentials::operation::{AnswerKind, Operation, Outcome};
+use token_budget::domain::credentials::operation::{AnswerKind, Answered, Operation, Outcome};
 
 use super::desk::*;
 use super::harness::Harness;
@@ -120,6 +120,37 @@ fn answered_after(wait_ms: u64) -> token_budget::domain::credentials::operation:
     let mut answered = spent(0, WRONG_MS + HOUR_MS);
     answered.retry_after_ms = Some(wait_ms);
     answered
+}
+
+pub async fn a_rest_without_a_hit_of_a_wrong_clock_lasts_as_long_as_it_did<H: Harness>(desk: Desk<H>) {
+    let ten_minutes_ms = 10 * MINUTE_MS;
+    let desk = desk.with_tokens(&[token("a", "a", 1), token("b", "b", 1)]);
+    for (nth, jump_ms) in [11 * SECOND_MS, HOUR_MS, 23 * HOUR_MS, 5 * DAY_MS].into_iter().enumerate() {
+        // Long after everything before is over.
+        let right_ms = START_MS + 30 * DAY_MS * nth as u64;
+        desk.set_now(right_ms);
+        // One that was told while the clock was right stays where it is.
+        let told = |now_ms| Answered { retry_after_ms: Some(ten_minutes_ms), ..spent(0, now_ms + ten_minutes_ms) };
+        desk.report_of("b", 0, told(right_ms)).await;
+        desk.set_now(right_ms + jump_ms);
+        desk.report_of("a", 0, told(right_ms + jump_ms)).await;
+        desk.set_now(right_ms);
+        assert_eq!(desk.core("a").await.paused_until_ms, right_ms + ten_minutes_ms, "{jump_ms}");
+        assert_eq!(desk.rest_ms().await, ten_minutes_ms, "{jump_ms}");
+        if jump_ms < ten_minutes_ms {
+            assert_eq!(desk.core("b").await.paused_until_ms, right_ms + ten_minutes_ms);
+        }
+    }
+}
+
+pub async fn a_reset_that_was_only_moved_by_a_wrong_clock_lasts_as_long_as_it_did<H: Harness>(desk: Desk<H>) {
+    let desk = alone(desk);
+    desk.report_of("a", 0, spent(0, START_MS + 3 * HOUR_MS)).await;
+    desk.set_now(START_MS + 2 * HOUR_MS);
+    // The same nothing, with a later reset: of a request of which nobody knows when it left.
+    desk.report_of("a", 0, spent(0, START_MS + 4 * HOUR_MS)).await;
+    desk.set_now(START_MS);
+    assert_eq!(desk.rest_ms().await, 2 * HOUR_MS);
 }
 
 pub async fn what_a_wrong_clock_picked_is_never_newest<H: Harness>(desk: Desk<H>) {

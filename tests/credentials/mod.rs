@@ -48,7 +48,7 @@ macro_rules! credential_tests {
                 large_numbers_are_exact,
             ];
             pauses: [
-                a_spent_quota_without_numbers_rests_longer_each_time, jitter_shortens_what_doubled,
+                a_spent_quota_without_numbers_rests_longer_each_time, jitter_shortens_what_doubled, no_rest_without_a_time_is_shorter_than_the_cooldown,
                 one_burst_counts_once, what_was_served_after_the_last_hit_ends_the_doubling,
                 a_secondary_limit_rests_the_whole_account, a_wait_is_honoured_as_told_but_not_for_ever,
                 a_reset_beside_a_number_that_is_not_spent_is_waited_for, numbers_that_say_all_are_no_hit,
@@ -62,7 +62,9 @@ macro_rules! credential_tests {
             clock: [
                 a_clock_that_is_a_little_behind_is_waited_for, a_clock_that_was_wrong_stalls_nobody,
                 what_is_known_outlasts_a_wrong_clock, a_reset_of_a_wrong_clock_lasts_as_long_as_it_did,
-                a_rest_of_a_wrong_clock_lasts_as_long_as_it_did, what_a_wrong_clock_picked_is_never_newest,
+                a_rest_of_a_wrong_clock_lasts_as_long_as_it_did,
+                a_rest_without_a_hit_of_a_wrong_clock_lasts_as_long_as_it_did,
+                a_reset_that_was_only_moved_by_a_wrong_clock_lasts_as_long_as_it_did, what_a_wrong_clock_picked_is_never_newest,
                 to_ask_only_sees_a_wrong_clock_once,
             ];
             kept: [

@@ -20,6 +20,28 @@ pub async fn a_spent_quota_without_numbers_rests_longer_each_time<H: Harness>(de
     }
 }
 
+pub async fn no_rest_without_a_time_is_shorter_than_the_cooldown<H: Harness>(desk: Desk<H>) {
+    let mut desk = desk;
+    desk.policy.cooldown_max_ms = 90 * SECOND_MS;
+    // The first is lengthened by a tenth at most; the longest is reached before the doubled one.
+    for (jitter, seconds) in [(500, 63), (1_000, 60), (3_000, 60), (0, 90)] {
+        desk.pick(&["b", "c"]).await;
+        desk.report("a", Answered { jitter, ..answered(AnswerKind::Spent) }).await;
+        assert_eq!(desk.core("a").await.paused_until_ms, desk.now() + seconds * SECOND_MS);
+        desk.advance(seconds * SECOND_MS);
+    }
+    // GitHub asks for a minute at least, whatever the cooldown is.
+    desk.policy.cooldown_ms = SECOND_MS;
+    for jitter in [0, 1_000] {
+        desk.report_of("b", 0, Answered { jitter, ..answered(AnswerKind::Secondary) }).await;
+        assert_eq!(desk.core("b").await.paused_until_ms, desk.now() + MINUTE_MS);
+        desk.advance(MINUTE_MS);
+    }
+    desk.policy.cooldown_max_ms = 2 * SECOND_MS;
+    desk.report_of("c", 0, answered(AnswerKind::Secondary)).await;
+    assert_eq!(desk.core("c").await.paused_until_ms, desk.now() + 2 * SECOND_MS);
+}
+
 pub async fn jitter_shortens_what_doubled<H: Harness>(desk: Desk<H>) {
     let desk = alone(desk);
     for (jitter, seconds) in [(0, 60), (500, 90), (1_000, 120), (3_000, 240)] {
@@ -76,8 +98,7 @@ pub async fn what_was_served_after_the_last_hit_ends_the_doubling<H: Harness>(de
 pub async fn a_secondary_limit_rests_the_whole_account<H: Harness>(desk: Desk<H>) {
     let desk = desk.with_tokens(&[token("a1", "ada", 1), token("a2", "ada", 1), token("b", "bob", 1)]);
     desk.pick(&[]).await;
-    // Never shorter than a cooldown.
-    desk.report("a1", Answered { jitter: 1_000, ..answered(AnswerKind::Secondary) }).await;
+    desk.report("a1", answered(AnswerKind::Secondary)).await;
     assert_eq!((desk.count("core").await, desk.count("search").await), (1, 1));
     assert_eq!(desk.pick(&["b"]).await, "-");
     let search = desk.one(Operation::Pick { resource: "search".into(), except: vec!["b".into()] }).await;

@@ -228,6 +228,7 @@ impl Driver {
             kind: rates::HitKind::Rate,
             retry_after_ms: Some(self.below(3_000)),
             jitter: self.below(1_000),
+            least_ms: 0,
         };
         rates::Signals {
             sent_at_ms: 0,

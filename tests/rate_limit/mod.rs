@@ -53,7 +53,9 @@ macro_rules! rate_limit_tests {
                 shares_of_a_dead_client_end, a_share_that_was_handed_on_lives_with_who_did_it,
             ];
             signals: [
-                a_hit_pauses_everyone, hits_double_the_pause_up_to_a_bound, jitter_shortens_a_pause,
+                a_hit_pauses_everyone, hits_double_the_pause_up_to_a_bound,
+                jitter_lengthens_the_first_pause_and_shortens_further_ones, no_backoff_is_shorter_than_the_cooldown,
+                a_pause_is_at_least_what_the_provider_s_rules_say,
                 what_a_provider_asks_for_is_bounded, hits_of_one_burst_count_once,
                 after_a_pause_one_call_at_a_time_tries, a_probe_that_is_cancelled_or_lost_is_free_again,
                 a_pause_by_hand_needs_no_probe, readings_bound_what_is_admitted,
@@ -69,7 +71,12 @@ macro_rules! rate_limit_tests {
             ];
             clock: [
                 a_clock_that_was_wrong_stalls_nobody, no_window_holds_more_though_the_clock_went_back,
-                a_pause_outlasts_a_wrong_clock_but_not_its_bound, to_ask_only_sees_a_wrong_clock_once,
+                a_pause_of_a_wrong_clock_lasts_as_long_as_it_did,
+                a_pause_that_was_told_by_the_right_clock_stays,
+                a_quota_of_a_wrong_clock_is_used_up_for_as_long_as_it_was,
+                a_quota_that_was_told_by_the_right_clock_stays,
+                a_quota_that_was_saved_by_a_clock_ahead_is_used_up_for_as_long_as_it_was,
+                a_pause_that_was_saved_by_a_clock_ahead_lasts_as_long_as_it_did, to_ask_only_sees_a_wrong_clock_once,
                 a_refusal_told_by_a_permit_of_a_wrong_clock_pauses,
             ];
             agents: [

@@ -7,7 +7,7 @@ use super::desk::*;
 use super::harness::Harness;
 
 fn refusal(kind: HitKind, retry_after_ms: Option<u64>) -> Signals {
-    Signals { hit: Some(Hit { kind, retry_after_ms, jitter: 0 }), ..Signals::default() }
+    Signals { hit: Some(Hit { kind, retry_after_ms, jitter: 0, least_ms: 0 }), ..Signals::default() }
 }
 
 /// The refusal of a request that left just now.

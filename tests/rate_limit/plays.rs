@@ -196,12 +196,15 @@ fn act() -> impl Strategy<Value = Act> {
 fn said() -> impl Strategy<Value = Said> {
     let resets_in_ms = select(vec![0, 1, 500, 5 * SECOND_MS, 20 * SECOND_MS]);
     let reading = (unit(), prop::option::of(tokens()), tokens(), resets_in_ms);
-    let hit = (any::<bool>(), prop::option::of(select(vec![0, 1, 500, 30 * SECOND_MS, 5 * HOUR_MS])), 0..=1_000_u64)
-        .prop_map(|(is_rate, retry_after_ms, jitter)| Hit {
+    let told = prop::option::of(select(vec![0, 1, 500, 30 * SECOND_MS, 5 * HOUR_MS]));
+    let hit = (any::<bool>(), told, 0..=1_000_u64, select(vec![0, 0, 0, MINUTE_MS])).prop_map(
+        |(is_rate, retry_after_ms, jitter, least_ms)| Hit {
+            least_ms,
             kind: if is_rate { HitKind::Rate } else { HitKind::Quota },
             retry_after_ms,
             jitter,
-        });
+        },
+    );
     (prop_oneof![6 => Just(Vec::new()), 1 => vec(reading, 1..3)], prop::option::weighted(0.06, hit), any::<bool>())
         .prop_map(|(readings, hit, is_success)| Said { readings, hit, is_success })
 }

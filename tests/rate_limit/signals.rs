@@ -7,7 +7,7 @@ use super::desk::*;
 use super::harness::Harness;
 
 fn hit(retry_after_ms: Option<u64>, jitter: u64) -> Signals {
-    let hit = Hit { kind: HitKind::Rate, retry_after_ms, jitter };
+    let hit = Hit { kind: HitKind::Rate, retry_after_ms, jitter, least_ms: 0 };
     Signals { hit: Some(hit), ..Signals::default() }
 }
 
@@ -38,10 +38,45 @@ pub async fn hits_double_the_pause_up_to_a_bound<H: Harness>(desk: Desk<H>) {
     }
 }
 
-pub async fn jitter_shortens_a_pause<H: Harness>(desk: Desk<H>) {
+pub async fn no_backoff_is_shorter_than_the_cooldown<H: Harness>(desk: Desk<H>) {
+    // The longest pause is reached before the doubled one, and chance takes nothing below the first.
+    desk.policy.borrow_mut().cooldown_max_ms = 90 * SECOND_MS;
+    for (jitter, pause_ms) in [(500, 63 * SECOND_MS), (1_000, MINUTE_MS), (3_000, MINUTE_MS), (0, 90 * SECOND_MS)] {
+        desk.one(sent_at(desk.now_ms(), hit(None, jitter))).await;
+        assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, pause_ms));
+        desk.advance(pause_ms);
+    }
+    desk.one(Operation::Pause { for_ms: 0 }).await;
+    desk.policy.borrow_mut().cooldown_max_ms = MINUTE_MS;
     desk.one(sent_at(desk.now_ms(), hit(None, 1_000))).await;
-    assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS / 2);
-    desk.advance(MINUTE_MS / 2);
+    assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS);
+}
+
+pub async fn a_pause_is_at_least_what_the_provider_s_rules_say<H: Harness>(desk: Desk<H>) {
+    desk.policy.borrow_mut().cooldown_ms = SECOND_MS;
+    let secondary = |told_ms| {
+        let hit = Hit { kind: HitKind::Rate, retry_after_ms: told_ms, jitter: 1_000, least_ms: MINUTE_MS };
+        Signals { hit: Some(hit), ..Signals::default() }
+    };
+    for told_ms in [None, Some(0), Some(SECOND_MS)] {
+        desk.one(sent_at(desk.now_ms(), secondary(told_ms))).await;
+        assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, MINUTE_MS));
+        desk.advance(MINUTE_MS);
+    }
+    // One of the burst of a lesser refusal pauses as long.
+    desk.one(sent_at(desk.now_ms(), hit(Some(5 * SECOND_MS), 0))).await;
+    desk.one(sent_at(desk.now_ms(), secondary(None))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, MINUTE_MS));
+    desk.advance(MINUTE_MS);
+    desk.policy.borrow_mut().cooldown_max_ms = 30 * SECOND_MS;
+    desk.one(sent_at(desk.now_ms(), secondary(None))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Cooldown, 30 * SECOND_MS));
+}
+
+pub async fn jitter_lengthens_the_first_pause_and_shortens_further_ones<H: Harness>(desk: Desk<H>) {
+    desk.one(sent_at(desk.now_ms(), hit(None, 1_000))).await;
+    assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS + MINUTE_MS / 10);
+    desk.advance(MINUTE_MS + MINUTE_MS / 10);
     desk.one(sent_at(desk.now_ms(), hit(Some(5_000), 1_000))).await;
     assert_eq!(desk.refused(call("a", 1, 1)).await.1, MINUTE_MS);
 }

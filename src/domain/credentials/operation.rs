@@ -119,7 +119,8 @@ pub struct Answered {
     pub reading: Option<Reading>,
     /// How long the provider asks to wait, from when the store hears of it.
     pub retry_after_ms: Option<u64>,
-    /// 0 ... 1000, thousandths: shortens a cooldown that doubled, at most by half.
+    /// 0 ... 1000, thousandths: lengthens the first cooldown, at most by a tenth, and shortens one that doubled, at
+    /// most by half, but never to less than one cooldown.
     pub jitter: u64,
 }
 

@@ -129,8 +129,13 @@ pub struct Hit {
     pub kind: HitKind,
     /// How long the provider asks to wait, from when the store hears of it; 0 says nothing.
     pub retry_after_ms: Option<u64>,
-    /// 0 ... 1000, thousandths: chance, thrown by the client, by which a backoff is shortened: at most by half.
+    /// 0 ... 1000, thousandths: chance, thrown by the client, by which the first backoff is lengthened, at most by a
+    /// tenth, and one that doubled is shortened, at most by half, but never to less than the cooldown.
     pub jitter: u64,
+    /// The pause is no shorter, [`cooldown_max_ms`](super::terms::Policy::cooldown_max_ms) aside: what the provider's
+    /// rules say where it names no time.
+    #[serde(default)]
+    pub least_ms: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,6 +32,9 @@ pub(super) struct ResourceState {
     /// When it was last told how a request went.
     pub reported_at_ms: u64,
     pub ends_at_ms: u64,
+    /// When the reset was moved by numbers that did not count as seen. 0: never.
+    #[serde(default)]
+    pub reset_set_at_ms: u64,
 }
 
 impl AccountState {
@@ -87,6 +90,11 @@ impl ResourceState {
             Some(_) => rested_ms,
             None => rested_ms.max(self.window_free_at_ms(held_back, now_ms)),
         }
+    }
+
+    /// By which clock the reset was told.
+    pub fn reset_told_at_ms(&self) -> u64 {
+        self.quota.seen_at_ms.max(self.reset_set_at_ms)
     }
 
     /// Requests of the quota that are not taken.

@@ -57,7 +57,8 @@ impl ResourceState {
     fn step_back(&mut self, back: &StepBack<'_>) {
         let now_ms = back.now_ms;
         self.pause.step_back(back);
-        self.quota.resets_at_ms = back.moved_ms(self.quota.resets_at_ms, self.quota.seen_at_ms, RESET_MAX_MS);
+        self.quota.resets_at_ms = back.moved_ms(self.quota.resets_at_ms, self.reset_told_at_ms(), RESET_MAX_MS);
+        self.reset_set_at_ms = self.reset_set_at_ms.min(now_ms);
         self.quota.seen_at_ms = self.quota.seen_at_ms.min(now_ms);
         self.under_way.step_back(back.policy.request_ttl_ms, now_ms);
         self.assumed.since_ms = self.assumed.since_ms.min(now_ms);
@@ -70,8 +71,8 @@ impl ResourceState {
 impl Pause {
     fn step_back(&mut self, back: &StepBack<'_>) {
         let longest_ms = add(DAY_MS, back.policy.cooldown_max_ms);
-        self.until_ms = back.moved_ms(self.until_ms, self.last_hit_ms, longest_ms);
-        self.last_hit_ms = self.last_hit_ms.min(back.now_ms);
+        let until_ms = back.moved_ms(self.until_ms, self.told_at_ms(), longest_ms);
+        self.move_back(until_ms, back.now_ms);
     }
 }
 

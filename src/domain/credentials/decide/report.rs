@@ -2,10 +2,10 @@
 
 use super::account::{AccountState, ResourceState};
 use super::assumed::Assumed;
-use super::pause::Pause;
+use super::pause::{Pause, SECONDARY_MIN_MS};
 use super::{DAY_MS, PoolState, find};
 use crate::domain::credentials::operation::{Account, AnswerKind, Answered, Policy};
-use crate::domain::quota::Reading;
+use crate::domain::quota::{Quota, Reading};
 use crate::domain::tokens::add;
 
 /// A reset is believed to be no further away: no quota lasts longer than a month.
@@ -122,7 +122,7 @@ impl ResourceState {
     }
 
     fn take_in(&mut self, told: Reading, under_way: u64, now_ms: u64) {
-        let seen_at_ms = self.quota.seen_at_ms;
+        let Quota { seen_at_ms, resets_at_ms, .. } = self.quota;
         if self.quota.learn(told, under_way, now_ms) {
             self.assumed = Assumed::default();
             return;
@@ -133,6 +133,9 @@ impl ResourceState {
         }
         if told.remaining <= under_way {
             self.quota.resets_at_ms = self.quota.resets_at_ms.max(told.resets_at_ms);
+        }
+        if self.quota.resets_at_ms > resets_at_ms {
+            self.reset_set_at_ms = now_ms;
         }
     }
 
@@ -159,12 +162,12 @@ impl ResourceState {
     }
 }
 
-/// A secondary limit: the account rests, at least for one cooldown when no time is told.
+/// A secondary limit: the account rests, at least for one cooldown and a minute when no time is told.
 fn rest_account(pause: &mut Pause, answered: &Answered, picked_at_ms: u64, policy: &Policy, now_ms: u64) {
     pause.hit(picked_at_ms, now_ms);
     match answered.retry_after_ms {
         Some(wait_ms) => pause.rest_as_told(add(now_ms, wait_ms), policy, now_ms),
-        None => pause.rest(answered.jitter, policy.cooldown_ms, policy, now_ms),
+        None => pause.rest(answered.jitter, SECONDARY_MIN_MS, policy, now_ms),
     }
 }
 

@@ -3,7 +3,32 @@
 use super::signals::longest_ms;
 use super::state::{LimiterState, Moment};
 use super::{CLOCK_BACK_MAX_MS, LEARNED_KEPT_MS};
+use crate::domain::quota::Quota;
 use crate::domain::rate_limit::terms::Policy;
+
+/// A clock that showed `wrong_ms` when the limiter changed last, and shows less now.
+#[derive(Debug, Clone, Copy)]
+struct StepBack {
+    wrong_ms: u64,
+    now_ms: u64,
+}
+
+impl StepBack {
+    /// Where an end comes to lie that was told at `told_at_ms`. What the clock told while it was right stays; of what
+    /// it told while it was wrong there is left what was left at the last change.
+    fn moved_ms(self, until_ms: u64, told_at_ms: u64) -> u64 {
+        if until_ms <= self.now_ms || told_at_ms <= self.now_ms {
+            return until_ms;
+        }
+        self.now_ms + until_ms.saturating_sub(self.wrong_ms)
+    }
+
+    /// What is left stays; what is under way was taken off it.
+    fn moved_quota(self, quota: Quota, longest_ms: u64) -> Quota {
+        let resets_at_ms = self.moved_ms(quota.resets_at_ms, quota.seen_at_ms).min(self.now_ms + longest_ms);
+        Quota { resets_at_ms, seen_at_ms: quota.seen_at_ms.min(self.now_ms), ..quota }
+    }
+}
 
 impl LimiterState {
     /// The instant to decide by. A clock that is a little behind is taken to stand still. One that is far behind was
@@ -18,10 +43,13 @@ impl LimiterState {
     }
 
     /// Nobody knows when things happened. What was admitted counts as admitted now, so that no window holds more
-    /// than its limit; a pause lasts no longer than one that begins now. What clients hold is forgotten: they ask
-    /// again.
+    /// than its limit; of a pause there is left what was left, and a
+    /// quota is used up for as long as it was. What clients hold is forgotten: they ask again.
     fn start_anew(&mut self, now_ms: u64, policy: &Policy) {
         let old = std::mem::take(self);
+        let back = StepBack { wrong_ms: old.last_now_ms, now_ms };
+        // Of a pause of an earlier version nobody knows when it was set: it may have been at the last change.
+        let pause_set_ms = if old.pause_set_ms > 0 { old.pause_set_ms } else { old.last_now_ms };
         let set_terms = old.set_terms.clone();
         let terms = set_terms.as_deref().unwrap_or(&policy.configured);
         let mut windows = old.windows;
@@ -33,7 +61,9 @@ impl LimiterState {
             last_now_ms: now_ms,
             set_terms: old.set_terms,
             windows,
-            paused_until_ms: old.paused_until_ms.min(now_ms + longest_ms(policy)),
+            paused_until_ms: back.moved_ms(old.paused_until_ms, pause_set_ms),
+            pause_set_ms: pause_set_ms.min(now_ms),
+            quotas: old.quotas.map(|quota| back.moved_quota(quota, longest_ms(policy))),
             hits: old.hits,
             hit_kind: old.hit_kind,
             half_open: old.half_open,

@@ -61,17 +61,16 @@ impl LimiterState {
             false => told_ms.is_none() || self.hits > 1 || hit.kind == HitKind::Quota,
         };
         let backoff_ms = if backs_off { backoff_ms(moment.policy, hit, self.hits) } else { 0 };
-        let pause_ms = told_ms.unwrap_or(0).min(longest_ms(moment.policy)).max(backoff_ms);
-        if pause_ms > 0 {
-            self.paused_until_ms = self.paused_until_ms.max(now_ms + pause_ms);
-        }
+        let asked_ms = told_ms.unwrap_or(0).max(hit.least_ms);
+        let pause_ms = asked_ms.min(longest_ms(moment.policy)).max(backoff_ms);
+        self.pause_until(now_ms + pause_ms, now_ms);
     }
 
     /// Admits nothing for so long; 0 ends every pause, and forgets what providers said is left.
     pub(super) fn pause(&mut self, moment: &Moment<'_>, for_ms: u64) {
         if for_ms > 0 {
             self.hit_kind = self.paused_by(moment.now_ms);
-            self.paused_until_ms = self.paused_until_ms.max(moment.now_ms + for_ms.min(PAUSE_MAX_MS));
+            self.pause_until(moment.now_ms + for_ms.min(PAUSE_MAX_MS), moment.now_ms);
             return;
         }
         self.paused_until_ms = 0;
@@ -80,6 +79,14 @@ impl LimiterState {
         self.half_open = false;
         self.probe = None;
         self.quotas = Default::default();
+    }
+
+    /// A pause is never shortened, but ended by hand.
+    pub(super) fn pause_until(&mut self, until_ms: u64, now_ms: u64) {
+        if until_ms > now_ms && until_ms > self.paused_until_ms {
+            self.paused_until_ms = until_ms;
+            self.pause_set_ms = now_ms;
+        }
     }
 
     /// The kind of the hit that a pause or probing goes back to; `None`: of neither, or of none.
@@ -93,8 +100,13 @@ pub(super) fn longest_ms(policy: &Policy) -> u64 {
     policy.cooldown_max_ms.min(PAUSE_MAX_MS)
 }
 
+/// Chance lengthens the first pause by a tenth at most, and shortens those that doubled by half at most: none ends
+/// before one cooldown is over.
 fn backoff_ms(policy: &Policy, hit: &Hit, hits: u64) -> u64 {
+    let longest_ms = longest_ms(policy);
     let doubled_ms = u128::from(policy.cooldown_ms) << hits.saturating_sub(1);
-    let pause_ms = doubled_ms.min(u128::from(longest_ms(policy))) as u64;
-    pause_ms - pause_ms * hit.jitter.min(1_000) / 2_000
+    let pause_ms = doubled_ms.min(u128::from(longest_ms)) as u64;
+    let jitter = hit.jitter.min(1_000);
+    let spread_ms = if hits > 1 { pause_ms - pause_ms * jitter / 2_000 } else { pause_ms + pause_ms * jitter / 10_000 };
+    spread_ms.max(policy.cooldown_ms).min(longest_ms)
 }

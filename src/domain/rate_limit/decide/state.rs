@@ -87,6 +87,9 @@ pub struct LimiterState {
     pub(super) learned_until_ms: u64,
     /// When nothing that is known here matters any more, terms set at run time aside.
     pub(super) life_until_ms: u64,
+    /// When `paused_until_ms` was set; 0 in states of earlier versions.
+    #[serde(default)]
+    pub(super) pause_set_ms: u64,
 }
 
 /// One window, and when it was in force last.

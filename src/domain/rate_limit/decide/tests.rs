@@ -69,7 +69,7 @@ impl Desk {
     }
 
     fn hit(&mut self, retry_after_ms: Option<u64>, sent_at_ms: u64) {
-        let hit = Some(Hit { kind: HitKind::Rate, retry_after_ms, jitter: 0 });
+        let hit = Some(Hit { kind: HitKind::Rate, retry_after_ms, jitter: 0, least_ms: 0 });
         self.apply(Operation::Observe(Signals { sent_at_ms, hit, ..Signals::default() }));
     }
 }

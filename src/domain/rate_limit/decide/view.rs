@@ -72,13 +72,14 @@ impl LimiterState {
             let told = view.quotas[unit.index()];
             if self.quotas[unit.index()].left(now_ms).is_none() {
                 let limit = Some(told.limit).filter(|limit| *limit > 0);
-                let reading = Reading { limit, remaining: told.left, resets_at_ms: told.resets_at_ms, sent_at_ms: 0 };
+                let resets_at_ms = remembered_ms(told.resets_at_ms, view.now_ms, now_ms);
+                let reading = Reading { limit, remaining: told.left, resets_at_ms, sent_at_ms: 0 };
                 self.learn_quota(moment, unit, reading);
             }
         }
         self.hit_kind = self.paused_by(now_ms).or(view.paused_by);
-        let paused_until_ms = view.paused_until_ms.min(now_ms + PAUSE_MAX_MS);
-        self.paused_until_ms = self.paused_until_ms.max(paused_until_ms);
+        let paused_until_ms = remembered_ms(view.paused_until_ms, view.now_ms, now_ms).min(now_ms + PAUSE_MAX_MS);
+        self.pause_until(paused_until_ms, now_ms);
         self.hits = self.hits.max(view.hits.min(super::signals::HITS_MAX));
         self.half_open = self.half_open || self.hits > 0;
         let next_admission_us = view.next_admission_us.min(now_ms * 1_000 + moment.terms.pause_us);
@@ -99,4 +100,10 @@ impl LimiterState {
         }
         self.learned_until_ms = moment.now_ms + LEARNED_KEPT_MS;
     }
+}
+
+/// Where an end comes to lie that was remembered at `seen_ms`. By a clock that is behind that one there is left what
+/// was left then.
+fn remembered_ms(until_ms: u64, seen_ms: u64, now_ms: u64) -> u64 {
+    until_ms.min(now_ms.saturating_add(until_ms.saturating_sub(seen_ms)))
 }

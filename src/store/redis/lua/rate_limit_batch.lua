@@ -34,6 +34,7 @@ State one MessagePack array, S:
         lease until ms, permits, places, shares   28 has agents 0|1
         29 no permit expires or is forgotten before ms   30 last settle ms
         31 kind of the last burst of hits: 0 none, 1 rate, 2 quota   32 another may probe from ms
+        33 when the pause was set ms
       W: 1 window ms   2 width of a part ms   3 named ms   4-6 sums   7 parts: number, amounts, oldest first
 Permits hash by id: 1 open | 2 late, admitted ms, expires ms, amounts, agent's number, client; or 3, member of line
 Ends    sorted set of permits by expiry, of late ones by when they are forgotten

@@ -133,7 +133,7 @@ fn kind_of(operation: &Operation) -> u64 {
 
 /// Elements behind kind, size and deadline.
 fn size_of(operation: &Operation) -> u64 {
-    let signals = |signals: &Signals| 7 + 4 * signals.readings.len();
+    let signals = |signals: &Signals| 8 + 4 * signals.readings.len();
     let size = match operation {
         Operation::Check { .. } => 5,
         Operation::Acquire { .. } => 7,
@@ -141,7 +141,7 @@ fn size_of(operation: &Operation) -> u64 {
         Operation::Observe(told) => signals(told),
         Operation::Cancel { .. } | Operation::SetTerms(_) | Operation::Pause { .. } => 1,
         Operation::Allocate { .. } | Operation::Handoff { .. } => 2,
-        Operation::Restore(view) => 16 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
+        Operation::Restore(view) => 17 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
         Operation::Learn(counters) => 2 * counters.len(),
         Operation::Poll | Operation::View | Operation::Learned => 0,
     };
@@ -207,6 +207,7 @@ fn write_signals(writer: &mut Writer, signals: &Signals) {
     writer.optional(retry_after_ms.map(|retry_after_ms| retry_after_ms.min(MAX_TOKENS)));
     writer.uint(signals.hit.map_or(0, |hit| hit.jitter));
     writer.uint(kind_number(signals.hit.map(|hit| hit.kind)));
+    writer.uint(signals.hit.map_or(0, |hit| hit.least_ms.min(MAX_TOKENS)));
     writer.uint(signals.readings.len() as u64);
     for (unit, reading) in &signals.readings {
         writer.uint(unit.index() as u64);
@@ -225,6 +226,7 @@ fn kind_number(kind: Option<HitKind>) -> u64 {
 }
 
 fn write_view(writer: &mut Writer, view: &View) {
+    writer.uint(view.now_ms.min(MAX_TOKENS));
     writer.uint(view.paused_until_ms.min(MAX_TOKENS));
     writer.uint(view.hits);
     writer.uint(kind_number(view.paused_by));

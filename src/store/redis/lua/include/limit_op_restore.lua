@@ -1,17 +1,18 @@
--- Restore: 12, size, deadline, paused until ms, hits, kind of hit, next admission us, per unit: limit (-1 = not known),
+-- Restore: 12, size, deadline, when it was seen ms, paused until ms, hits, kind of hit, next admission us, per unit: limit (-1 = not known),
 -- left, resets ms; then per window: window ms, n, n x part.
+local function remembered(ends) return min(ends, now + max(0, ends - A[i + 3])) end
 S[31] = paused_by()
-if S[31] == 0 then S[31] = A[i + 5] end
-S[10] = max(S[10], min(A[i + 3], now + PAUSE_MAX))
-S[11] = max(S[11], min(A[i + 4], HITS_MAX))
+if S[31] == 0 then S[31] = A[i + 6] end
+pause_until(min(remembered(A[i + 4]), now + PAUSE_MAX))
+S[11] = max(S[11], min(A[i + 5], HITS_MAX))
 if S[11] > 0 then S[12] = 1 end
-local next_us = min(A[i + 6], now * 1000 + T[1])
+local next_us = min(A[i + 7], now * 1000 + T[1])
 if next_us > S[15] then S[15], S[16], S[17] = next_us, '', 0 end
 for unit = 0, 3 do
-  local u = i + 7 + unit * 3
-  if now >= S[25][unit * 4 + 3] then learn_quota(unit, A[u], A[u + 1], A[u + 2], 0) end
+  local u = i + 8 + unit * 3
+  if now >= S[25][unit * 4 + 3] then learn_quota(unit, A[u], A[u + 1], remembered(A[u + 2]), 0) end
 end
-local u, ends_at = i + 19, i + A[i + 1]
+local u, ends_at = i + 20, i + A[i + 1]
 while u < ends_at do
   local w = window_of(A[u])
   for k = u + 2, w and u + 1 + 4 * A[u + 1] or 0, 4 do

@@ -18,7 +18,7 @@ elseif kind == 9 then
 elseif kind == 10 then -- Pause: 10, size, deadline, for ms (0 ends every pause, and forgets quotas).
   if A[i + 3] > 0 then
     S[31] = paused_by()
-    S[10] = max(S[10], now + min(A[i + 3], PAUSE_MAX))
+    pause_until(now + min(A[i + 3], PAUSE_MAX))
   else
     S[10], S[31] = 0, 0
     for k = 1, 16 do S[25][k] = 0 end

@@ -1,5 +1,6 @@
 -- What a response says: A[u ..] = sent ms, success 0|1, hit 0|1, retry after ms (-1, 0 = not told), jitter
--- (thousandths), kind (0 none, 1 rate, 2 quota), n, n x (unit, limit (-1 = not told), remaining, resets ms). Its request left at `sent`.
+-- (thousandths), kind (0 none, 1 rate, 2 quota), least pause ms, n, n x (unit, limit (-1 = not told), remaining,
+-- resets ms). Its request left at `sent`.
 local function learn_quota(unit, limit, remaining, resets, sent)
   resets = min(resets, now + min(A[8], PAUSE_MAX))
   if resets <= now then return end
@@ -17,13 +18,17 @@ local function end_pauses()
   S[11], S[12], S[14] = 0, 0, ''
 end
 
+local function pause_until(instant)
+  if instant > now and instant > S[10] then S[10], S[33] = instant, now end
+end
+
 -- The kind of the hit that a pause or probing goes back to.
 local function paused_by()
   if S[12] == 1 or now < S[10] then return S[31] end
   return 0
 end
 
-local function hit(told, jitter, hit_kind, sent)
+local function hit(told, jitter, hit_kind, least, sent)
   local is_same_burst, is_graver = now < S[10], hit_kind == 2 and S[31] ~= 2
   if sent > 0 then is_same_burst = sent <= S[13] end
   if not is_same_burst then S[11], S[12], S[13] = min(S[11] + 1, HITS_MAX), 1, now end
@@ -33,19 +38,25 @@ local function hit(told, jitter, hit_kind, sent)
   local longest, backoff = min(A[8], PAUSE_MAX), 0
   if backs_off then
     backoff = min(A[7] * 2 ^ max(S[11] - 1, 0), longest)
-    backoff = backoff - floor(backoff * min(jitter, 1000) / 2000)
+    jitter = min(jitter, 1000)
+    if S[11] > 1 then
+      backoff = backoff - floor(backoff * jitter / 2000)
+    else
+      backoff = backoff + floor(backoff * jitter / 10000)
+    end
+    backoff = min(max(backoff, A[7]), longest)
   end
-  local pause = max(min(told, longest), backoff)
-  if pause > 0 then S[10] = max(S[10], now + pause) end
+  local pause = max(min(max(told, least), longest), backoff)
+  pause_until(now + pause)
 end
 
 local function observe(u, sent)
   if A[u + 2] == 1 then
-    hit(A[u + 3], A[u + 4], A[u + 5], sent)
+    hit(A[u + 3], A[u + 4], A[u + 5], A[u + 6], sent)
   elseif A[u + 1] == 1 and sent > S[13] then
     end_pauses()
   end
   -- New only when its request left after the last settle and the last reading, see `decide/signals.rs`.
   sent = sent > S[30] and max(0, sent - 1) or 0
-  for k = u + 7, u + 3 + 4 * A[u + 6], 4 do learn_quota(A[k], A[k + 1], A[k + 2], A[k + 3], sent) end
+  for k = u + 8, u + 4 + 4 * A[u + 7], 4 do learn_quota(A[k], A[k + 1], A[k + 2], A[k + 3], sent) end
 end

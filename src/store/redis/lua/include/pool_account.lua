@@ -53,14 +53,14 @@ end
 local function open(k, name)
   local account = look(k)
   if not account or account[4] <= now then
-    account = { 0, 0, 0, 0, {} }
+    account = { 0, 0, 0, 0, {}, 0 }
     opened[account_of[k]] = account
   end
   changed[account_of[k]] = account
   local resources = account[5]
   local r = resources[name]
   if not r or r[8] <= now then
-    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0, 0, 0 }
+    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0, 0, 0, 0, 0 }
     resources[name] = nil
     local count = 0
     for other, state in pairs(resources) do

@@ -11,7 +11,9 @@ end
 
 -- In t, an account or a resource, as in include/pool_pause.lua.
 local function move_pause(t, p)
-  t[p], t[p + 2] = moved(t[p], t[p + 2], min(MAX, DAY + A[8])), min(t[p + 2], now)
+  local told = p == 1 and 6 or 13
+  t[p] = moved(t[p], t[told], min(MAX, DAY + A[8]))
+  t[p + 2], t[told] = min(t[p + 2], now), min(t[told], now)
 end
 
 for name, use in pairs(S[3]) do
@@ -32,7 +34,8 @@ for name, bytes in pairs(S[5]) do
         account[5][resource] = nil
       else
         move_pause(r, 5)
-        r[3], r[4] = moved(r[3], r[4], 31 * DAY), min(r[4], now)
+        r[3], r[4] = moved(r[3], max(r[4], r[14]), 31 * DAY), min(r[4], now)
+        r[14] = min(r[14], now)
         local u, latest = r[9], part_end(now)
         while u[1] and u[#u - 1] > latest do
           u[#u] = nil

@@ -23,8 +23,9 @@ if k then
   if picked > 0 then r[10], r[12] = now, r[11] > 0 and r[12] + 1 or 0 end
   if is_told then
     if limit >= 0 then r[1] = min(MAX, limit) end
-    local told = max(0, min(MAX, remaining) - others)
-    if now >= r[3] or sent >= r[4] then
+    local told, resets_before = max(0, min(MAX, remaining) - others), r[3]
+    local is_newer = now >= r[3] or sent >= r[4]
+    if is_newer then
       r[2], r[3], r[4], r[11], r[12] = told, resets, now, 0, 0
     elseif told < r[2] then
       r[2], r[3] = told, max(r[3], resets)
@@ -32,6 +33,7 @@ if k then
     elseif told == 0 then
       r[3] = max(r[3], resets)
     end
+    if not is_newer and r[3] > resets_before then r[14] = now end
   end
   if answered == 0 then
     served(r, 5, sure)
@@ -51,7 +53,7 @@ if k then
     if wait >= 0 then
       rest_as_told(account, 1, now + wait)
     else
-      rest(account, 1, jitter, A[7])
+      rest(account, 1, jitter, 60000)
     end
   end
   prolong(account, r)

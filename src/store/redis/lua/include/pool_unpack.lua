@@ -2,9 +2,11 @@
 local function unpacked(bytes)
   local account = cmsgpack.unpack(bytes)
   for k = #account + 1, 5 do account[k] = k == 5 and {} or 0 end
+  account[6] = account[6] or account[3]
   for _, r in pairs(account[5]) do
-    if r[12] == nil then
+    if r[14] == nil then
       for k = 1, 12 do r[k] = r[k] or (k == 9 and {} or 0) end
+      r[13], r[14] = r[13] or r[7], 0
     end
   end
   return account
