@@ -37,7 +37,8 @@ pub async fn a_clock_that_was_wrong_stalls_nobody<H: Harness>(desk: Desk<H>) {
     assert_eq!((view.terms, view.is_set, view.waiting, view.under_way.requests), (only, true, 0, 0));
     let quota = Quota { limit: 0, left: 48, resets_at_ms: START_MS + 59 * SECOND_MS, seen_at_ms: START_MS + SECOND_MS };
     assert_eq!((view.quotas[0], view.quotas[1]), (quota, Quota::default()));
-    assert_eq!(view.agents, Vec::new());
+    let shares: Vec<_> = view.agents.iter().map(|agent| (&*agent.agent, agent.share_ppm, agent.waiting)).collect();
+    assert_eq!(shares, [("", 600_000, 0), ("x", 400_000, 0)]);
     assert_eq!(view.windows[0].used.requests, 2);
     assert_eq!(desk.one(Operation::Learned).await, Outcome::Learned(vec![("out".into(), 3)]));
     // The pause between calls begins now at the latest.
@@ -157,6 +158,45 @@ pub async fn a_quota_that_was_saved_by_a_clock_ahead_is_used_up_for_as_long_as_i
     desk.at(START_MS);
     desk.one(Operation::Restore(Box::new(remembered))).await;
     assert_eq!(desk.refused(call("a", 1, 1)).await, (Reason::Remaining(Unit::Requests), 20 * SECOND_MS));
+}
+
+pub async fn shares_outlast_a_wrong_clock_and_live_with_who_gave_them<H: Harness>(desk: Desk<H>) {
+    let desk = desk.rules(&[per_minute(Unit::Requests, 10)]);
+    desk.policy.borrow_mut().client_lease_ms = MINUTE_MS;
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    let shares = async || {
+        let view = desk.view().await;
+        view.agents.iter().map(|agent| (agent.agent.to_string(), agent.share_ppm)).collect::<Vec<_>>()
+    };
+    desk.at(WRONG_MS);
+    desk.by("a", vec![share("x", 300_000), share("y", 200_000)]).await;
+    desk.by("b", vec![share("z", 400_000)]).await;
+    for id in ["x1", "x2"] {
+        desk.granted(call(id, 1, 1).agent("x")).await;
+    }
+    desk.granted(call("y1", 1, 1).agent("y")).await;
+    desk.advance(30 * SECOND_MS);
+    desk.poll("b").await;
+    desk.at(START_MS);
+    let kept = [("", 100_000), ("x", 300_000), ("y", 200_000), ("z", 400_000)];
+    assert_eq!(shares().await, kept.map(|(agent, share_ppm)| (agent.to_owned(), share_ppm)));
+    // What they used counts as used now.
+    let used = desk.view().await.agents.iter().map(|agent| agent.used.requests).collect::<Vec<_>>();
+    assert_eq!(used, [0, 2, 1, 0]);
+    // The share of an agent that is not active is lent, and its own is what it gets.
+    desk.granted(call("z1", 1, 1).agent("z")).await;
+    desk.granted(call("x3", 1, 1).agent("x")).await;
+    assert_eq!(desk.refused(call("x4", 1, 1).agent("x")).await.0, Reason::Share);
+    // Every giver has its lease from now on.
+    desk.advance(MINUTE_MS - 1);
+    desk.poll("b").await;
+    assert_eq!(shares().await.len(), 4);
+    desk.advance(1);
+    assert_eq!(shares().await, [("".to_owned(), 600_000), ("z".to_owned(), 400_000)]);
+    // A share can be given, taken back and handed on as before.
+    desk.by("b", vec![share("w", 600_000)]).await;
+    desk.by("b", vec![share("z", 0)]).await;
+    assert_eq!(shares().await, [("".to_owned(), 400_000), ("w".to_owned(), 600_000)]);
 }
 
 pub async fn to_ask_only_sees_a_wrong_clock_once<H: Harness>(desk: Desk<H>) {

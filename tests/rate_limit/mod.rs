@@ -73,6 +73,7 @@ macro_rules! rate_limit_tests {
                 a_clock_that_was_wrong_stalls_nobody, no_window_holds_more_though_the_clock_went_back,
                 a_pause_of_a_wrong_clock_lasts_as_long_as_it_did,
                 a_pause_that_was_told_by_the_right_clock_stays,
+                shares_outlast_a_wrong_clock_and_live_with_who_gave_them,
                 a_quota_of_a_wrong_clock_is_used_up_for_as_long_as_it_was,
                 a_quota_that_was_told_by_the_right_clock_stays,
                 a_quota_that_was_saved_by_a_clock_ahead_is_used_up_for_as_long_as_it_was,

@@ -85,6 +85,16 @@ impl Agents {
         self.list.iter_mut().flat_map(|agent| &mut agent.windows).for_each(|parts| parts.forget(now_ms));
     }
 
+    /// The agents with their shares, without permits and places, and what they used as if it had been now.
+    pub fn without_calls(mut self, now_ms: u64) -> Self {
+        for agent in &mut self.list {
+            agent.permits = 0;
+            agent.line.clear();
+            agent.windows.iter_mut().for_each(|parts| parts.gather(now_ms));
+        }
+        self
+    }
+
     pub fn add_window(&mut self, window_ms: u64) {
         if self.have_shares() {
             self.list.iter_mut().for_each(|agent| agent.windows.push(Parts::new(window_ms, AGENT_PARTS)));

@@ -44,7 +44,8 @@ impl LimiterState {
 
     /// Nobody knows when things happened. What was admitted counts as admitted now, so that no window holds more
     /// than its limit; of a pause there is left what was left, and a
-    /// quota is used up for as long as it was. What clients hold is forgotten: they ask again.
+    /// quota is used up for as long as it was. Shares stay, with clients that are alive as of now. What they hold beside
+    /// that is forgotten: they ask again.
     fn start_anew(&mut self, now_ms: u64, policy: &Policy) {
         let old = std::mem::take(self);
         let back = StepBack { wrong_ms: old.last_now_ms, now_ms };
@@ -63,6 +64,8 @@ impl LimiterState {
             windows,
             paused_until_ms: back.moved_ms(old.paused_until_ms, pause_set_ms),
             pause_set_ms: pause_set_ms.min(now_ms),
+            agents: old.agents.without_calls(now_ms),
+            clients: old.clients.only_givers(now_ms + policy.client_lease_ms),
             quotas: old.quotas.map(|quota| back.moved_quota(quota, longest_ms(policy))),
             hits: old.hits,
             hit_kind: old.hit_kind,

@@ -91,6 +91,14 @@ impl Clients {
         *count = count.saturating_sub(1);
     }
 
+    /// Those that gave shares, with nothing else, alive until then.
+    pub fn only_givers(self, lease_until_ms: u64) -> Self {
+        let givers = self.list.into_iter().filter(|entry| entry.shares > 0);
+        let list: Vec<_> = givers.map(|entry| Client { lease_until_ms, permits: 0, places: 0, ..entry }).collect();
+        let next_lease_ms = if list.is_empty() { u64::MAX } else { lease_until_ms };
+        Self { list, last: 0, next_lease_ms }
+    }
+
     /// Its name as it is kept here: who calls by that is recognised without comparing letters.
     pub fn name_of(&self, client: &str) -> Option<Arc<str>> {
         self.find(client).map(|index| Arc::clone(&self.list[index].name))

@@ -13,7 +13,7 @@ if is_back then
     return now + max(0, ends - old[2])
   end
   S[10], S[11], S[12], S[13] = moved(old[10], old[33]), old[11], old[12], min(old[13], now)
-  S[33], S[25] = min(old[33], now), old[25]
+  S[33], S[25], S[23], S[28] = min(old[33], now), old[25], old[23], old[28]
   S[15], S[20] = min(old[15], now * 1000 + (old[24] or A[13])[1]), min(old[20], now + LEARNED_MS)
   S[30], S[31] = min(old[30], now), old[31]
   S[3] = max(now + A[9] + LATE_MS, now + lease_ms + 1, S[10] + HITS_MS, floor(S[15] / 1000) + 1, S[20])

@@ -57,6 +57,9 @@ elseif is_new or A[15] == 1 then
 end
 if is_new then -- What other keys may still hold belongs to a time that is over.
   due, is_lost = {}, false
+  if is_back then
+    --- @include limit_anew_agents
+  end
   if writes or is_back then call('DEL', PERMITS, ENDS, LINE, AGENTS) end
   if writes and is_blank then call('DEL', LEARNED) end
 else
