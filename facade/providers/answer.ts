@@ -1,6 +1,6 @@
 import { type BodyWords, isStatus, readBody } from './body';
 import { type HeaderMap, headerMap } from './headers';
-import { isError, items, member, objectMember } from './members';
+import { isEmpty, isError, items, member, objectMember } from './members';
 
 /** A response or an error, in the one form that is read further. */
 export interface Answer {
@@ -61,18 +61,25 @@ function tryAnswer(source: unknown): Answer | undefined {
 
 /** Whether it is an error, wraps one, or is a body that tells of one. */
 export function isFailure(source: unknown): boolean {
-  const wrapped = objectMember(source, 'lastError') ?? objectMember(source, 'cause');
-  return isError(source) || holdsError(source) || wrapped !== undefined;
+  return (
+    isError(source) || holdsError(source) || holdsSome(source, 'lastError') || holdsSome(source, 'cause')
+  );
 }
 
 /** Whether it is a body that tells of an error, or something that has one; GraphQL's has status 200. */
 function holdsError(source: unknown): boolean {
   const whole = items(source, 1)[0] ?? source;
   return (
-    objectMember(whole, 'error') !== undefined ||
-    objectMember(whole, 'errors') !== undefined ||
-    objectMember(objectMember(whole, 'data'), 'errors') !== undefined
+    holdsSome(whole, 'error') ||
+    holdsSome(whole, 'errors') ||
+    holdsSome(objectMember(whole, 'data'), 'errors')
   );
+}
+
+/** Clients and gateways write `errors: []` and `error: {}` where there is none. */
+function holdsSome(source: unknown, name: string): boolean {
+  const value = objectMember(source, name);
+  return value !== undefined && !isEmpty(value);
 }
 
 function bodyOf(source: unknown): BodyWords {
