@@ -112,7 +112,8 @@ describe('errors that a function throws', () => {
     expect(error.cause).toBe(thrown[1]);
   });
 
-  // As the SDKs make them: @google/genai 1.x, @google/generative-ai 0.24, @octokit/request-error 7.
+  // As the SDKs make them: @google/genai 1.x, @google/generative-ai 0.24, @octokit/request-error 7,
+  // @gitbeaker/rest 43.
   const google = 'https://generativelanguage.googleapis.com';
   const apiError = (message: unknown, status = 429) =>
     Object.assign(new Error(typeof message === 'string' ? message : JSON.stringify(message)), {
@@ -130,6 +131,13 @@ describe('errors that a function throws', () => {
       status,
       request: { method: 'GET', headers: { accept: 'application/vnd.github.v3+json' }, ...request },
     });
+  const retryError = (status: number, name = 'GitbeakerRetryError') =>
+    Object.assign(
+      new Error(
+        `Could not successfully complete this request after 10 retries, last status code: ${status}. Check the applicable rate limits for this endpoint.`,
+      ),
+      { name },
+    );
   const exhausted = { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } };
   const asked = { url: '/repos/{owner}/{repo}' };
 
@@ -141,6 +149,9 @@ describe('errors that a function throws', () => {
     ['Google, a body of another form', 'gemini', () => apiError({ message: 'quota' })],
     ['Google, a gateway of its own name', 'my-gemini', () => apiError(exhausted)],
     ['Google, the older client', 'gemini', () => fetchError(`${google}/v1beta/models/m:generateContent`)],
+    ['gitbeaker after its retries', 'gitlab', () => retryError(429)],
+    ['gitbeaker, wrapped', 'gitlab', () => new Error('no', { cause: retryError(429) })],
+    ['gitbeaker, a server of its own name', 'my-gitlab', () => retryError(429)],
     ['Octokit, below its base', 'github', () => httpError({ ...asked, baseUrl: 'https://api.github.com' })],
     ['Octokit, no base', 'github', () => httpError(asked)],
     ['Octokit, 429', 'github', () => httpError(asked, 429, 'slow down')],
@@ -173,6 +184,9 @@ describe('errors that a function throws', () => {
     ['Google, words that are no body', 'gemini', apiError('too many')],
     ['Google, a status of nobody', 'gemini', apiError({ error: { code: 429 } }, 403)],
     ['another ApiError', 'openai', apiError({ message: 'quota' })],
+    ['gitbeaker, bad gateway', 'gitlab', retryError(502)],
+    ['gitbeaker, with a token of GitHub', 'github', retryError(429)],
+    ['an error with the words of gitbeaker', 'gitlab', retryError(429, 'Error')],
     ['Octokit below another base', 'github', httpError({ ...asked, baseUrl: 'https://ghe.example/api/v3' })],
     [
       'Octokit of another address, whatever its base',

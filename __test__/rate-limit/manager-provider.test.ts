@@ -155,6 +155,16 @@ describe('after the cooldown', () => {
     ['headers of limits', { headers: { 'x-ratelimit-limit-requests': '9' } }],
     ['a response without headers', { response: new Response(null, { status: 200 }) }],
     ['the body that a client made of it', { response: { choices: [], usage: {} } }],
+    ['a body whose list of errors is empty', { response: { data: {}, errors: [] } }],
+    ['a list of bodies without errors', { response: [{ errors: [] }] }],
+    ['a body within a body without errors', { response: { data: { errors: [] } } }],
+    ['a body whose error is empty', { response: { error: {}, choices: [] } }],
+    ['a body whose error is null', { response: { error: null, lastError: null, cause: {} } }],
+    ['a text', { response: 'Thank you for calling.' }],
+    ['a text of nothing', { response: '' }],
+    ['a text with the JSON of an error in it', { response: 'As in {"error":{"code":429}}' }],
+    ['a text that is JSON', { response: '{"text":"Thank you","errors":[]}' }],
+    ['a number', { response: 0 }],
     ['null for what was not given', { error: null, response: null, headers: null }],
     ['nothing', {}],
   ])('a success ends the backoff, told by %s', async (_name, answer) => {
@@ -170,6 +180,10 @@ describe('after the cooldown', () => {
   test.each<[string, object]>([
     ['a body that tells of an error', { response: { error: { type: 'invalid_request_error' } } }],
     ['a status of failure', { response: { status: 500, headers: {} } }],
+    ['a text that is JSON of an error', { response: ' {"error":{"type":"invalid_request_error"}}' }],
+    ['a list of errors', { response: { data: null, errors: [{ message: 'no' }] } }],
+    ['an error as it was thrown, in a body', { response: { error: new Error('socket hang up') } }],
+    ['an error that is a text', { error: 'socket hang up' }],
     ['an error', { error: new Error('socket hang up') }],
     ['an error that says nothing', { error: {} }],
     ['what wraps an error', { response: { cause: new Error('socket hang up') } }],
@@ -179,6 +193,13 @@ describe('after the cooldown', () => {
     await manager.observe(refusal({ 'retry-after': '1' }));
     await advance(1_001);
     await (await manager.acquire()).settle({ ...NOTHING, ...answer });
+    expect((await manager.getStatus()).hits).toBe(1);
+  });
+
+  test('a text that is JSON of a refusal pauses', async () => {
+    const manager = plain({ rpm: 50 });
+    const body = JSON.stringify({ error: { type: 'rate_limit_error', message: 'slow down' } });
+    await (await manager.acquire()).settle({ ...NOTHING, response: body });
     expect((await manager.getStatus()).hits).toBe(1);
   });
 

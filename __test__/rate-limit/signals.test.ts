@@ -524,6 +524,36 @@ describe('GitLab', () => {
   });
 });
 
+describe('gitbeaker after its own retries', () => {
+  const gaveUp = (status: number, name = 'GitbeakerRetryError') =>
+    Object.assign(
+      new Error(
+        `Could not successfully complete this request after 10 retries, last status code: ${status}. Check the applicable rate limits for this endpoint.`,
+      ),
+      { name },
+    );
+
+  test('the last status is what it says', () => {
+    expect(readSignals(gaveUp(429))).toEqual({
+      provider: 'gitlab',
+      readings: [],
+      hit: { kind: 'rate' },
+      isUnauthorized: false,
+      isSuccess: false,
+      status: 429,
+    });
+    expect(readSignals(new Error('no', { cause: gaveUp(429) }))).toMatchObject({ hit: { kind: 'rate' } });
+    expect(readSignals(gaveUp(502))).toMatchObject({ provider: 'gitlab', status: 502, isSuccess: false });
+    expect(readSignals(gaveUp(502)).hit).toBeUndefined();
+  });
+
+  test('the same words of somebody else say nothing', () => {
+    expect(readSignals(gaveUp(429, 'Error'))).toMatchObject({ provider: 'generic', isSuccess: false });
+    expect(readSignals(gaveUp(429, 'Error')).hit).toBeUndefined();
+    expect(readSignals({ ...gaveUp(429) }).hit).toBeUndefined();
+  });
+});
+
 describe('Bitbucket', () => {
   const headers = {
     'X-RateLimit-Limit': '1000',

@@ -1,4 +1,5 @@
 import { readAnswer } from '../providers/answer';
+import { retriedStatus } from '../providers/gitbeaker';
 import { isError, member, objectMember, textMember } from '../providers/members';
 import { holdsGoogleBody, isOfOctokit, legacyGoogleAddress } from './sdk-errors';
 import { isKnownProvider } from './signals';
@@ -26,6 +27,7 @@ export function isEvidence(error: unknown, { provider, baseUrl }: EvidenceFor): 
   return chain(error).some(
     each =>
       namesAddress(each, baseUrl) ||
+      (mayBe(provider, 'gitlab') && retriedStatus(each) !== undefined) ||
       (mayBe(provider, 'gemini') && holdsGoogleBody(each)) ||
       (mayBe(provider, 'github') && isOfOctokit(each)),
   );

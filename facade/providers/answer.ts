@@ -1,6 +1,8 @@
 import { type BodyWords, isStatus, readBody } from './body';
+import { retriedStatus } from './gitbeaker';
 import { type HeaderMap, headerMap } from './headers';
-import { isError, items, member, objectMember } from './members';
+import { isEmpty, isError, items, member, objectMember } from './members';
+import type { Provider } from './types';
 
 /** A response or an error, in the one form that is read further. */
 export interface Answer {
@@ -9,6 +11,8 @@ export interface Answer {
   body: BodyWords;
   /** Nothing but headers was given. */
   isHeadersOnly: boolean;
+  /** Whose client the error was made by, where that tells. */
+  maker?: Provider;
 }
 
 /** Errors that wrap errors. */
@@ -21,7 +25,7 @@ const NO_BODY: BodyWords = readBody([]);
  * Where clients keep them: OpenAI and Anthropic `status`, `headers`, `error`; Octokit and axios `response`
  * with `status`, `headers`, `data`; the AI SDK `statusCode`, `responseHeaders`, `responseBody`, `data`, and
  * `lastError` after its retries; Gemini `status` and the body as JSON in `message`, or `errorDetails`;
- * gitbeaker `cause.response`.
+ * gitbeaker `cause.response`, and after its retries only words.
  */
 export function readAnswer(source: unknown): Answer {
   let current = source;
@@ -40,6 +44,10 @@ export function readAnswer(source: unknown): Answer {
 }
 
 function tryAnswer(source: unknown): Answer | undefined {
+  const retried = retriedStatus(source);
+  if (retried !== undefined) {
+    return { status: retried, headers: new Map(), body: NO_BODY, isHeadersOnly: false, maker: 'gitlab' };
+  }
   const response = objectMember(source, 'response');
   const container =
     objectMember(source, 'headers') ??
@@ -61,18 +69,25 @@ function tryAnswer(source: unknown): Answer | undefined {
 
 /** Whether it is an error, wraps one, or is a body that tells of one. */
 export function isFailure(source: unknown): boolean {
-  const wrapped = objectMember(source, 'lastError') ?? objectMember(source, 'cause');
-  return isError(source) || holdsError(source) || wrapped !== undefined;
+  return (
+    isError(source) || holdsError(source) || holdsSome(source, 'lastError') || holdsSome(source, 'cause')
+  );
 }
 
 /** Whether it is a body that tells of an error, or something that has one; GraphQL's has status 200. */
 function holdsError(source: unknown): boolean {
   const whole = items(source, 1)[0] ?? source;
   return (
-    objectMember(whole, 'error') !== undefined ||
-    objectMember(whole, 'errors') !== undefined ||
-    objectMember(objectMember(whole, 'data'), 'errors') !== undefined
+    holdsSome(whole, 'error') ||
+    holdsSome(whole, 'errors') ||
+    holdsSome(objectMember(whole, 'data'), 'errors')
   );
+}
+
+/** Clients and gateways write `errors: []` and `error: {}` where there is none. */
+function holdsSome(source: unknown, name: string): boolean {
+  const value = objectMember(source, name);
+  return value !== undefined && !isEmpty(value);
 }
 
 function bodyOf(source: unknown): BodyWords {

@@ -81,3 +81,9 @@ export function parsed(candidate: unknown): unknown {
     return undefined;
   }
 }
+
+/** What a text holds that is JSON as a whole; any other text, and what is no text, as it is. */
+export function parsedWhole(body: unknown): unknown {
+  if (typeof body !== 'string' || !/^\s*[{[]/.test(body)) return body;
+  return parsed(body) ?? body;
+}

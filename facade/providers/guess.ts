@@ -3,7 +3,8 @@ import { isGoogles } from './gemini';
 import type { Provider } from './types';
 
 /** Whose answer it is, by what only one of them says. */
-export function guessProvider({ headers, body }: Answer): Provider {
+export function guessProvider({ headers, body, maker }: Answer): Provider {
+  if (maker !== undefined) return maker;
   const has = (name: string) => headers.has(name);
   const hasSome = (...names: string[]) => names.some(has);
 

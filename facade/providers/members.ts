@@ -57,3 +57,14 @@ export function isError(value: unknown): boolean {
     return false;
   }
 }
+
+/** Whether it is an array or an object of no class that holds nothing. */
+export function isEmpty(value: object): boolean {
+  try {
+    if (Array.isArray(value)) return value.length === 0;
+    const parent = getPrototypeOf(value);
+    return (parent === null || getPrototypeOf(parent) === null) && Reflect.ownKeys(value).length === 0;
+  } catch {
+    return false;
+  }
+}

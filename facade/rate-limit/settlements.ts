@@ -1,6 +1,7 @@
 import { toJson } from '../json';
 import { type Provider, type ProviderSignals, readSignals } from '../providers';
 import { isFailure } from '../providers/answer';
+import { parsedWhole } from '../providers/body';
 import type { PermitSettlement, RateLimitName, RequestUsage } from '../types/rate-limit';
 import { type CheckedUsage, readUsage } from './arguments';
 import type { LimiterParts } from './parts';
@@ -171,12 +172,13 @@ function elapsedMs(permit: Permit, nowMs: number): number {
 
 /**
  * What the provider answered. Who settles with headers or a body says that there was an answer; where that tells
- * neither a status nor an error, it is a success, also when there is nothing to read in it (`headers: {}`).
+ * neither a status nor an error, it is a success, also when there is nothing to read in it (`headers: {}`, a text).
  */
 function readAnswer({ answer, isError }: CheckedUsage): ProviderSignals | undefined {
   if (answer === undefined) return undefined;
-  const signals = readSignals(answer);
-  const isAnswer = !isError && typeof answer === 'object' && !isFailure(answer);
+  const told = isError ? answer : parsedWhole(answer);
+  const signals = readSignals(told);
+  const isAnswer = !isError && !isFailure(told);
   if (isAnswer && signals.status === undefined && signals.hit === undefined) signals.isSuccess = true;
   return signals;
 }
