@@ -156,7 +156,8 @@ fn a_state_of_an_earlier_version_is_understood() {
              S[6], S[7] = nil, nil \
              for name, bytes in pairs(S[5]) do \
                local account = cmsgpack.unpack(bytes) \
-               for _, r in pairs(account[5]) do r[10], r[11], r[12] = nil, nil, nil end \
+               account[6] = nil \
+               for _, r in pairs(account[5]) do for k = 14, 10, -1 do r[k] = nil end end \
                S[5][name] = cmsgpack.pack(account) \
              end \
              redis.call('SET', KEYS[1], cmsgpack.pack(S))";

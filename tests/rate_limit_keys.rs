@@ -147,7 +147,7 @@ fn nothing_is_left_of_what_ended() {
 #[test]
 fn a_state_of_an_earlier_version_is_understood() {
     on_one_thread(async {
-        for kept in [28, 30] {
+        for kept in [28, 30, 32] {
             let desk = desk().await.concurrency(2);
             desk.by("a", all_kinds()).await;
             let shorten = "local S = cmsgpack.unpack(redis.call('GET', KEYS[1])) \

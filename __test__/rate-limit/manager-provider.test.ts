@@ -15,7 +15,7 @@ import {
 
 useFakeTime();
 
-/** The jitter shortens nothing (0) or as much as it may (1). */
+/** The jitter changes nothing (0) or as much as it may (1). */
 const jitter = (share: number) => jest.spyOn(Math, 'random').mockReturnValue(share === 1 ? 0.999_999 : share);
 
 const pausedMs = async (manager: RateLimitManager) => {
@@ -55,10 +55,27 @@ describe('a hit starts the cooldown', () => {
     expect((await manager.canMakeRequest({ priority: 'critical' })).reason).toBe('cooldown');
   });
 
-  test('jitter shortens it by half at most', async () => {
+  test('jitter lengthens the first by a tenth at most, and shortens none to less than the cooldown', async () => {
     jitter(1);
     const manager = plain({ rpm: 50 });
     await manager.observe(refusal());
+    expect(await pausedMs(manager)).toBe(66_000);
+    await advance(66_000);
+    await manager.observe(refusal());
+    expect(await pausedMs(manager)).toBe(60_000);
+  });
+
+  test("GitHub's secondary limit without a time pauses for a minute, however short the cooldown is", async () => {
+    const manager = plain({ rpm: 50 }, { safety: { margin: 0, cooldown: 1 } });
+    const body = { message: 'You have exceeded a secondary rate limit.' };
+    const error = (headers: Record<string, string>) =>
+      Object.assign(new Error(body.message), { status: 403, response: { status: 403, headers, data: body } });
+    for (let n = 0; n < 3; n++) {
+      await manager.observe(error({ 'x-github-request-id': '1' }));
+      expect(await pausedMs(manager)).toBe(60_000);
+      await advance(60_000);
+    }
+    await manager.observe(error({ 'x-github-request-id': '1', 'retry-after': '30' }));
     expect(await pausedMs(manager)).toBe(30_000);
   });
 
