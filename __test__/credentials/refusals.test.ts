@@ -113,7 +113,7 @@ describe('errors that a function throws', () => {
   });
 
   // As the SDKs make them: @google/genai 1.x, @google/generative-ai 0.24, @octokit/request-error 7,
-  // @gitbeaker/rest 43.
+  // @gitbeaker/rest 43, @google-cloud/vertexai 1.12.
   const google = 'https://generativelanguage.googleapis.com';
   const apiError = (message: unknown, status = 429) =>
     Object.assign(new Error(typeof message === 'string' ? message : JSON.stringify(message)), {
@@ -139,6 +139,12 @@ describe('errors that a function throws', () => {
       { name },
     );
   const exhausted = { error: { code: 429, message: 'quota', status: 'RESOURCE_EXHAUSTED' } };
+  const clientError = (body: { error: { code: number; status: string; message: string } }) => {
+    const { message, code, status } = body.error;
+    const cause = Object.assign(new Error(message), { code, status, errorDetails: undefined });
+    const text = `[VertexAI.ClientError]: got status: ${code} Too Many Requests. ${JSON.stringify(body)}`;
+    return Object.assign(new Error(text, { cause }), { name: 'ClientError', stackTrace: cause });
+  };
   const asked = { url: '/repos/{owner}/{repo}' };
 
   test.each<[string, string, () => Error]>([
@@ -148,6 +154,8 @@ describe('errors that a function throws', () => {
     ['Google, a body without a status', 'gemini', () => apiError({ error: { code: 429, message: 'q' } })],
     ['Google, a body of another form', 'gemini', () => apiError({ message: 'quota' })],
     ['Google, a gateway of its own name', 'my-gemini', () => apiError(exhausted)],
+    ['Vertex AI', 'gemini', () => clientError(exhausted)],
+    ['Vertex AI under its own name', 'vertex', () => clientError(exhausted)],
     ['Google, the older client', 'gemini', () => fetchError(`${google}/v1beta/models/m:generateContent`)],
     ['gitbeaker after its retries', 'gitlab', () => retryError(429)],
     ['gitbeaker, wrapped', 'gitlab', () => new Error('no', { cause: retryError(429) })],
@@ -183,6 +191,12 @@ describe('errors that a function throws', () => {
     ['Google, the older client with a token of GitHub', 'github', fetchError(`${google}/v1beta/models/m`)],
     ['Google, words that are no body', 'gemini', apiError('too many')],
     ['Google, a status of nobody', 'gemini', apiError({ error: { code: 429 } }, 403)],
+    ['Vertex AI, with a token of GitHub', 'github', clientError(exhausted)],
+    [
+      'Vertex AI, a bad request',
+      'gemini',
+      clientError({ error: { code: 400, message: 'bad', status: 'INVALID_ARGUMENT' } }),
+    ],
     ['another ApiError', 'openai', apiError({ message: 'quota' })],
     ['gitbeaker, bad gateway', 'gitlab', retryError(502)],
     ['gitbeaker, with a token of GitHub', 'github', retryError(429)],

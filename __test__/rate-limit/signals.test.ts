@@ -351,11 +351,10 @@ describe('Gemini', () => {
     // As @google/genai throws it.
     const error = Object.assign(new Error(JSON.stringify(given)), { name: 'ApiError', status: 429 });
     expect(readSignals(error)).toMatchObject(expected);
-    const worded = Object.assign(
-      new Error(`got status: 429 Too Many Requests. ${JSON.stringify(given)}`),
-      {},
-    );
-    expect(readSignals(worded)).toMatchObject(expected);
+    const words = `got status: 429 Too Many Requests. ${JSON.stringify(given)}`;
+    expect(readSignals(new Error(words))).toMatchObject(expected);
+    // As @google-cloud/vertexai has it.
+    expect(readSignals(new Error(`[VertexAI.ClientError]: ${words}`))).toMatchObject(expected);
   });
 
   test('as @google/generative-ai throws it', () => {

@@ -4,8 +4,6 @@ import { shownTexts } from './shown-text';
 
 /** What is shorter is a word that any text may hold, and no secret. */
 const TOKEN_MIN_LENGTH = 8;
-/** An address within an address is encoded twice. */
-const ENCODINGS_MAX = 3;
 
 /**
  * The error itself, unless it shows one of the tokens anywhere: in its message, its properties or its causes, as it
@@ -22,19 +20,19 @@ export function withoutToken(error: unknown, tokens: Iterable<string>, provider:
 }
 
 function shows(error: unknown, tokens: readonly string[]): boolean {
-  const words = tokens.flatMap(wordsOf);
-  const compactWords = tokens.flatMap(token => [...asBase64(token), asDecimals(token)]);
-  const hexWords = tokens.map(token => Buffer.from(token).toString('hex'));
+  const words = tokens.flatMap(token => [token, JSON.stringify(token).slice(1, -1)]);
+  const base64 = tokens.flatMap(asBase64);
+  const decimals = tokens.map(asDecimals);
+  const hex = tokens.map(token => Buffer.from(token).toString('hex'));
   try {
-    for (const shown of shownTexts(error)) {
-      for (const text of decodings(shown)) {
-        if (words.some(word => text.includes(word))) return true;
-        // Lines of base64, and bytes as they are inspected.
-        const compact = text.replace(/\s+/g, '');
-        if (compactWords.some(word => compact.includes(word))) return true;
-        const lowered = compact.toLowerCase();
-        if (hexWords.some(word => lowered.includes(word))) return true;
-      }
+    for (const text of shownTexts(error)) {
+      if (words.some(word => text.includes(word)) || holdsEscaped(text, tokens)) return true;
+      // Lines of base64, and bytes as they are inspected.
+      const compact = text.replace(/\s+/g, '');
+      if (base64.some(word => compact.includes(word)) || holdsEscaped(compact, base64)) return true;
+      if (decimals.some(word => compact.includes(word))) return true;
+      const lowered = compact.toLowerCase();
+      if (hex.some(word => lowered.includes(word))) return true;
     }
     return false;
   } catch {
@@ -42,31 +40,41 @@ function shows(error: unknown, tokens: readonly string[]): boolean {
   }
 }
 
-/** As it is, in JSON, and byte by byte, which is how `unescaped` leaves what is not ASCII. */
-function wordsOf(token: string): string[] {
-  return [token, JSON.stringify(token).slice(1, -1), Buffer.from(token).toString('latin1')];
+function holdsEscaped(text: string, words: readonly string[]): boolean {
+  return /[%\\]/.test(text) && words.some(word => knownForm(word).test(text));
 }
 
-/** The text, and what it is without one escaping after the other, however much of it was escaped. */
-function* decodings(text: string): Iterable<string> {
-  yield text;
-  let current = text;
-  for (let count = 0; count < ENCODINGS_MAX; count += 1) {
-    const plain = unescaped(current);
-    if (plain === current) return;
-    yield plain;
-    current = plain;
-  }
+/** Compiling one takes longer than searching a short error with it; a token has seven. */
+const FORMS_MAX = 700;
+const forms = new Map<string, RegExp>();
+
+function knownForm(word: string): RegExp {
+  const known = forms.get(word);
+  if (known !== undefined) return known;
+  if (forms.size >= FORMS_MAX) forms.clear();
+  const form = escapedForm(word);
+  forms.set(word, form);
+  return form;
 }
 
-/** `%3D` of addresses, `\u003d` and `\/` of JSON; inspected text has each backslash twice. */
-function unescaped(text: string): string {
-  return text
-    .replace(/\\+/g, '\\')
-    .replace(/(?:%|\\u00|\\x)([0-9a-f]{2})/gi, (_, hex: string) =>
-      String.fromCharCode(Number.parseInt(hex, 16)),
-    )
-    .replaceAll('\\/', '/');
+/**
+ * Finds it though any of its characters are escaped: `%3D` of addresses, also more than once (`%253D`), `\u003d` and
+ * `\/` of JSON. Inspected text has each backslash twice.
+ */
+function escapedForm(text: string): RegExp {
+  return new RegExp(Array.from(text, escapedCharacter).join(''));
+}
+
+function escapedCharacter(character: string): string {
+  const literal = character.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&');
+  const codes = Array.from(Buffer.from(character), byte => {
+    const digits = byte.toString(16).padStart(2, '0');
+    return digits.replace(/[a-f]/g, digit => `[${digit}${digit.toUpperCase()}]`);
+  });
+  const ways = [literal, codes.map(code => `%(?:25)*${code}`).join('')];
+  if (codes.length === 1) ways.push(`\\\\{1,4}(?:u00|x)${codes[0]}`);
+  if (character === '/' || character === '"') ways.push(`\\\\{1,4}${literal}`);
+  return `(?:${ways.join('|')})`;
 }
 
 /** As it stands in base64, whatever stands before it: without the ends, which depend on what is beside them. */

@@ -6,8 +6,8 @@ import { isError, items, member, objectMember, textMember } from '../providers/m
 const REFUSALS: ReadonlySet<unknown> = new Set([403, 429]);
 
 /**
- * Google's: `errorDetails`, or the body as the message, behind a few words when it came in a stream:
- * `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED", ...}}`. Where its `error` has no `status`, the error has the
+ * Google's: `errorDetails`, or the body as the message, behind a few words when it came in a stream,
+ * and behind its class from Vertex AI: `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED", ...}}`. Where its `error` has no `status`, the error has the
  * code as its own; and where the client got JSON without an `error`, it is an `ApiError`.
  */
 export function holdsGoogleBody(source: unknown): boolean {

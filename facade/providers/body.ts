@@ -70,13 +70,18 @@ function partsOf(body: unknown): object[] {
   return parts;
 }
 
+/** The class of an error before its message: `[VertexAI.ClientError]: `. */
+const CLASS_NAME = /^\[[A-Za-z][\w. ]{0,99}\]:? */;
+
 /** JSON as what it holds. Some clients put a few words before it. */
 export function parsed(candidate: unknown): unknown {
   if (typeof candidate !== 'string') return candidate;
-  const start = candidate.search(/[{[]/);
-  if (start === -1 || candidate.length > JSON_MAX_LENGTH) return undefined;
+  if (candidate.length > JSON_MAX_LENGTH) return undefined;
+  const text = candidate.replace(CLASS_NAME, '');
+  const start = text.search(/[{[]/);
+  if (start === -1) return undefined;
   try {
-    return JSON.parse(candidate.slice(start));
+    return JSON.parse(text.slice(start));
   } catch {
     return undefined;
   }
