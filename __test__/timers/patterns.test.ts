@@ -39,6 +39,30 @@ describe('fromRateLimit', () => {
     expect(timer).toMatchObject({ endTime: new Date(NOON + 20 * MINUTE) });
   });
 
+  const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': epoch(NOON + 20 * MINUTE) };
+  test.each<[string, unknown]>([
+    ['as the guide has it', { status: 403, headers: spent }],
+    ['numbers', { status: 403, headers: { ...spent, 'x-ratelimit-reset': (NOON + 20 * MINUTE) / 1000 } }],
+    ['a Response', new Response('{}', { status: 403, headers: spent })],
+    ['an error with response', Object.assign(new Error('403'), { response: { status: 403, headers: spent } })],
+    ['with a limit', { status: 403, headers: { ...spent, 'x-ratelimit-limit': '5000' } }],
+    ['with its server', { status: 403, headers: { ...spent, server: 'GitHub.com' } }],
+    ['with its address', { status: 403, headers: spent, url: 'https://api.github.com/user/repos' }],
+  ])('the condition of the guide and no more: %s', async (_what, source) => {
+    const { timers } = coordinator({ run: false });
+    expect(await timers.fromRateLimit(source, on_expire)).toMatchObject({
+      name: 'GitHub API Reset',
+      endTime: new Date(NOON + 20 * MINUTE),
+    });
+  });
+
+  test('403 of somebody unknown with nothing remaining, until a reset that counts from now', async () => {
+    const { timers } = coordinator({ run: false });
+    const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '90' };
+    const timer = await timers.fromRateLimit({ status: 403, headers }, on_expire);
+    expect(timer).toMatchObject({ name: 'API Reset', endTime: new Date(NOON + 90 * SECOND) });
+  });
+
   test.each<[string, unknown, number]>([
     ['Retry-After in seconds', { status: 429, headers: { 'retry-after': '30' } }, 30 * SECOND],
     [
@@ -99,6 +123,9 @@ describe('fromRateLimit', () => {
     ['a response that was served', github(200, '10')],
     ['the last one that was', github(200, '0')],
     ['another error', { status: 500, headers: {} }],
+    ['403 while something remains', { status: 403, headers: { ...spent, 'x-ratelimit-remaining': '3' } }],
+    ['404 with nothing remaining', { status: 404, headers: spent }],
+    ['403 that says nothing', { status: 403, headers: {} }],
     ['not found', { status: 404, headers: {} }],
     ['nothing', undefined],
     ['an ordinary error', new Error('boom')],
