@@ -2610,8 +2610,8 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     circuitBreaker(service: string, options?: Omit<CircuitBreakerOptions, 'coordinator'>): CircuitBreaker;
     /**
      * Makes a timer for the end of the day (or hour, or month) as soon as 80 % of a budget of a tracker is used, for
-     * each orchestrator, once in all processes. Returns what ends it. A tracker whose `thresholds` contain `at` tells of
-     * it by itself; of another one the usage is read when some was recorded.
+     * each orchestrator, once in all processes. Returns what ends it. The usage is read when this tracker has recorded some
+     * or tells of the threshold, at once for the orchestrators it knows, and every 30 s for what other processes use.
      *
      * @example
      * ```ts
