@@ -186,6 +186,16 @@ describe('fromRateLimit', () => {
     expect((await timers.list()).timers).toHaveLength(4);
   });
 
+  test('without a scope, what is to be done tells them apart', async () => {
+    const { timers } = coordinator({ run: false });
+    const refused = { status: 429, headers: { 'retry-after': '30' } };
+    const [one, other, third] = [{ webhook: WEBHOOK }, { webhook: `${WEBHOOK}/2` }, { data: { job: 7 } }];
+    for (const expire of [one, other, third, one, other, third]) await timers.fromRateLimit(refused, expire);
+    const made = (await timers.list()).timers.map(({ events }) => events.on_expire);
+    expect(made).toHaveLength(3);
+    expect(made).toEqual(expect.arrayContaining([one, other, third]));
+  });
+
   test('a longer wait puts it off', async () => {
     const { timers } = coordinator({ run: false });
     const refused = (seconds: number) => ({ status: 429, headers: { 'retry-after': String(seconds) } });
@@ -224,6 +234,14 @@ describe('dailyReset', () => {
     const { timers } = coordinator({ run: false });
     await timers.dailyReset({ ...options, usage });
     expect((await timers.list()).timers).toHaveLength(count);
+  });
+
+  test('without a service, what is to be done tells them apart', async () => {
+    const { timers } = coordinator({ run: false });
+    for (const webhook of [WEBHOOK, `${WEBHOOK}/2`, WEBHOOK]) {
+      await timers.dailyReset({ ...options, used: 995_000, on_expire: { webhook } });
+    }
+    expect((await timers.list()).timers).toHaveLength(2);
   });
 
   test('by service, with a floor and a zone of its own', async () => {
