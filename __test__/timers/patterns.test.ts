@@ -186,6 +186,65 @@ describe('fromRateLimit', () => {
     expect((await timers.list()).timers).toHaveLength(4);
   });
 
+  describe('what the body of a Response says', () => {
+    const gemini = JSON.stringify({
+      error: {
+        code: 429,
+        status: 'RESOURCE_EXHAUSTED',
+        details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '58s' }],
+      },
+    });
+    const secondary = JSON.stringify({ message: 'You have exceeded a secondary rate limit.' });
+
+    test('is read, and left to the caller', async () => {
+      const { timers } = coordinator({ run: false });
+      const response = new Response(gemini, { status: 429 });
+      expect(await timers.fromRateLimit(response, on_expire)).toMatchObject({
+        endTime: new Date(NOON + 58 * SECOND),
+        metadata: { provider: 'gemini', kind: 'rate' },
+      });
+      expect(await response.text()).toBe(gemini);
+    });
+
+    test('also in an error that holds it', async () => {
+      const { timers } = coordinator({ run: false });
+      const response = new Response(secondary, { status: 403, headers: { server: 'GitHub.com' } });
+      const error = Object.assign(new Error('403'), { response });
+      expect(await timers.fromRateLimit(error, on_expire)).toMatchObject({
+        metadata: { provider: 'github', kind: 'secondary' },
+      });
+    });
+
+    test('not when it was read, and no more of it than 64 KiB', async () => {
+      const { timers } = coordinator({ run: false });
+      const read = new Response(secondary, { status: 403, headers: { server: 'GitHub.com' } });
+      await read.text();
+      expect(await timers.fromRateLimit(read, on_expire)).toBeUndefined();
+      let pulls = 0;
+      const endless = new ReadableStream({
+        pull(controller) {
+          pulls += 1;
+          controller.enqueue(new Uint8Array(16_384).fill(32));
+        },
+      });
+      const response = new Response(endless, { status: 429, headers: { 'retry-after': '5' } });
+      expect(await timers.fromRateLimit(response, on_expire)).toMatchObject({
+        endTime: new Date(NOON + 5 * SECOND),
+      });
+      expect(pulls).toBeLessThan(10);
+    });
+
+    test('as far as it came when it does not end', async () => {
+      const { timers } = coordinator({ run: false });
+      const hanging = new ReadableStream({
+        start: controller => controller.enqueue(new TextEncoder().encode(gemini)),
+      });
+      const made = timers.fromRateLimit(new Response(hanging, { status: 429 }), on_expire);
+      await advance(2000);
+      expect(await made).toMatchObject({ endTime: new Date(NOON + 60 * SECOND) });
+    });
+  });
+
   test('without a scope, what is to be done tells them apart', async () => {
     const { timers } = coordinator({ run: false });
     const refused = { status: 429, headers: { 'retry-after': '30' } };

@@ -1,5 +1,6 @@
 import type { WireTimer } from '../../backend/coordination';
 import { type Provider, type ProviderSignals, readSignals } from '../../providers';
+import { withBody } from '../../providers/response-body';
 import { object, oneOf, own } from '../../validate';
 import { nameAt, readOnExpire } from '../arguments';
 import { durationAt } from '../durations';
@@ -65,7 +66,7 @@ export async function fromRateLimit(
   const provider = field('provider', (value, at) => oneOf(value, at, PROVIDERS));
   const scope = field('scope', nameAt);
   const defaultWaitMs = field('defaultWait', (value, at) => durationAt(value, at, 1)) ?? DEFAULT_WAIT_MS;
-  const signals = readSignals(source, provider === undefined ? {} : { provider });
+  const signals = readSignals(await withBody(source), provider === undefined ? {} : { provider });
   const waitMs = waitOf(signals, defaultWaitMs);
   if (waitMs === undefined) return undefined;
   const { resource = 'all' } = signals;
