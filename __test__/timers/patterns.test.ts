@@ -373,6 +373,15 @@ describe('budgetReset', () => {
     expect(await timers.budgetReset('x', 51, 100, { at: 0.5 })).toBeDefined();
   });
 
+  test('every percentage is met exactly', async () => {
+    const { timers } = coordinator({ run: false });
+    for (let percent = 1; percent <= 100; percent += 1) {
+      const options = { at: percent / 100 };
+      expect(await timers.budgetReset(`p${percent}`, percent - 1, 100, options)).toBeUndefined();
+      expect(await timers.budgetReset(`p${percent}`, percent, 100, options)).toBeDefined();
+    }
+  });
+
   test('the midnight of a day that has 23 or 25 hours', async () => {
     const { timers } = coordinator({ run: false, defaultTimeZone: 'Europe/Berlin' });
     for (const [now, midnight] of [

@@ -1,5 +1,5 @@
 import { TokenBudgetError } from '../errors';
-import { percentOf } from '../percent';
+import { percentOf, reaches } from '../percent';
 import type { Announcer } from '../timers/announcer';
 import { readOnExpire } from '../timers/arguments';
 import { fractionAt } from '../timers/patterns/budget-reset';
@@ -171,7 +171,7 @@ export class BudgetWatch {
 
   async #make(orchestratorId: string, period: BudgetPeriod): Promise<void> {
     const stats = await this.#tracker.getUsageStats(orchestratorId, period);
-    if (stats.limit === Infinity || stats.percentUsed < this.#at * 100) return;
+    if (!this.#isReached(stats)) return;
     const resetsMs = stats.periodEnd.getTime();
     const id = idOf(`budget-reset-${period}`, orchestratorId, String(resetsMs));
     if (this.#done.has(id)) return;
@@ -185,6 +185,14 @@ export class BudgetWatch {
         break;
       }
     }
+  }
+
+  #isReached({ limit, totalUsed, reservedTokens, percentUsed }: UsageStats): boolean {
+    if (limit === Infinity) return false;
+    // Of nothing, everything is used.
+    return limit === 0
+      ? percentUsed >= percentOf(this.#at)
+      : reaches(totalUsed + reservedTokens, limit, this.#at);
   }
 
   #specOf({ orchestratorId, period, limit, totalUsed, periodEnd }: UsageStats): PatternSpec {
