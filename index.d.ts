@@ -2284,7 +2284,7 @@ interface DailyResetOptions extends PatternOptions {
     dailyLimit: number;
     /** Below so many tokens the timer is made. Default 10,000. */
     floor?: number;
-    /** Whose limit it is; a part of the id. Default `tokens`. */
+    /** Whose limit it is; a part of the id. Default: one for all that have the same `on_expire`. */
     service?: string;
     /** Whose midnight. Default: the coordinator's `defaultTimeZone`. */
     timeZone?: string;
@@ -2293,7 +2293,9 @@ interface DailyResetOptions extends PatternOptions {
 interface RateLimitTimerOptions extends Omit<PatternOptions, 'on_expire'> {
     /** Whose answer it is. Default: guessed. */
     provider?: Provider;
-    /** Whose limit it is, where several accounts meet several limits. Default: one for all. */
+    /**
+     * Whose limit it is, where several accounts meet several limits. Default: one for all that have the same `on_expire`.
+     */
     scope?: string;
     /** How long to wait after a refusal that tells no time. Default 60,000 ms. */
     defaultWait?: number | string;
@@ -2409,7 +2411,8 @@ declare class TimerService {
     enableEndpoint(webhook: string, options?: TimerCallOptions): Promise<boolean>;
     /**
      * A timer for when a provider lets requests through again, from its response, headers or error; `undefined` when it
-     * refused none. Processes that hear of one reset make one timer.
+     * refused none. Processes that hear of one reset make one timer. Of a `Response` that refuses, a copy of the body is
+     * read, up to 64 KiB in 2 s, unless it was read before.
      *
      * @example
      * ```ts
@@ -2599,7 +2602,9 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
     constructor(options?: CoordinatorOptions);
     /**
-     * A circuit breaker whose state all processes share. Asked again without options it is the same object.
+     * A circuit breaker whose state all processes share. Asked again, without options or with equal ones, it is the same
+     * object; with other options it throws `REQUEST_CONFLICT` until that one is closed. Functions are equal when they are
+     * the same.
      *
      * @example
      * ```ts
@@ -2610,8 +2615,8 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     circuitBreaker(service: string, options?: Omit<CircuitBreakerOptions, 'coordinator'>): CircuitBreaker;
     /**
      * Makes a timer for the end of the day (or hour, or month) as soon as 80 % of a budget of a tracker is used, for
-     * each orchestrator, once in all processes. Returns what ends it. A tracker whose `thresholds` contain `at` tells of
-     * it by itself; of another one the usage is read when some was recorded.
+     * each orchestrator, once in all processes. Returns what ends it. The usage is read when this tracker has recorded some
+     * or tells of the threshold, at once for the orchestrators it knows, and every 30 s for what other processes use.
      *
      * @example
      * ```ts

@@ -9,7 +9,7 @@ import { shortened } from './text';
  * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
  * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
  * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
- * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer; the circuit breaker was made with other options |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
  * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |

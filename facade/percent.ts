@@ -8,3 +8,8 @@ export function percentUsed(used: number, reserved: number, limit: number): numb
 export function percentOf(fraction: number): number {
   return Number((fraction * 100).toPrecision(12));
 }
+
+/** Whether so much of a limit is used; without the noise of binary fractions, by which 0.07 of 100 would be more than 7. */
+export function reaches(used: number, limit: number, fraction: number): boolean {
+  return used * 100 >= percentOf(fraction) * limit;
+}

@@ -42,6 +42,8 @@ import * as check from './validate';
 const CLOSE_TIMEOUT_MS = 5000;
 /** The thresholds a tracker tells of; not for callers. */
 export let thresholdsOf: (tracker: TokenBudgetTracker) => readonly number[];
+/** The orchestrators it was asked about lately; not for callers. */
+export let orchestratorsOf: (tracker: TokenBudgetTracker) => string[];
 
 /** How many orchestrators `clearThresholdCache` asks for at once. */
 const CLEAR_BATCH = 500;
@@ -70,6 +72,7 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
 
   static {
     thresholdsOf = tracker => tracker.#settings.thresholds;
+    orchestratorsOf = tracker => tracker.#orchestrators.all();
   }
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */

@@ -93,7 +93,7 @@ const EXPECTED: Record<string, RegExp> = {
   'token-coordination-guide/github-rate-limit.mjs': new RegExp(
     [
       "^\\{\n  path: '/resume-github-ops',\n  name: 'GitHub API Reset',\n  data: undefined\n\\}",
-      "\\[ \\{ path: '/resume', name: 'API Reset', data: undefined \\} \\]\n$",
+      "\\[ \\{ path: '/resume', name: 'GitHub API Reset', data: undefined \\} \\]\n$",
     ].join('\n'),
   ),
   'token-coordination-guide/off-peak.mjs': new RegExp(

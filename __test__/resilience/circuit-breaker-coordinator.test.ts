@@ -90,13 +90,23 @@ test('a timer that cannot be made is told by error, and the breaker works', asyn
   expect(breaker.state).toBe('OPEN');
 });
 
-test('breakers of one service are one object without options, and one state with them', async () => {
-  const one = minoots.circuitBreaker('openai', { threshold: 2 });
+test('breakers of one service are one object, until it is closed', async () => {
+  const one = minoots.circuitBreaker('openai', { threshold: 5, schedule: { on_expire } });
   expect(minoots.circuitBreaker('openai')).toBe(one);
-  const other = minoots.circuitBreaker('openai', { threshold: 2 });
-  await failTimes(one, 1);
-  await failTimes(other, 1);
-  expect([one.state, other.state]).toEqual(['OPEN', 'OPEN']);
+  for (const same of [{}, { threshold: 5, resetAfter: '5m' }, { resetAfter: 300_000 }]) {
+    expect(minoots.circuitBreaker('openai', { ...same, schedule: { on_expire: { ...on_expire } } })).toBe(one);
+  }
+  for (const other of [{}, { threshold: 2 }, { schedule: { on_expire }, isFailure: () => true }]) {
+    expect(() => minoots.circuitBreaker('openai', other)).toThrow(
+      expect.objectContaining({ code: 'REQUEST_CONFLICT', field: 'options' }),
+    );
+  }
+  expect(minoots.circuitBreaker('anthropic')).not.toBe(one);
+  await one.close();
+  const next = minoots.circuitBreaker('openai', { threshold: 2 });
+  expect(next).not.toBe(one);
+  await minoots.close({ timeout: 0 });
+  expect(await outcome(next.execute(works))).toBe('CLOSED');
 });
 
 test('options of a store beside a coordinator are refused, and wrong schedules', () => {

@@ -154,6 +154,15 @@ describe('the reset of the provider', () => {
       }),
       10 * MINUTE,
     ],
+    [
+      '403 with nothing remaining, and no more said',
+      httpError(403, {
+        date: new Date(START).toUTCString(),
+        'x-ratelimit-remaining': '0',
+        'x-ratelimit-reset': String((START + 10 * MINUTE) / 1000),
+      }),
+      10 * MINUTE,
+    ],
     ['longer than maxResetAfter', httpError(429, { 'retry-after': '86400' }), HOUR],
     ['none', httpError(500), 5 * MINUTE],
     ['429 that does not say', httpError(429), 5 * MINUTE],

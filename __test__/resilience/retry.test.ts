@@ -477,6 +477,7 @@ describe('bad input', () => {
     [{ factor: 0 }, 'factor'],
     [{ factor: Number.NaN }, 'factor'],
     [{ cap: Infinity }, 'cap'],
+    [{ base: 5, cap: 1 }, 'cap'],
     [{ jitter: 'some' }, 'jitter'],
     [{ jitter: true }, 'jitter'],
     [{ maxRetryAfter: null }, 'maxRetryAfter'],

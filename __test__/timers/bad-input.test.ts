@@ -64,6 +64,8 @@ test.each<[string, unknown]>([
   ['timer.fireAt', { name: 'n', fireAt: 'tomorrow' }],
   ['timer.fireAt', { name: 'n', fireAt: '2026-01-14T13:00:00' }],
   ['timer.fireAt', { name: 'n', fireAt: '2026-13-14T13:00:00Z' }],
+  ['timer.fireAt', { name: 'n', fireAt: '2027-02-29T00:00:00Z' }],
+  ['timer.fireAt', { name: 'n', fireAt: '2027-04-31T00:00:00Z' }],
   ['timer.every', { name: 'n', every: 0 }],
   ['timer.every', { name: 'n', every: 'hourly' }],
   ['timer.cron', { name: 'n', every: 5, cron: '* * * * *' }],

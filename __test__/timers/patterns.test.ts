@@ -39,6 +39,30 @@ describe('fromRateLimit', () => {
     expect(timer).toMatchObject({ endTime: new Date(NOON + 20 * MINUTE) });
   });
 
+  const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': epoch(NOON + 20 * MINUTE) };
+  test.each<[string, unknown]>([
+    ['as the guide has it', { status: 403, headers: spent }],
+    ['numbers', { status: 403, headers: { ...spent, 'x-ratelimit-reset': (NOON + 20 * MINUTE) / 1000 } }],
+    ['a Response', new Response('{}', { status: 403, headers: spent })],
+    ['an error with response', Object.assign(new Error('403'), { response: { status: 403, headers: spent } })],
+    ['with a limit', { status: 403, headers: { ...spent, 'x-ratelimit-limit': '5000' } }],
+    ['with its server', { status: 403, headers: { ...spent, server: 'GitHub.com' } }],
+    ['with its address', { status: 403, headers: spent, url: 'https://api.github.com/user/repos' }],
+  ])('the condition of the guide and no more: %s', async (_what, source) => {
+    const { timers } = coordinator({ run: false });
+    expect(await timers.fromRateLimit(source, on_expire)).toMatchObject({
+      name: 'GitHub API Reset',
+      endTime: new Date(NOON + 20 * MINUTE),
+    });
+  });
+
+  test('403 of somebody unknown with nothing remaining, until a reset that counts from now', async () => {
+    const { timers } = coordinator({ run: false });
+    const headers = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '90' };
+    const timer = await timers.fromRateLimit({ status: 403, headers }, on_expire);
+    expect(timer).toMatchObject({ name: 'API Reset', endTime: new Date(NOON + 90 * SECOND) });
+  });
+
   test.each<[string, unknown, number]>([
     ['Retry-After in seconds', { status: 429, headers: { 'retry-after': '30' } }, 30 * SECOND],
     [
@@ -99,6 +123,9 @@ describe('fromRateLimit', () => {
     ['a response that was served', github(200, '10')],
     ['the last one that was', github(200, '0')],
     ['another error', { status: 500, headers: {} }],
+    ['403 while something remains', { status: 403, headers: { ...spent, 'x-ratelimit-remaining': '3' } }],
+    ['404 with nothing remaining', { status: 404, headers: spent }],
+    ['403 that says nothing', { status: 403, headers: {} }],
     ['not found', { status: 404, headers: {} }],
     ['nothing', undefined],
     ['an ordinary error', new Error('boom')],
@@ -159,6 +186,75 @@ describe('fromRateLimit', () => {
     expect((await timers.list()).timers).toHaveLength(4);
   });
 
+  describe('what the body of a Response says', () => {
+    const gemini = JSON.stringify({
+      error: {
+        code: 429,
+        status: 'RESOURCE_EXHAUSTED',
+        details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '58s' }],
+      },
+    });
+    const secondary = JSON.stringify({ message: 'You have exceeded a secondary rate limit.' });
+
+    test('is read, and left to the caller', async () => {
+      const { timers } = coordinator({ run: false });
+      const response = new Response(gemini, { status: 429 });
+      expect(await timers.fromRateLimit(response, on_expire)).toMatchObject({
+        endTime: new Date(NOON + 58 * SECOND),
+        metadata: { provider: 'gemini', kind: 'rate' },
+      });
+      expect(await response.text()).toBe(gemini);
+    });
+
+    test('also in an error that holds it', async () => {
+      const { timers } = coordinator({ run: false });
+      const response = new Response(secondary, { status: 403, headers: { server: 'GitHub.com' } });
+      const error = Object.assign(new Error('403'), { response });
+      expect(await timers.fromRateLimit(error, on_expire)).toMatchObject({
+        metadata: { provider: 'github', kind: 'secondary' },
+      });
+    });
+
+    test('not when it was read, and no more of it than 64 KiB', async () => {
+      const { timers } = coordinator({ run: false });
+      const read = new Response(secondary, { status: 403, headers: { server: 'GitHub.com' } });
+      await read.text();
+      expect(await timers.fromRateLimit(read, on_expire)).toBeUndefined();
+      let pulls = 0;
+      const endless = new ReadableStream({
+        pull(controller) {
+          pulls += 1;
+          controller.enqueue(new Uint8Array(16_384).fill(32));
+        },
+      });
+      const response = new Response(endless, { status: 429, headers: { 'retry-after': '5' } });
+      expect(await timers.fromRateLimit(response, on_expire)).toMatchObject({
+        endTime: new Date(NOON + 5 * SECOND),
+      });
+      expect(pulls).toBeLessThan(10);
+    });
+
+    test('as far as it came when it does not end', async () => {
+      const { timers } = coordinator({ run: false });
+      const hanging = new ReadableStream({
+        start: controller => controller.enqueue(new TextEncoder().encode(gemini)),
+      });
+      const made = timers.fromRateLimit(new Response(hanging, { status: 429 }), on_expire);
+      await advance(2000);
+      expect(await made).toMatchObject({ endTime: new Date(NOON + 60 * SECOND) });
+    });
+  });
+
+  test('without a scope, what is to be done tells them apart', async () => {
+    const { timers } = coordinator({ run: false });
+    const refused = { status: 429, headers: { 'retry-after': '30' } };
+    const [one, other, third] = [{ webhook: WEBHOOK }, { webhook: `${WEBHOOK}/2` }, { data: { job: 7 } }];
+    for (const expire of [one, other, third, one, other, third]) await timers.fromRateLimit(refused, expire);
+    const made = (await timers.list()).timers.map(({ events }) => events.on_expire);
+    expect(made).toHaveLength(3);
+    expect(made).toEqual(expect.arrayContaining([one, other, third]));
+  });
+
   test('a longer wait puts it off', async () => {
     const { timers } = coordinator({ run: false });
     const refused = (seconds: number) => ({ status: 429, headers: { 'retry-after': String(seconds) } });
@@ -197,6 +293,14 @@ describe('dailyReset', () => {
     const { timers } = coordinator({ run: false });
     await timers.dailyReset({ ...options, usage });
     expect((await timers.list()).timers).toHaveLength(count);
+  });
+
+  test('without a service, what is to be done tells them apart', async () => {
+    const { timers } = coordinator({ run: false });
+    for (const webhook of [WEBHOOK, `${WEBHOOK}/2`, WEBHOOK]) {
+      await timers.dailyReset({ ...options, used: 995_000, on_expire: { webhook } });
+    }
+    expect((await timers.list()).timers).toHaveLength(2);
   });
 
   test('by service, with a floor and a zone of its own', async () => {
@@ -267,6 +371,15 @@ describe('budgetReset', () => {
     });
     expect(await timers.budgetReset('openai', 90_000, 100_000)).toMatchObject({ id: timer?.id });
     expect(await timers.budgetReset('x', 51, 100, { at: 0.5 })).toBeDefined();
+  });
+
+  test('every percentage is met exactly', async () => {
+    const { timers } = coordinator({ run: false });
+    for (let percent = 1; percent <= 100; percent += 1) {
+      const options = { at: percent / 100 };
+      expect(await timers.budgetReset(`p${percent}`, percent - 1, 100, options)).toBeUndefined();
+      expect(await timers.budgetReset(`p${percent}`, percent, 100, options)).toBeDefined();
+    }
   });
 
   test('the midnight of a day that has 23 or 25 hours', async () => {

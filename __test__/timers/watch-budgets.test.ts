@@ -50,6 +50,44 @@ test.each([
   ]);
 });
 
+describe('a crossing that was not heard', () => {
+  const thresholds = [0.5, 0.8, 1];
+  const made = async (minoots: ReturnType<typeof coordinator>) => (await minoots.timers.list()).timers;
+
+  test('before it was watched: at once', async () => {
+    const minoots = coordinator({ run: false });
+    const on = tracker({ thresholds });
+    await track(on, 850);
+    minoots.watchBudgets(on);
+    await advance(1);
+    expect(await made(minoots)).toMatchObject([{ name: 'orch Budget Reset' }]);
+  });
+
+  test('by another process: with the next usage', async () => {
+    const memory = { name: `watch-heard-${process.pid}` };
+    const minoots = coordinator({ run: false });
+    const [other, on] = [tracker({ memory, thresholds }), tracker({ memory, thresholds })];
+    minoots.watchBudgets(on);
+    await track(other, 850);
+    await advance(1);
+    expect(await made(minoots)).toEqual([]);
+    await track(on, 50);
+    await advance(1);
+    expect(await made(minoots)).toHaveLength(1);
+  });
+
+  test('by another process alone: within half a minute', async () => {
+    const memory = { name: `watch-alone-${process.pid}` };
+    const minoots = coordinator({ run: false });
+    const [other, on] = [tracker({ memory, thresholds }), tracker({ memory, thresholds })];
+    minoots.watchBudgets(on);
+    await track(on, 10);
+    await track(other, 850);
+    await advance(30_000);
+    expect(await made(minoots)).toHaveLength(1);
+  });
+});
+
 test('each orchestrator, each wanted period, in the zone of the tracker', async () => {
   const minoots = coordinator({ run: false });
   const on = tracker({

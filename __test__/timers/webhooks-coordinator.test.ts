@@ -6,7 +6,7 @@ import {
   type TokenCoordinator,
   verifyWebhook,
 } from '@wundr.io/token-budget/timers';
-import { endAll, recorder } from './webhook-receivers';
+import { endAll, httpReceiver, recorder } from './webhook-receivers';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -47,6 +47,34 @@ test('arrives signed, with what the timer brings', async () => {
     data: { id, name: 'Resume', data: { job: 7 }, deliveryId },
   });
   expect(deliveryId).toBe(event.deliveryId);
+});
+
+test('under way when its process closes, it is sent at once by another one, with the same id', async () => {
+  const memory = { name: `in-flight-${process.pid}` };
+  const options = { memory, webhooks: { allow: ['127.0.0.1'] } };
+  let heard = () => {};
+  const sent = new Promise<void>(resolve => {
+    heard = resolve;
+  });
+  const ids: unknown[] = [];
+  const { url } = await httpReceiver((request, response) => {
+    ids.push(request.headers['webhook-id']);
+    // The first one hangs.
+    if (ids.length === 1) heard();
+    else response.writeHead(200).end();
+  });
+  const first = createTokenCoordinator(options);
+  await first.timers.create(timer(url));
+  await sent;
+  minoots = createTokenCoordinator({ ...options, run: false });
+  await first.close({ timeout: 20 });
+  const [letter] = await minoots.timers.deliveries();
+  expect(letter).toMatchObject({ attempts: 0 });
+  const other = createTokenCoordinator(options);
+  // Far less than the 30 s after which the claim would lapse.
+  await once(other, 'timer:delivered', { signal: AbortSignal.timeout(15_000) });
+  await other.close();
+  expect(ids).toEqual([letter?.id, letter?.id]);
 });
 
 test('is repeated with the same id and the same body until it arrives', async () => {

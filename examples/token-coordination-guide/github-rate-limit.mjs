@@ -21,27 +21,22 @@ const handleGitHubRateLimit = async (response) => {
   }
 };
 
-const refused = {
+const refused = () => ({
   status: 403,
   headers: {
     'x-ratelimit-limit': '5000',
     'x-ratelimit-remaining': '0',
-    'x-ratelimit-reset': String(Math.floor(Date.now() / 1000) + 1),
-    'x-ratelimit-resource': 'core',
+    'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 1),
   },
-};
-await handleGitHubRateLimit(refused);
+});
+await handleGitHubRateLimit(refused());
 await app.wait(1);
 console.log(app.received[0]);
 
-// The same, for every provider, and once however many processes are refused.
+// The same, once however many processes are refused; and other providers likewise.
+const again = refused();
 await Promise.all(
-  [1, 2, 3].map(() =>
-    minoots.timers.fromRateLimit(
-      { status: 429, headers: { 'retry-after': '1' } },
-      { webhook: `${app.url}/resume` },
-    ),
-  ),
+  [1, 2, 3].map(() => minoots.timers.fromRateLimit(again, { webhook: `${app.url}/resume` })),
 );
 await app.wait(2);
 console.log(app.received.slice(1));

@@ -3,7 +3,7 @@ import type { CoordinationBackend, CoordinationNews } from '../backend/coordinat
 import { openCoordination } from '../backend/open-coordination';
 import { Closing } from '../credentials/closing';
 import { closedError } from '../errors';
-import { CircuitBreaker, type CircuitBreakerOptions } from '../resilience';
+import type { CircuitBreaker, CircuitBreakerOptions } from '../resilience';
 import { type BreakerHost, registerBreakerHost } from '../resilience/host';
 import { Announcer } from '../timers/announcer';
 import { readOnExpire } from '../timers/arguments';
@@ -18,6 +18,7 @@ import { TypedEmitter } from '../typed-emitter';
 import type { CloseOptions, ReadyOptions } from '../types/options';
 import { uuid } from '../uuid';
 import { type CoordinatorOptions, type CoordinatorSettings, readOptions } from './options';
+import { Breakers } from './breakers';
 import { BudgetWatch, type WatchBudgetsOptions } from './watch-budgets';
 import { Webhooks } from './webhooks';
 
@@ -52,7 +53,7 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
   readonly #end = new Closing('coordinator');
   readonly #unlisten: () => void;
   readonly #watches = new Set<BudgetWatch>();
-  readonly #breakers = new Map<string, CircuitBreaker>();
+  readonly #breakers = new Breakers(this);
   #closing: Promise<void> | undefined;
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
@@ -87,7 +88,9 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
   }
 
   /**
-   * A circuit breaker whose state all processes share. Asked again without options it is the same object.
+   * A circuit breaker whose state all processes share. Asked again, without options or with equal ones, it is the same
+   * object; with other options it throws `REQUEST_CONFLICT` until that one is closed. Functions are equal when they are
+   * the same.
    *
    * @example
    * ```ts
@@ -97,17 +100,13 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
    */
   circuitBreaker(service: string, options?: Omit<CircuitBreakerOptions, 'coordinator'>): CircuitBreaker {
     if (this.#closing !== undefined) throw closedError('coordinator');
-    const known = this.#breakers.get(service);
-    if (known !== undefined && options === undefined) return known;
-    const breaker = new CircuitBreaker(service, { ...options, coordinator: this });
-    this.#breakers.set(service, breaker);
-    return breaker;
+    return this.#breakers.of(service, options);
   }
 
   /**
    * Makes a timer for the end of the day (or hour, or month) as soon as 80 % of a budget of a tracker is used, for
-   * each orchestrator, once in all processes. Returns what ends it. A tracker whose `thresholds` contain `at` tells of
-   * it by itself; of another one the usage is read when some was recorded.
+   * each orchestrator, once in all processes. Returns what ends it. The usage is read when this tracker has recorded some
+   * or tells of the threshold, at once for the orchestrators it knows, and every 30 s for what other processes use.
    *
    * @example
    * ```ts
@@ -169,7 +168,7 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     this.#unlisten();
     for (const watch of this.#watches) watch.stop();
     await this.#driver?.close(leftMs());
-    await Promise.allSettled([...this.#breakers.values()].map(breaker => breaker.close()));
+    await this.#breakers.close();
     await this.#webhooks.close();
     await this.#backend.close(leftMs());
   }

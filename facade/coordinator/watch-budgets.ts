@@ -1,12 +1,12 @@
 import { TokenBudgetError } from '../errors';
-import { percentOf } from '../percent';
+import { percentOf, reaches } from '../percent';
 import type { Announcer } from '../timers/announcer';
 import { readOnExpire } from '../timers/arguments';
 import { fractionAt } from '../timers/patterns/budget-reset';
 import { idOf, make, type PatternSpec } from '../timers/patterns/pattern';
 import type { TimerParts } from '../timers/service';
 import type { OnExpire } from '../timers/types';
-import { TokenBudgetTracker, thresholdsOf } from '../tracker';
+import { orchestratorsOf, TokenBudgetTracker, thresholdsOf } from '../tracker';
 import type { BudgetPeriod } from '../types/budget';
 import type { UsageStats } from '../types/usage';
 import { elements, invalid, object, oneOf, onlyNames, own } from '../validate';
@@ -35,6 +35,8 @@ const NAMES: ReadonlySet<string> = new Set<keyof WatchBudgetsOptions>(['at', 'pe
 const PERIODS = ['hourly', 'daily', 'monthly'] as const;
 /** Windows that a timer was made for, as far as they are remembered. */
 const DONE_MAX = 10_000;
+/** So often what nobody here has told is looked for. */
+const ROUND_MS = 30_000;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 
@@ -48,10 +50,11 @@ export class BudgetWatch {
   readonly #onExpire: WatchBudgetsOptions['on_expire'];
   /** Ids of timers. */
   readonly #done = new Set<string>();
-  /** Looks under way; `true`: once more afterwards. */
-  readonly #looking = new Map<string, boolean>();
+  /** Looks that are about to begin or under way; `again`: once more afterwards. */
+  readonly #looking = new Map<string, 'begins' | 'runs' | 'again'>();
   readonly #retries = new Set<ReturnType<typeof setTimeout>>();
   readonly #unlisten: () => void;
+  #round: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
 
   constructor(parts: TimerParts, announcer: Announcer, tracker: unknown, options: unknown) {
@@ -74,48 +77,80 @@ export class BudgetWatch {
       readOnExpire(this.#onExpire, parts.defaults, 'options.on_expire');
     }
     this.#unlisten = this.#listen();
+    void this.#lookAround();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#unlisten();
+    clearTimeout(this.#round);
     for (const timer of this.#retries) clearTimeout(timer);
     this.#retries.clear();
   }
 
   /**
-   * A tracker with this very threshold tells of it, once across all processes. Another one does not: then it is
-   * looked at when usage was recorded.
+   * Usage that this tracker records, and crossings that it tells of. Neither is enough: a crossing is told once, by one
+   * process, which may end before it has made the timer.
    */
   #listen(): () => void {
     const tracker = this.#tracker;
-    const name = percentOf(this.#at);
-    if (thresholdsOf(tracker).some(threshold => percentOf(threshold) === name)) {
-      const event = `threshold:${name}` as const;
-      const hear = ({ orchestratorId, period }: { orchestratorId: string; period: BudgetPeriod }) =>
-        this.#look(orchestratorId, period);
-      tracker.on(event, hear);
-      return () => tracker.off(event, hear);
-    }
-    const hear = ({ orchestratorId }: { orchestratorId: string }) => {
+    const hearUsage = ({ orchestratorId }: { orchestratorId: string }) => {
       for (const period of this.#periods) this.#look(orchestratorId, period);
     };
-    tracker.on('usage:tracked', hear);
-    return () => tracker.off('usage:tracked', hear);
+    tracker.on('usage:tracked', hearUsage);
+    const name = percentOf(this.#at);
+    if (!thresholdsOf(tracker).some(threshold => percentOf(threshold) === name)) {
+      return () => tracker.off('usage:tracked', hearUsage);
+    }
+    const event = `threshold:${name}` as const;
+    const hear = ({ orchestratorId, period }: { orchestratorId: string; period: BudgetPeriod }) =>
+      this.#look(orchestratorId, period);
+    tracker.on(event, hear);
+    return () => {
+      tracker.off('usage:tracked', hearUsage);
+      tracker.off(event, hear);
+    };
+  }
+
+  /** At first and every now and then: what was used before, and what other processes use. Never rejects. */
+  async #lookAround(): Promise<void> {
+    const known = orchestratorsOf(this.#tracker).flatMap(orchestratorId =>
+      [...this.#periods].map(period => ({ orchestratorId, period })),
+    );
+    for (const { orchestratorId, period } of known) {
+      if (this.#isStopped) return;
+      try {
+        await this.#make(orchestratorId, period);
+      } catch (error) {
+        const isEnded = error instanceof TokenBudgetError && error.code === 'CLOSED';
+        if (this.#isStopped || isEnded) return;
+        this.#announcer.emit('error', error);
+        if (isPassing(error)) break;
+      }
+    }
+    if (this.#isStopped) return;
+    this.#round = setTimeout(() => void this.#lookAround(), ROUND_MS);
+    if (typeof this.#round === 'object') this.#round.unref();
   }
 
   #look(orchestratorId: string, period: BudgetPeriod, delayMs = RETRY_MIN_MS): void {
     if (this.#isStopped || !this.#periods.has(period)) return;
     const key = `${period}:${orchestratorId}`;
-    if (this.#looking.has(key)) {
-      this.#looking.set(key, true);
+    const known = this.#looking.get(key);
+    if (known !== undefined) {
+      if (known === 'runs') this.#looking.set(key, 'again');
       return;
     }
-    this.#looking.set(key, false);
-    this.#make(orchestratorId, period)
+    this.#looking.set(key, 'begins');
+    // A moment later: usage and the threshold that it crosses are told one after the other.
+    Promise.resolve()
+      .then(() => {
+        this.#looking.set(key, 'runs');
+        return this.#make(orchestratorId, period);
+      })
       .catch(error => this.#failed(error, orchestratorId, period, delayMs))
       .finally(() => {
-        const isAsked = this.#looking.get(key) === true;
+        const isAsked = this.#looking.get(key) === 'again';
         this.#looking.delete(key);
         if (isAsked) this.#look(orchestratorId, period);
       });
@@ -125,9 +160,7 @@ export class BudgetWatch {
   #failed(error: unknown, orchestratorId: string, period: BudgetPeriod, delayMs: number): void {
     if (this.#isStopped) return;
     this.#announcer.emit('error', error);
-    const isPassing =
-      error instanceof TokenBudgetError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'TIMEOUT');
-    if (!isPassing) return;
+    if (!isPassing(error)) return;
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
       this.#look(orchestratorId, period, Math.min(RETRY_MAX_MS, delayMs * 2));
@@ -138,7 +171,7 @@ export class BudgetWatch {
 
   async #make(orchestratorId: string, period: BudgetPeriod): Promise<void> {
     const stats = await this.#tracker.getUsageStats(orchestratorId, period);
-    if (stats.limit === Infinity || stats.percentUsed < this.#at * 100) return;
+    if (!this.#isReached(stats)) return;
     const resetsMs = stats.periodEnd.getTime();
     const id = idOf(`budget-reset-${period}`, orchestratorId, String(resetsMs));
     if (this.#done.has(id)) return;
@@ -152,6 +185,14 @@ export class BudgetWatch {
         break;
       }
     }
+  }
+
+  #isReached({ limit, totalUsed, reservedTokens, percentUsed }: UsageStats): boolean {
+    if (limit === Infinity) return false;
+    // Of nothing, everything is used.
+    return limit === 0
+      ? percentUsed >= percentOf(this.#at)
+      : reaches(totalUsed + reservedTokens, limit, this.#at);
   }
 
   #specOf({ orchestratorId, period, limit, totalUsed, periodEnd }: UsageStats): PatternSpec {
@@ -171,4 +212,8 @@ export class BudgetWatch {
       },
     };
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof TokenBudgetError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'TIMEOUT');
 }

@@ -1,7 +1,7 @@
 import { type BodyWords, isStatus, readBody } from './body';
 import { retriedStatus } from './gitbeaker';
 import { type HeaderMap, headerMap } from './headers';
-import { isEmpty, isError, items, member, objectMember } from './members';
+import { isEmpty, isError, items, member, objectMember, textMember } from './members';
 import type { Provider } from './types';
 
 /** A response or an error, in the one form that is read further. */
@@ -9,6 +9,8 @@ export interface Answer {
   status: number | undefined;
   headers: HeaderMap;
   body: BodyWords;
+  /** Who was asked, in lower case, where the answer or its request says so. */
+  host: string | undefined;
   /** Nothing but headers was given. */
   isHeadersOnly: boolean;
   /** Whose client the error was made by, where that tells. */
@@ -17,6 +19,7 @@ export interface Answer {
 
 /** Errors that wrap errors. */
 const WRAPPERS_MAX = 4;
+const URL_MAX_LENGTH = 8192;
 const NO_BODY: BodyWords = readBody([]);
 
 /**
@@ -37,10 +40,10 @@ export function readAnswer(source: unknown): Answer {
     current = wrapped;
   }
   if (isError(source)) {
-    return { status: undefined, headers: new Map(), body: bodyOf(source), isHeadersOnly: false };
+    return { status: undefined, headers: new Map(), body: bodyOf(source), host: undefined, isHeadersOnly: false };
   }
   const headers = headerMap(source);
-  return { status: undefined, headers, body: NO_BODY, isHeadersOnly: headers.size > 0 };
+  return { status: undefined, headers, body: NO_BODY, host: undefined, isHeadersOnly: headers.size > 0 };
 }
 
 function tryAnswer(source: unknown): Answer | undefined {
@@ -64,7 +67,15 @@ function tryAnswer(source: unknown): Answer | undefined {
   const status = told ?? body.status;
   if (container === undefined && status === undefined && !holdsError(source)) return undefined;
   const isHeadersOnly = status === undefined && !isFailure;
-  return { status, headers: headerMap(container), body, isHeadersOnly };
+  return { status, headers: headerMap(container), body, host: hostOf(source, response), isHeadersOnly };
+}
+
+/** `url` of a response, or of the request that clients keep with it. */
+function hostOf(source: unknown, response: unknown): string | undefined {
+  const url = [source, response, member(source, 'request'), member(source, 'config')]
+    .map(holder => textMember(holder, 'url'))
+    .find(text => text !== undefined && text.length <= URL_MAX_LENGTH && URL.canParse(text));
+  return url === undefined ? undefined : new URL(url).hostname;
 }
 
 /** Whether it is an error, wraps one, or is a body that tells of one. */

@@ -3,7 +3,8 @@ import { isGoogles } from './gemini';
 import type { Provider } from './types';
 
 /** Whose answer it is, by what only one of them says. */
-export function guessProvider({ headers, body, maker }: Answer): Provider {
+export function guessProvider(answer: Answer): Provider {
+  const { headers, body, maker } = answer;
   if (maker !== undefined) return maker;
   const has = (name: string) => headers.has(name);
   const hasSome = (...names: string[]) => names.some(has);
@@ -23,7 +24,18 @@ export function guessProvider({ headers, body, maker }: Answer): Provider {
   if (hasSome('ratelimit-observed', 'ratelimit-resettime', 'x-gitlab-meta')) return 'gitlab';
   if (hasSome('ratelimit', 'ratelimit-policy')) return 'ietf';
   if (has('ratelimit-remaining')) return isDelta(headers.get('ratelimit-reset')) ? 'ietf' : 'gitlab';
-  return guessByBody(body);
+  return isGitHubs(answer) ? 'github' : guessByBody(body);
+}
+
+/**
+ * GitHub by who was asked or who answered; or by its way to refuse when proxies and hand-made objects have left no
+ * more: 403 where others say 429, nothing remaining, and a reset in seconds since the epoch.
+ */
+function isGitHubs({ status, headers, host }: Answer): boolean {
+  if (host === 'api.github.com' || host === 'uploads.github.com') return true;
+  if (headers.get('server')?.toLowerCase() === 'github.com') return true;
+  const isSpent = status === 403 && headers.get('x-ratelimit-remaining') === '0';
+  return isSpent && /^\d{10}$/.test(headers.get('x-ratelimit-reset') ?? '');
 }
 
 /** Early drafts had GitLab's names, and seconds from now on. */

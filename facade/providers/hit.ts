@@ -55,10 +55,21 @@ export function readHit(
   }
   if (isUnpaid(answer) || google.isDaily) return hit('quota', retryAfterMs);
   if (provider === 'github' && isRefusal(status)) return githubHit(answer, readings, retryAfterMs);
-  if (status === 429 || (isRefusal(status) && (isRateWorded || retryAfterMs !== undefined))) {
+  const isAsking = isRateWorded || retryAfterMs !== undefined || isUsedUp(answer, provider, readings);
+  if (status === 429 || (isRefusal(status) && isAsking)) {
     return hit('rate', retryAfterMs ?? impliedWait(provider, headers, readings, baseMs));
   }
   return status === undefined && body.words.has('overloaded_error') ? hit('rate', retryAfterMs) : undefined;
+}
+
+/** A 403 by which somebody unknown refuses as GitHub does: nothing remains, and it is told until when. */
+function isUsedUp(
+  { status, headers }: Answer,
+  provider: Provider,
+  readings: readonly SignalReading[],
+): boolean {
+  const remaining = headers.get('x-ratelimit-remaining');
+  return provider === 'generic' && status === 403 && remaining === '0' && untilWhole(readings) !== undefined;
 }
 
 /** Whether a hit would be the provider's own trouble. */

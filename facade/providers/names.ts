@@ -5,6 +5,7 @@ const named = (make: (what: string) => string[]) => WHATS.flatMap(make);
 /** Every header that is read here, for containers that only answer to names. */
 export const KNOWN_HEADERS: readonly string[] = [
   'date',
+  'server',
   'retry-after',
   'retry-after-ms',
   'x-ms-retry-after-ms',

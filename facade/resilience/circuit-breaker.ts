@@ -26,6 +26,9 @@ const EXECUTE_NAMES: ReadonlySet<string> = new Set(['signal']);
 const CLOSED_CALL: CallContext = Object.freeze({ signal: undefined, isProbe: false });
 const EVENT_OF = { OPEN: 'open', HALF_OPEN: 'halfOpen', CLOSED: 'close' } as const;
 
+/** Whether it was closed; not for callers. */
+export let isClosed: (breaker: CircuitBreaker) => boolean;
+
 type Call<T> = (context: CallContext) => PromiseLike<T> | T;
 
 /**
@@ -53,6 +56,10 @@ export class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
   /** Of a probe that {@link CircuitBreaker.allow} let through. */
   #holder: string | undefined;
   #closing: Promise<void> | undefined;
+
+  static {
+    isClosed = breaker => breaker.#closing !== undefined;
+  }
 
   /** Throws `INVALID_CONFIG`, naming the field. Connecting happens in the background. */
   constructor(service: string, options: CircuitBreakerOptions = {}) {

@@ -63,11 +63,14 @@ function read(options: object): Omit<RetrySettings, 'budget'> {
   };
   const duration = (key: string, fallback: number, minMs = 0) =>
     optional(key, fallback, (value, at) => durationAt(value, at, minMs));
+  const baseMs = duration('base', 1000);
+  const capMs = duration('cap', Math.max(30_000, baseMs));
+  if (capMs < baseMs) throw check.invalid('options.cap', `at least the base, ${baseMs}`, capMs);
   return {
     maxAttempts: optional('maxAttempts', 5, attemptsAt),
-    baseMs: duration('base', 1000),
+    baseMs,
     factor: optional('factor', 2, (value, at) => numberAt(value, at, 1, 100)),
-    capMs: duration('cap', 30_000),
+    capMs,
     jitter: optional<RetryJitter>('jitter', 'full', (value, at) => check.oneOf(value, at, JITTERS)),
     maxRetryAfterMs: duration('maxRetryAfter', 300_000),
     timeoutMs: duration('timeout', Infinity, 1),

@@ -39,7 +39,7 @@ export interface RetryOptions {
   base?: number | string;
   /** 1 to 100. Default 2: waits of 1, 2, 4, 8 seconds. */
   factor?: number;
-  /** No wait of our own choosing is longer. Default `'30s'`. */
+  /** No wait of our own choosing is longer. At least `base`. Default `'30s'`, or `base` where that is longer. */
   cap?: number | string;
   /** Default `full`. */
   jitter?: RetryJitter;

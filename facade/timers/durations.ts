@@ -28,13 +28,19 @@ function textDuration(text: string, at: string): number {
 /** In milliseconds this is March 1973, in seconds the year 5138: which of them was meant is beyond doubt. */
 const SECONDS_MAX = 100_000_000_000;
 /** With a zone: without one it would mean something else on each host. */
-const ISO = /^[+-]?\d{4,6}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})$/;
+const ISO = /^([+-]?\d{4,6})-(\d{2})-(\d{2})[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?([Zz]|[+-]\d{2}:?\d{2})$/;
+
+/** A day that its month does not have is none: `Date.parse` would take it for one of the next month. */
+function isIso(text: string): boolean {
+  const [, year, month, day] = ISO.exec(text) ?? [];
+  return Number(day) <= new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+}
 
 /** Milliseconds since the epoch, rounded up. */
 export function instantAt(value: unknown, at: string): number {
   if (types.isDate(value)) return instant(value, at);
   if (typeof value === 'string') {
-    const ms = ISO.test(value) ? Math.ceil(Date.parse(value.replace(',', '.'))) : Number.NaN;
+    const ms = isIso(value) ? Math.ceil(Date.parse(value.replace(',', '.'))) : Number.NaN;
     if (ms >= 0 && ms <= MAX_INSTANT_MS) return ms;
     throw invalid(at, `ISO 8601 text from 1970 on, with its zone, such as '2026-12-24T18:00:00Z'`, value);
   }

@@ -104,7 +104,7 @@ export class Outgoing {
     this.#pump();
   }
 
-  /** What waits stays claimed and is released with the leases; what is being sent gets so long. */
+  /** What is being sent gets so long. What is not done by then, or waits, is released with the leases. */
   async close(timeoutMs: number): Promise<void> {
     this.#queues.clear();
     if (this.#sending.size > 0) await atMost(Promise.all([...this.#sending]), timeoutMs);
@@ -127,11 +127,13 @@ export class Outgoing {
   async #send(letter: Letter): Promise<void> {
     const { store, announcer } = this.#options;
     const { delivery, held } = letter;
+    let isBrokenOff = false;
     try {
       // While it waited, and nobody could tell, the claim was over.
       if (held.isLost || held.untilMs <= store.now()) return;
       const attempt = delivery.attempts + 1;
       const result = delivery.isDisabled ? DISABLED : await this.#attempt(delivery, attempt);
+      isBrokenOff = result === undefined;
       if (result === undefined) return;
       this.#options.leases.drop(held);
       if (result.ok) await this.#delivered(letter, attempt, result.status);
@@ -139,7 +141,7 @@ export class Outgoing {
     } catch (error) {
       announcer.emit('error', error);
     } finally {
-      this.#forget(letter);
+      this.#forget(letter, isBrokenOff);
     }
   }
 
@@ -196,9 +198,10 @@ export class Outgoing {
     }
   }
 
-  #forget(letter: Letter): void {
+  /** `isKept`: its claim is, and is released with the other leases. */
+  #forget(letter: Letter, isKept = false): void {
     const wasFull = this.room === 0;
-    this.#options.leases.drop(letter.held);
+    if (!isKept) this.#options.leases.drop(letter.held);
     this.#known.delete(letter.delivery.id);
     if (wasFull) this.#options.onRoom();
   }

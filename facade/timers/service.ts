@@ -211,7 +211,8 @@ export class TimerService {
 
   /**
    * A timer for when a provider lets requests through again, from its response, headers or error; `undefined` when it
-   * refused none. Processes that hear of one reset make one timer.
+   * refused none. Processes that hear of one reset make one timer. Of a `Response` that refuses, a copy of the body is
+   * read, up to 64 KiB in 2 s, unless it was read before.
    *
    * @example
    * ```ts

@@ -1,4 +1,5 @@
 import { nextLocalMidnight } from '../../native';
+import { reaches } from '../../percent';
 import { count, invalid, own } from '../../validate';
 import { nameAt, timeZoneAt } from '../arguments';
 import type { TimerParts } from '../service';
@@ -32,7 +33,7 @@ export async function budgetReset(
   const share = at === undefined ? 0.8 : fractionAt(at, 'options.at');
   const zone = own(source, 'timeZone', 'options');
   const timeZone = zone === undefined ? parts.defaults.timeZone : timeZoneAt(zone, 'options.timeZone');
-  if (used < share * budget) return undefined;
+  if (!reaches(used, budget, share)) return undefined;
   spec.document.dataJson ??= JSON.stringify({ newBudget: budget });
   const midnightMs = nextLocalMidnight(timeZone, await parts.store.nowMs(signal));
   const id = idOf('budget-reset', of, String(midnightMs));

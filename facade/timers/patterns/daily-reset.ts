@@ -3,7 +3,7 @@ import { count, invalid, object, own } from '../../validate';
 import { nameAt, timeZoneAt } from '../arguments';
 import type { TimerParts } from '../service';
 import type { Timer } from '../types';
-import { idOf, make, type PatternOptions, readPattern } from './pattern';
+import { deedOf, idOf, make, type PatternOptions, readPattern } from './pattern';
 
 export interface DailyResetOptions extends PatternOptions {
   /** Tokens used today. */
@@ -14,7 +14,7 @@ export interface DailyResetOptions extends PatternOptions {
   dailyLimit: number;
   /** Below so many tokens the timer is made. Default 10,000. */
   floor?: number;
-  /** Whose limit it is; a part of the id. Default `tokens`. */
+  /** Whose limit it is; a part of the id. Default: one for all that have the same `on_expire`. */
   service?: string;
   /** Whose midnight. Default: the coordinator's `defaultTimeZone`. */
   timeZone?: string;
@@ -37,12 +37,13 @@ export async function dailyReset(
   if (used === undefined) throw invalid('options.used', 'the tokens used today, or a usage', undefined);
   const dailyLimit = count(own(source, 'dailyLimit', 'options'), 'options.dailyLimit');
   const floor = field('floor', count) ?? 10_000;
-  const service = field('service', nameAt) ?? 'tokens';
+  const service = field('service', nameAt);
   const timeZone = field('timeZone', timeZoneAt) ?? parts.defaults.timeZone;
   if (dailyLimit - used >= floor) return undefined;
   const midnightMs = nextLocalMidnight(timeZone, await parts.store.nowMs(signal));
-  const id = idOf('daily-reset', service, String(midnightMs));
-  const name = service === 'tokens' ? 'Token Reset' : `${service} Token Reset`;
+  const deed = service === undefined ? deedOf(spec) : '';
+  const id = idOf('daily-reset', service ?? 'tokens', `${midnightMs}${deed}`);
+  const name = service === undefined ? 'Token Reset' : `${service} Token Reset`;
   return (await make(parts, id, name, { is: 'at', with: midnightMs }, spec, signal)).timer;
 }
 

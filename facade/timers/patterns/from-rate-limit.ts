@@ -1,5 +1,6 @@
 import type { WireTimer } from '../../backend/coordination';
 import { type Provider, type ProviderSignals, readSignals } from '../../providers';
+import { withBody } from '../../providers/response-body';
 import { object, oneOf, own } from '../../validate';
 import { nameAt, readOnExpire } from '../arguments';
 import { durationAt } from '../durations';
@@ -7,12 +8,14 @@ import type { TimerParts } from '../service';
 import type { TimerStore } from '../store';
 import type { OnExpire, Timer } from '../types';
 import { timerOf } from '../views';
-import { idOf, make, type PatternOptions, type PatternSpec, readPattern } from './pattern';
+import { deedOf, idOf, make, type PatternOptions, type PatternSpec, readPattern } from './pattern';
 
 export interface RateLimitTimerOptions extends Omit<PatternOptions, 'on_expire'> {
   /** Whose answer it is. Default: guessed. */
   provider?: Provider;
-  /** Whose limit it is, where several accounts meet several limits. Default: one for all. */
+  /**
+   * Whose limit it is, where several accounts meet several limits. Default: one for all that have the same `on_expire`.
+   */
   scope?: string;
   /** How long to wait after a refusal that tells no time. Default 60,000 ms. */
   defaultWait?: number | string;
@@ -61,15 +64,16 @@ export async function fromRateLimit(
     return value === undefined ? undefined : reader(value, `options.${key}`);
   };
   const provider = field('provider', (value, at) => oneOf(value, at, PROVIDERS));
-  const scope = field('scope', nameAt) ?? '';
+  const scope = field('scope', nameAt);
   const defaultWaitMs = field('defaultWait', (value, at) => durationAt(value, at, 1)) ?? DEFAULT_WAIT_MS;
-  const signals = readSignals(source, provider === undefined ? {} : { provider });
+  const signals = readSignals(await withBody(source), provider === undefined ? {} : { provider });
   const waitMs = waitOf(signals, defaultWaitMs);
   if (waitMs === undefined) return undefined;
   const { resource = 'all' } = signals;
   const metadata = { provider: signals.provider, resource, kind: signals.hit?.kind ?? 'rate' };
   spec.document.metadataJson ??= JSON.stringify(metadata);
-  const base = `{${idOf('rate-limit', scope, `${signals.provider}/${resource}`)}}`;
+  const deed = scope === undefined ? deedOf(spec) : '';
+  const base = `{${idOf('rate-limit', scope ?? '', `${signals.provider}/${resource}${deed}`)}}`;
   return once(parts, base, waitMs, `${LABELS[signals.provider]} Reset`, spec, signal);
 }
 

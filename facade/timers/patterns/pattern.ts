@@ -84,6 +84,15 @@ export function idOf(pattern: string, scope: string, rest: string): string {
   return fitsInBytes(id, 256) ? id : `${pattern}:${hashOf(scope)}:${rest}`;
 }
 
+/**
+ * What stands in an id for a name that was not given: what is to be done. Else two that have nothing to do with each
+ * other would be one timer, and one of them would not hear of it. Empty: nothing.
+ */
+export function deedOf({ document: { webhook, message, dataJson } }: PatternSpec): string {
+  const isNothing = webhook === undefined && message === undefined && dataJson === undefined;
+  return isNothing ? '' : `:${hashOf([webhook, message, dataJson])}`;
+}
+
 const NAME_MAX_BYTES = 256;
 
 /** A name that fits. */
