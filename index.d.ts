@@ -654,7 +654,10 @@ interface TokenManagerOptions extends StoreOptions {
     reserve?: number | {
         share: number;
     };
-    /** The first pause after a limit that names no time; each further one doubles it. Default 60,000. */
+    /**
+     * The first pause after a limit that names no time, or up to a tenth more; each further one doubles it, less up to
+     * half. None is shorter, and after a secondary limit none is shorter than a minute. Default 60,000.
+     */
     cooldown?: number;
     /** The longest of these pauses. Default 3,600,000. */
     maxCooldown?: number;
@@ -1252,8 +1255,9 @@ interface RateLimitSafety {
     /** Share of every limit that only `critical` requests may use, from 0 to below 1. Default 0.15. */
     margin?: number;
     /**
-     * Seconds without a request after the provider refused one and named no time; doubled by each further refusal.
-     * After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
+     * Seconds without a request after the provider refused one and named no time, or up to a tenth more; doubled by
+     * each further refusal, less up to half, never shorter than this. After GitHub's secondary limit without a time it
+     * is a minute at least. `maxCooldown` bounds all of it. After them one request at a time tries, also where this is 0, and is waited for as long, at least a second.
      * Default 60.
      */
     cooldown?: number;
