@@ -1,5 +1,6 @@
 //! The SQLite file: what stands in it, and how its errors read.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,10 @@ impl StoreFile {
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let fail = |error| failure(path, &error);
         let is_new = !path.exists();
+        if is_new {
+            // When it cannot be made, SQLite says why. What it makes beside the file gets the mode of the file.
+            let _ = private().create_new(true).open(path);
+        }
         let connection = Connection::open(path).map_err(fail)?;
         let file = Self { path: path.to_owned(), connection, uncarried_bytes: 0 };
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
@@ -221,6 +226,15 @@ fn check(row: &rusqlite::Row<'_>, head: &str, bytes: &[u8]) -> rusqlite::Result<
 fn unreadable(reason: String) -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
     rusqlite::Error::SqliteFailure(code, Some(reason))
+}
+
+/// How files are made: addresses of webhooks and messages are nobody else's business.
+pub(super) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn refused(message: String) -> StoreError {

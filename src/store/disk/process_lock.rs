@@ -1,11 +1,11 @@
 //! One process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::unavailable;
+use super::file::{private, unavailable};
 use crate::domain::error::StoreError;
 
 /// Between two looks whether the other process has ended.
@@ -22,7 +22,7 @@ impl ProcessLock {
     pub fn take(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let until = Instant::now() + timeout;
         let lock_path = beside(path);
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+        let opened = private().create(true).open(&lock_path);
         let file = opened.map_err(|error| StoreError::Refused {
             message: format!("storage.path: {} cannot be opened for writing: {error}", lock_path.display()),
         })?;
