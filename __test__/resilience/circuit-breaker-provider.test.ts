@@ -163,6 +163,49 @@ describe('the reset of the provider', () => {
       }),
       10 * MINUTE,
     ],
+    [
+      'Anthropic, a reset alone',
+      httpError(429, {
+        date: new Date(START).toUTCString(),
+        'anthropic-ratelimit-requests-reset': new Date(START + 20 * MINUTE).toISOString(),
+      }),
+      20 * MINUTE,
+    ],
+    [
+      'Anthropic, of what is spent and not of what is left',
+      httpError(429, {
+        date: new Date(START).toUTCString(),
+        'anthropic-ratelimit-requests-remaining': '0',
+        'anthropic-ratelimit-requests-reset': new Date(START + 20 * MINUTE).toISOString(),
+        'anthropic-ratelimit-tokens-remaining': '1000',
+        'anthropic-ratelimit-tokens-reset': new Date(START + 40 * MINUTE).toISOString(),
+      }),
+      20 * MINUTE,
+    ],
+    ['OpenAI, a reset alone', httpError(429, { 'x-ratelimit-reset-requests': '20m0s' }), 20 * MINUTE],
+    [
+      'OpenAI, nothing left',
+      httpError(429, { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '20m0s' }),
+      20 * MINUTE,
+    ],
+    [
+      'a reset beyond maxResetAfter',
+      httpError(429, { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '7h0m0s' }),
+      HOUR,
+    ],
+    [
+      'a reset of what is left',
+      httpError(429, { 'x-ratelimit-remaining-requests': '9', 'x-ratelimit-reset-requests': '20m0s' }),
+      5 * MINUTE,
+    ],
+    ['nothing left, no reset', httpError(429, { 'x-ratelimit-remaining-requests': '0' }), 5 * MINUTE],
+    [
+      'a reset that is told when the money is spent',
+      Object.assign(httpError(429, { 'x-ratelimit-reset-requests': '20m0s' }), {
+        code: 'insufficient_quota',
+      }),
+      5 * MINUTE,
+    ],
     ['longer than maxResetAfter', httpError(429, { 'retry-after': '86400' }), HOUR],
     ['none', httpError(500), 5 * MINUTE],
     ['429 that does not say', httpError(429), 5 * MINUTE],

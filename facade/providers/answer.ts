@@ -49,7 +49,14 @@ export function readAnswer(source: unknown): Answer {
 function tryAnswer(source: unknown): Answer | undefined {
   const retried = retriedStatus(source);
   if (retried !== undefined) {
-    return { status: retried, headers: new Map(), body: NO_BODY, isHeadersOnly: false, maker: 'gitlab' };
+    return {
+      status: retried,
+      headers: new Map(),
+      body: NO_BODY,
+      host: undefined,
+      isHeadersOnly: false,
+      maker: 'gitlab',
+    };
   }
   const response = objectMember(source, 'response');
   const container =

@@ -30,17 +30,17 @@ export function readReadings(provider: Provider, headers: HeaderMap, baseMs: num
       break;
     case 'ietf':
       for (const reading of readRateLimitFields(headers)) found.add(reading);
-      readWindow(found, headers, 'ratelimit-', baseMs, anyForm);
+      readWindow(found, headers, 'ratelimit-', baseMs, instantOrDelayMs);
       break;
     case 'gemini':
       break;
     case 'bitbucket':
-      readWindow(found, headers, 'x-ratelimit-', baseMs, anyForm);
+      readWindow(found, headers, 'x-ratelimit-', baseMs, instantOrDelayMs);
       break;
     case 'generic':
-      readBuckets(found, headers, baseMs, anyForm);
-      readWindow(found, headers, 'x-ratelimit-', baseMs, anyForm);
-      readWindow(found, headers, 'ratelimit-', baseMs, anyForm);
+      readBuckets(found, headers, baseMs, instantOrDelayMs);
+      readWindow(found, headers, 'x-ratelimit-', baseMs, instantOrDelayMs);
+      readWindow(found, headers, 'ratelimit-', baseMs, instantOrDelayMs);
       break;
   }
   return found.list();
@@ -161,7 +161,7 @@ const EPOCH_FROM_S = 1e9;
 const EPOCH_MS_FROM = 1e11;
 
 /** Whoever writes it, however they do. */
-const anyForm: ReadReset = (text, baseMs) => {
+export const instantOrDelayMs: ReadReset = (text, baseMs) => {
   const number = /^\d{1,14}(\.\d{1,9})?$/.test(text) ? Number(text) : undefined;
   if (number === undefined) return durationMs(text) ?? dateTime(text, baseMs) ?? httpDate(text, baseMs);
   if (number < EPOCH_FROM_S) return secondsMs(text);

@@ -1,6 +1,7 @@
 /** What a call tells of the service. */
 import { isAborted, reasonOf } from '../abort';
 import { readSignals } from '../providers';
+import { toldResetMs } from '../providers/told-reset';
 
 /** `nothing`: it tells neither that the service works nor that it does not. */
 export type Judged = 'success' | 'failure' | 'nothing';
@@ -53,7 +54,10 @@ export function verdictBy(isFailure: (outcome: unknown, kind: 'error' | 'result'
 
 /** When the provider says that it will be back, from now on; `null` when it does not say. */
 export function resetInMs(outcome: unknown): number | null {
-  const waitMs = readSignals(outcome).hit?.retryAfterMs;
+  const { hit, isOverloaded } = readSignals(outcome);
+  // Resets tell of limits, not of money that is spent nor of the provider's own trouble.
+  const isForLimits = hit?.kind === 'rate' && isOverloaded !== true;
+  const waitMs = hit?.retryAfterMs ?? (isForLimits ? toldResetMs(outcome) : undefined);
   return waitMs === undefined ? null : Math.ceil(waitMs);
 }
 

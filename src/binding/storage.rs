@@ -68,7 +68,7 @@ impl Storage {
         let (path, open_timeout) = (self.path.clone(), self.open_timeout);
         let opening = Arc::clone(&self.opening);
         let open = move || {
-            let opened = DiskStore::open(path.as_ref(), open_timeout);
+            let opened = DiskStore::take_over(path.as_ref(), open_timeout);
             let mut opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
             if matches!(*opening, Opening::NotYet) {
                 *opening = match opened {

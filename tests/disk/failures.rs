@@ -48,6 +48,23 @@ fn a_path_that_cannot_be_used_is_refused() {
     assert!(refusal(std::path::Path::new("/proc/state.db")).contains("cannot be opened for writing"));
 }
 
+/// They hold addresses of webhooks, and what is sent there.
+#[cfg(unix)]
+#[test]
+fn files_are_readable_by_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let path = folder.file("state.db");
+    let store = open(&path);
+    track(&store, 0);
+    assert!(store.wait_durable(store.written_seq(), PATIENCE));
+    for end in ["", "-wal", "-shm", "-lock"] {
+        let mode = std::fs::metadata(format!("{}{end}", path.display())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{end}");
+    }
+    assert_eq!(DiskStore::close(store, PATIENCE), 0);
+}
+
 fn track(store: &DiskStore, metadata_bytes: usize) {
     let (policy, team) = (budget_policy("UTC"), key("team"));
     let context = Context::new(&team, &policy, Limits::UNLIMITED, NOW_MS);

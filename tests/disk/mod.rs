@@ -1,5 +1,6 @@
 //! What the tests of the store on disk share, and the tests.
 
+mod claims;
 mod compare;
 mod failures;
 mod folder;

@@ -1,5 +1,6 @@
 //! The SQLite file: what stands in it, and how its errors read.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::checksum::crc32;
 use super::rows::{LogRow, Parts, PolicyRow, StateRow, head};
 use super::transaction::Written;
+use super::wal::damage_within;
 use crate::domain::error::{Applied, StoreError};
 
 /// Says that a file is one of ours: "wtkb".
@@ -47,7 +49,12 @@ impl StoreFile {
     /// Opens the file, and makes it if there is none.
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let fail = |error| failure(path, &error);
+        check_log(path)?;
         let is_new = !path.exists();
+        if is_new {
+            // When it cannot be made, SQLite says why. What it makes beside the file gets the mode of the file.
+            let _ = private().create_new(true).open(path);
+        }
         let connection = Connection::open(path).map_err(fail)?;
         let file = Self { path: path.to_owned(), connection, uncarried_bytes: 0 };
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
@@ -221,6 +228,35 @@ fn check(row: &rusqlite::Row<'_>, head: &str, bytes: &[u8]) -> rusqlite::Result<
 fn unreadable(reason: String) -> rusqlite::Error {
     let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
     rusqlite::Error::SqliteFailure(code, Some(reason))
+}
+
+/// Whether the write-ahead log is whole up to where it ends, before SQLite takes for its end what is none.
+fn check_log(path: &Path) -> Result<(), StoreError> {
+    let log_path = beside(path, "-wal");
+    let (shown, log) = (path.display(), log_path.display());
+    match damage_within(&log_path) {
+        Ok(None) => Ok(()),
+        Ok(Some(at)) => Err(refused(format!(
+            "storage.path: {shown} is damaged: {log} does not match its checksums at byte {at}, and commits follow"
+        ))),
+        Err(error) => Err(unavailable(format!("storage: {log} cannot be read: {error}"))),
+    }
+}
+
+/// A file whose name goes on like that.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// How files are made: addresses of webhooks and messages are nobody else's business.
+pub(super) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 fn refused(message: String) -> StoreError {

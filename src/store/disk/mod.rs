@@ -22,6 +22,7 @@ mod recovery;
 mod rows;
 mod stores;
 mod transaction;
+mod wal;
 mod watcher;
 mod writer;
 mod written_policies;

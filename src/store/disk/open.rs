@@ -40,9 +40,30 @@ impl DiskStore {
         Self::open_with(path, timeout, LOG_BYTES_MIN)
     }
 
+    /// As [`Self::open`]; and whoever is the first in this process ends the claims of timers and deliveries that are
+    /// found. Who had them is gone, for the file was locked while it lived. That is recorded as what it is: they are
+    /// released.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::open`].
+    pub fn take_over(path: &Path, timeout: Duration) -> Result<Arc<Self>, StoreError> {
+        Self::open_then(path, timeout, LOG_BYTES_MIN, |store| store.timers().release_all())
+    }
+
     /// As [`Self::open`], with a log that is tidied up at another length than the usual. For tests.
     #[doc(hidden)]
     pub fn open_with(path: &Path, timeout: Duration, log_bytes_min: usize) -> Result<Arc<Self>, StoreError> {
+        Self::open_then(path, timeout, log_bytes_min, |_| {})
+    }
+
+    /// `first` is called by who does not join anybody, before anybody can join it.
+    fn open_then(
+        path: &Path,
+        timeout: Duration,
+        log_bytes_min: usize,
+        first: impl FnOnce(&Self),
+    ) -> Result<Arc<Self>, StoreError> {
         let path = canonical(path)?;
         let place = place(&path);
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,6 +71,7 @@ impl DiskStore {
             return Ok(store);
         }
         let store = Arc::new(open_file(path, timeout, log_bytes_min)?);
+        first(&store);
         *place = Arc::downgrade(&store);
         Ok(store)
     }

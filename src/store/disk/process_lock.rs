@@ -1,11 +1,11 @@
 //! One process at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::unavailable;
+use super::file::{beside, private, unavailable};
 use crate::domain::error::StoreError;
 
 /// Between two looks whether the other process has ended.
@@ -21,8 +21,8 @@ impl ProcessLock {
     /// Takes the lock of the storage at `path`; waits for who holds it until `timeout` is over.
     pub fn take(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let until = Instant::now() + timeout;
-        let lock_path = beside(path);
-        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path);
+        let lock_path = beside(path, "-lock");
+        let opened = private().create(true).open(&lock_path);
         let file = opened.map_err(|error| StoreError::Refused {
             message: format!("storage.path: {} cannot be opened for writing: {error}", lock_path.display()),
         })?;
@@ -42,10 +42,4 @@ impl ProcessLock {
             }
         }
     }
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    name.into()
 }

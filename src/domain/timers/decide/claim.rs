@@ -1,6 +1,8 @@
 //! Claims: who does something, and until when.
 
-use super::table::{Placed, Table};
+use std::sync::Arc;
+
+use super::table::{Key, Placed, Table};
 use crate::domain::timers::operation::{CLAIM_MAX, Holder};
 use crate::domain::tokens::add;
 
@@ -52,6 +54,12 @@ impl<R: Claimable> Table<R> {
         for key in self.lapsed(now_ms, CLAIM_MAX as usize) {
             self.change(&key, |record| *record.claim_mut() = Claim::default());
         }
+    }
+
+    /// What is claimed, over or not, and by whom.
+    pub fn holders(&self) -> Vec<(Key, Holder)> {
+        let holder = |key: Key| self.get(&key).map(|record| (Arc::clone(&key), record.claim().holder.clone()));
+        self.claimed().into_iter().filter_map(holder).collect()
     }
 
     /// Lets no claim last longer than its lease from now on.

@@ -1,8 +1,10 @@
 //! Taking what is due, giving it back and keeping it longer.
 
+use std::collections::BTreeMap;
+
 use super::ShardState;
 use super::claim::{CLOCK_SLACK_MS, Claim};
-use crate::domain::timers::operation::{CLAIM_MAX, Delivery, DeliveryId, Outcome, Timer, TimerId};
+use crate::domain::timers::operation::{CLAIM_MAX, Delivery, DeliveryId, Holder, Operation, Outcome, Timer, TimerId};
 
 impl ShardState {
     pub(super) fn claim(&mut self, now_ms: u64, holder: &str, lease_ms: u64, timers: u64, deliveries: u64) -> Outcome {
@@ -67,6 +69,19 @@ impl ShardState {
             any |= self.deliveries.release(id, holder);
         }
         any
+    }
+
+    /// What would end every claim there is, one for each holder.
+    pub fn releases(&self) -> Vec<Operation> {
+        let mut held = BTreeMap::<Holder, (Vec<TimerId>, Vec<DeliveryId>)>::new();
+        for (id, holder) in self.timers.table.holders() {
+            held.entry(holder).or_default().0.push((*id).into());
+        }
+        for (id, holder) in self.deliveries.holders() {
+            held.entry(holder).or_default().1.push((*id).into());
+        }
+        let release = |(holder, (timers, deliveries))| Operation::Release { holder, timers, deliveries };
+        held.into_iter().map(release).collect()
     }
 
     pub(super) fn renew(
