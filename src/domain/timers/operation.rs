@@ -242,8 +242,9 @@ pub const CLAIM_MAX: u64 = 500;
 /// Dead deliveries a shard keeps; the oldest is forgotten first.
 pub const DEAD_MAX: usize = 10_000;
 
-/// Ended timers a shard remembers; the one that ended first is forgotten first.
-pub const ENDED_MAX: usize = 10_000;
+/// Ended timers a shard remembers; the one that ended first is forgotten first. Their ids are what makes creating
+/// idempotent: a shard that fires a thousand a second remembers them for 100 seconds.
+pub const ENDED_MAX: usize = 100_000;
 
 impl Operation {
     /// Whether applying it can change the store.

@@ -47,16 +47,28 @@ fn what_has_outlived_its_time_is_absent_before_it_is_forgotten() {
     assert!(shard.is_blank());
 }
 
+/// As many as end within a few seconds where ten thousand are due each second.
+#[test]
+fn an_id_outlasts_many_others() {
+    let mut shard = ShardState::default();
+    for number in 0..50_000 {
+        let id = format!("t{number:06}");
+        create(&mut shard, 0, &id, Due::In(0));
+        ask(&mut shard, number, Operation::Cancel { id: id.into() });
+    }
+    assert!(get(&mut shard, 50_000, "t000000").is_some());
+}
+
 #[test]
 fn those_that_have_ended_are_bounded() {
     let mut shard = ShardState::default();
     for number in 0..=ENDED_MAX {
-        create(&mut shard, 0, &format!("t{number:05}"), Due::In(0));
-        ask(&mut shard, number as u64, Operation::Cancel { id: format!("t{number:05}").into() });
+        create(&mut shard, 0, &format!("t{number:06}"), Due::In(0));
+        ask(&mut shard, number as u64, Operation::Cancel { id: format!("t{number:06}").into() });
     }
     assert_eq!(shard.footprint(), Footprint { ended: ENDED_MAX, ..Footprint::default() });
-    assert_eq!(get(&mut shard, 0, "t00000"), None);
-    assert!(get(&mut shard, 0, "t00001").is_some());
+    assert_eq!(get(&mut shard, 0, "t000000"), None);
+    assert!(get(&mut shard, 0, "t000001").is_some());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 local lua_pcall, call, floor, min, max = pcall, redis.call, math.floor, math.min, math.max
 local type, pack, unpack_text, sub, length = type, cmsgpack.pack, cmsgpack.unpack, string.sub, string.len
-local MAX, ENDED_MAX, DEAD_MAX, CLAIM_MAX, LOOKS_MAX = 9007199254740991, 10000, 10000, 500, 1000
+local MAX, ENDED_MAX, DEAD_MAX, CLAIM_MAX, LOOKS_MAX = 9007199254740991, 100000, 10000, 500, 1000
 local ENDPOINTS_MAX, CLOCK_SLACK, DISABLED = 1000, 1000, 'the endpoint is disabled'
 local A = unpack_text(ARGV[1])
 --- @include timer_load
