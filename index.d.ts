@@ -11,7 +11,7 @@ import { EventEmitter } from 'node:events';
  * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
  * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
  * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
- * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer; the circuit breaker was made with other options |
  * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
  * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
  * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
@@ -1988,7 +1988,7 @@ interface RetryOptions {
     base?: number | string;
     /** 1 to 100. Default 2: waits of 1, 2, 4, 8 seconds. */
     factor?: number;
-    /** No wait of our own choosing is longer. Default `'30s'`. */
+    /** No wait of our own choosing is longer. At least `base`. Default `'30s'`, or `base` where that is longer. */
     cap?: number | string;
     /** Default `full`. */
     jitter?: RetryJitter;

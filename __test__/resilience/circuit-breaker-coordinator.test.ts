@@ -94,7 +94,9 @@ test('breakers of one service are one object, until it is closed', async () => {
   const one = minoots.circuitBreaker('openai', { threshold: 5, schedule: { on_expire } });
   expect(minoots.circuitBreaker('openai')).toBe(one);
   for (const same of [{}, { threshold: 5, resetAfter: '5m' }, { resetAfter: 300_000 }]) {
-    expect(minoots.circuitBreaker('openai', { ...same, schedule: { on_expire: { ...on_expire } } })).toBe(one);
+    expect(minoots.circuitBreaker('openai', { ...same, schedule: { on_expire: { ...on_expire } } })).toBe(
+      one,
+    );
   }
   for (const other of [{}, { threshold: 2 }, { schedule: { on_expire }, isFailure: () => true }]) {
     expect(() => minoots.circuitBreaker('openai', other)).toThrow(

@@ -44,7 +44,10 @@ describe('fromRateLimit', () => {
     ['as the guide has it', { status: 403, headers: spent }],
     ['numbers', { status: 403, headers: { ...spent, 'x-ratelimit-reset': (NOON + 20 * MINUTE) / 1000 } }],
     ['a Response', new Response('{}', { status: 403, headers: spent })],
-    ['an error with response', Object.assign(new Error('403'), { response: { status: 403, headers: spent } })],
+    [
+      'an error with response',
+      Object.assign(new Error('403'), { response: { status: 403, headers: spent } }),
+    ],
     ['with a limit', { status: 403, headers: { ...spent, 'x-ratelimit-limit': '5000' } }],
     ['with its server', { status: 403, headers: { ...spent, server: 'GitHub.com' } }],
     ['with its address', { status: 403, headers: spent, url: 'https://api.github.com/user/repos' }],

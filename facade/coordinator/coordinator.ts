@@ -17,8 +17,8 @@ import type { TokenBudgetTracker } from '../tracker';
 import { TypedEmitter } from '../typed-emitter';
 import type { CloseOptions, ReadyOptions } from '../types/options';
 import { uuid } from '../uuid';
-import { type CoordinatorOptions, type CoordinatorSettings, readOptions } from './options';
 import { Breakers } from './breakers';
+import { type CoordinatorOptions, type CoordinatorSettings, readOptions } from './options';
 import { BudgetWatch, type WatchBudgetsOptions } from './watch-budgets';
 import { Webhooks } from './webhooks';
 

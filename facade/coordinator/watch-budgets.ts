@@ -215,5 +215,7 @@ export class BudgetWatch {
 }
 
 function isPassing(error: unknown): boolean {
-  return error instanceof TokenBudgetError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'TIMEOUT');
+  return (
+    error instanceof TokenBudgetError && (error.code === 'STORE_UNAVAILABLE' || error.code === 'TIMEOUT')
+  );
 }

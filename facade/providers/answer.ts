@@ -40,7 +40,13 @@ export function readAnswer(source: unknown): Answer {
     current = wrapped;
   }
   if (isError(source)) {
-    return { status: undefined, headers: new Map(), body: bodyOf(source), host: undefined, isHeadersOnly: false };
+    return {
+      status: undefined,
+      headers: new Map(),
+      body: bodyOf(source),
+      host: undefined,
+      isHeadersOnly: false,
+    };
   }
   const headers = headerMap(source);
   return { status: undefined, headers, body: NO_BODY, host: undefined, isHeadersOnly: headers.size > 0 };

@@ -45,6 +45,8 @@ const GRAIN_MS = 15_000;
 const SLACK_MS = 1000;
 /** Timers of one grain that have fired already, until an id is free. */
 const LINKS_MAX = 20;
+/** Timers that end while a reset is about to be left to them. */
+const ROUNDS_MAX = 10;
 
 /** A timer for when a provider lets requests through again; `undefined` when it refused none. */
 export async function fromRateLimit(
@@ -96,8 +98,26 @@ async function once(
   spec: PatternSpec,
   signal: AbortSignal | undefined,
 ): Promise<Timer> {
+  const dueMs = (await parts.store.get(base, signal)).nowMs + waitMs;
+  const due = { is: 'at', with: dueMs } as const;
+  const makeAs = (id: string | undefined) => make(parts, id, name, due, spec, signal);
+  for (let round = 0; round < ROUNDS_MAX; round += 1) {
+    const timer = await tryOnce(parts, base, dueMs, makeAs, signal);
+    if (timer !== undefined) return timer;
+  }
+  // Better one too many than none.
+  return (await makeAs(undefined)).timer;
+}
+
+/** `undefined`: the timer that was to stand for this reset has ended meanwhile. */
+async function tryOnce(
+  parts: TimerParts,
+  base: string,
+  dueMs: number,
+  makeAs: (id: string | undefined) => ReturnType<typeof make>,
+  signal: AbortSignal | undefined,
+): Promise<Timer | undefined> {
   const { store } = parts;
-  const dueMs = (await store.get(base, signal)).nowMs + waitMs;
   const grain = Math.floor(dueMs / GRAIN_MS);
   const [before, same, after] = [grain - 1, grain, grain + 1].map(each => `${base}:${each}`) as [
     string,
@@ -106,19 +126,19 @@ async function once(
   ];
   const places = await Promise.all([before, same, after].map(root => placeOf(store, root, signal)));
   for (const { timer } of places) if (timer !== null) return putOff(parts, timer, dueMs, signal);
-  const id = places[1]?.id;
-  const due = { is: 'at', with: dueMs } as const;
-  const { timer: mine, isNew } = await make(parts, id, name, due, spec, signal);
+  const { timer: mine, isNew } = await makeAs(places[1]?.id);
   // Two that were made at once on either side of a grain's edge are one: the first stays.
   const others = await Promise.all([before, after].map(root => placeOf(store, root, signal)));
   const first = others.map(({ timer }) => timer).find(timer => timer !== null && isEarlier(timer, mine));
   if (first !== undefined && first !== null) {
-    if (isNew) await store.cancel(mine.id, signal);
-    return putOff(parts, first, dueMs, signal);
+    const cancelled = isNew ? await store.cancel(mine.id, signal) : null;
+    // Somebody may have put it off before it gave way.
+    return putOff(parts, first, Math.max(dueMs, cancelled?.fireAtMs ?? 0), signal);
   }
   if (isNew) return mine;
   const { timer } = await store.get(mine.id, signal);
-  return timer?.status === 'scheduled' ? putOff(parts, timer, dueMs, signal) : mine;
+  if (timer?.status === 'scheduled') return putOff(parts, timer, dueMs, signal);
+  return timer?.status === 'cancelled' ? undefined : mine;
 }
 
 /**
@@ -144,13 +164,13 @@ function isEarlier(timer: WireTimer, than: Timer): boolean {
   return timer.createdAtMs < thanMs || (timer.createdAtMs === thanMs && timer.id < than.id);
 }
 
-/** Of two resets the later one counts. */
+/** Of two resets the later one counts. `undefined`: it has ended meanwhile. */
 async function putOff(
   { store }: TimerParts,
   timer: WireTimer,
   dueMs: number,
   signal: AbortSignal | undefined,
-): Promise<Timer> {
+): Promise<Timer | undefined> {
   if (timer.fireAtMs >= dueMs - SLACK_MS) return timerOf(timer, store.now());
   const change = { name: null, owner: null, documentJson: null, recurrenceJson: null };
   const { outcome, nowMs } = await store.ask(
@@ -159,5 +179,5 @@ async function putOff(
     'timer',
     signal,
   );
-  return timerOf(outcome.with ?? timer, nowMs);
+  return outcome.with === null ? undefined : timerOf(outcome.with, nowMs);
 }
