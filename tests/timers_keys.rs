@@ -19,6 +19,8 @@ use token_budget::store::redis::timers::decode;
 use token_budget::store::{Ticket, TimerBatch};
 
 const DAY_MS: i64 = 86_400_000;
+/// The last instant a client names.
+const MAX_INSTANT_MS: u64 = 8_640_000_000_000_000;
 
 /// Names behind `test:timers:0:`, with what they hold.
 const KEYS: [(&str, &str); 18] = [
@@ -92,6 +94,52 @@ fn keys_have_the_documented_names_types_and_lives() {
         assert_eq!(kinds, KEYS);
         found.remove("calls:c1");
         assert!(found.values().all(|(_, life_ms)| *life_ms == -1), "{found:?}");
+    });
+}
+
+/// What stands behind every key but the last answer, one line each.
+fn values_of(connection: &mut Connection) -> Vec<String> {
+    let mut names: Vec<String> = redis::cmd("KEYS").arg("*").query(connection).unwrap();
+    names.retain(|name| !name.contains(":calls:"));
+    names.sort();
+    let digests: Vec<String> = redis::cmd("DEBUG").arg("DIGEST-VALUE").arg(&names).query(connection).unwrap();
+    names.iter().zip(digests).map(|(name, digest)| format!("{name} {digest}")).collect()
+}
+
+/// Timers that are due at different times, some of them nobody's; more than one command takes.
+fn many_timers() -> Vec<Operation> {
+    let due = |n: u64| if n.is_multiple_of(2) { Due::In(n) } else { Due::At(MAX_INSTANT_MS - n) };
+    let timer = |n: u64| match create(&format!("t{n}"), due(n)) {
+        Operation::Create(new) if n.is_multiple_of(3) => Operation::Create(NewTimer { owner: "".into(), ..new }),
+        operation => operation,
+    };
+    (0..1_200).map(timer).collect()
+}
+
+#[test]
+fn a_batch_that_only_makes_timers_leaves_what_any_other_batch_leaves() {
+    on_one_thread(async {
+        let (alone, beside) = (Rig::with_manual_clock(1_000).await, Rig::with_manual_clock(1_000).await);
+        let made = alone.apply(many_timers()).await.unwrap();
+        let looks = std::iter::once(Operation::Endpoints);
+        let mut others = beside.apply(looks.chain(many_timers()).collect()).await.unwrap();
+        others.outcomes.remove(0);
+        assert_eq!(made, others);
+        assert_eq!(values_of(&mut alone.server.connection()), values_of(&mut beside.server.connection()));
+    });
+}
+
+#[test]
+fn an_id_that_comes_twice_in_a_batch_is_one_timer() {
+    on_one_thread(async {
+        let rig = Rig::with_manual_clock(1_000).await;
+        let twice = vec![create("a", Due::In(5)), create("b", Due::In(5)), create("a", Due::In(9))];
+        let is_new = |receipt: Receipt| -> Vec<bool> {
+            let made = receipt.outcomes.into_iter().flatten();
+            made.map(|outcome| matches!(outcome, Outcome::Created { is_new: true, .. })).collect()
+        };
+        assert_eq!(is_new(rig.apply(twice.clone()).await.unwrap()), [true, true, false]);
+        assert_eq!(is_new(rig.apply(twice).await.unwrap()), [false, false, false]);
     });
 }
 

@@ -1,4 +1,5 @@
 /** Timers are made, found, listed, changed and cancelled. */
+import type { TimerInput } from '@wundr.io/token-budget/timers';
 import { rejection } from '../facade/helpers';
 import { advance, coordinator, DAY, fired, HOUR, MINUTE, NOON, SECOND, useFakeTime } from './helpers';
 
@@ -31,6 +32,24 @@ test('a timer says what it is', async () => {
   });
   await advance(4 * MINUTE);
   expect(await minoots.timers.get(timer.id)).toMatchObject({ timeRemaining: 6 * MINUTE, progress: 0.4 });
+});
+
+test.each<[string, Partial<TimerInput>]>([
+  ['nothing beside', { duration: 1 }],
+  ['everything once', { fireAt: NOON + DAY, owner: 'o', metadata: { a: { b: [1] } }, broadcast: true }],
+  ['a recurrence', { every: '5m', catchUp: 'all' }],
+  ['a pattern', { cron: '0 3 * * *', timeZone: 'Europe/Berlin' }],
+  ['data that is null', { duration: 1, events: { on_expire: { data: null } } }],
+  ['no action', { duration: 1, events: {}, metadata: {}, broadcast: false }],
+  [
+    'lone surrogates',
+    { duration: 1, metadata: { a: '\ud800' }, events: { on_expire: { message: 'm\udc00' } } },
+  ],
+  ['what no object has', { duration: 1, metadata: JSON.parse('{"__proto__":{"a":1}}') }],
+])('what is answered to create is what is found later: %s', async (_kind, input) => {
+  const { timers } = coordinator({ run: false });
+  const made = await timers.create({ name: 'n', ...input });
+  expect(await timers.get(made.id)).toStrictEqual(made);
 });
 
 test.each<[number | string, number]>([

@@ -1,5 +1,5 @@
 /** Timers on Redis: shared by coordinators, told of by news, kept while the store is away. */
-import type { CoordinatorOptions, TimerExpiredEvent } from '@wundr.io/token-budget/timers';
+import type { CoordinatorOptions, TimerExpiredEvent, TimerInput } from '@wundr.io/token-budget/timers';
 import { rejection } from '../facade/helpers';
 import { runProcess } from '../support/process';
 import { type RedisServer, startRedis } from '../support/redis';
@@ -42,6 +42,33 @@ test('one process makes a timer, another fires it and a third waits for it', asy
   const [event] = events as [TimerExpiredEvent];
   expect(event.firedAt.getTime()).toBeGreaterThanOrEqual(event.scheduledFor.getTime());
   expect(idle).toEqual([[], []]);
+});
+
+test('what is answered to create is what another process finds, whatever was repeated', async () => {
+  const options = shared({ run: false, owner: 'team' });
+  const [author, reader] = [coordinator(options), coordinator(options)];
+  const data = { 'ключ\u2028': ['é', '😀', null] };
+  const inputs: TimerInput[] = [
+    { name: 'n', duration: '1h' },
+    { name: 'n', duration: '2h', owner: '', events: { on_expire: { data, message: '😀' } } },
+    { name: 'ü', fireAt: Date.now() + 3_600_000, metadata: data, broadcast: true },
+    { name: 'n', every: '1h', catchUp: 'all', owner: 'team' },
+    { name: 'n', cron: '0 3 * * *', timeZone: 'Europe/Berlin', id: 'given 😀' },
+  ];
+  const made = await Promise.all(inputs.map(input => author.timers.create(input)));
+  const found = await Promise.all(made.map(({ id }) => reader.timers.get(id)));
+  // These two go with the clock.
+  const still = { timeRemaining: 0, progress: 0 };
+  expect(found.map(timer => ({ ...timer, ...still }))).toEqual(made.map(timer => ({ ...timer, ...still })));
+  expect(made.map(({ name, owner }) => `${name} ${owner}`)).toEqual([
+    'n team',
+    'n ',
+    'ü team',
+    'n team',
+    'n team',
+  ]);
+  const again = await author.timers.create({ ...inputs[4], name: 'n' });
+  expect(again.createdAt).toEqual(made[4]?.createdAt);
 });
 
 test('an earlier timer of another process wakes one that sleeps', async () => {

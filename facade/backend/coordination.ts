@@ -52,20 +52,20 @@ export interface WireDelivery {
 /** When a timer is due: in so many milliseconds by the store's clock, or at an instant of it. */
 export type WireDue = { is: 'in'; with: number } | { is: 'at'; with: number };
 
+/** A timer as its author describes it. A type and no interface, so that it can be written as JSON as it is. */
+export type WireNewTimer = {
+  id: string;
+  name: string;
+  owner: string;
+  due: WireDue;
+  documentJson: string;
+  recurrenceJson: string;
+  nonce: string;
+  fingerprint: string;
+};
+
 export type TimerOperation =
-  | {
-      is: 'create';
-      with: {
-        id: string;
-        name: string;
-        owner: string;
-        due: WireDue;
-        documentJson: string;
-        recurrenceJson: string;
-        nonce: string;
-        fingerprint: string;
-      };
-    }
+  | { is: 'create'; with: WireNewTimer }
   | { is: 'get' | 'cancel'; with: { id: string } }
   | {
       is: 'update';

@@ -1,4 +1,5 @@
 import type { Amounts, CheckedUsage } from '../arguments';
+import type { WireNewTimer } from './coordination';
 import { Op } from './protocol';
 
 const INITIAL_LENGTH = 1024;
@@ -166,6 +167,23 @@ export class Outbox {
     const at = this.#begin(4, Op.timerQuery, call);
     this.#numbers[at] = this.#writeOrchestrator(shard);
     this.#numbers[at + 1] = this.#write(operationJson);
+  }
+
+  /** A name and an owner, which most timers repeat, take the places of a model and a session. */
+  timerCreate(call: number, shard: string, timer: WireNewTimer): void {
+    const at = this.#begin(12, Op.timerCreate, call);
+    const numbers = this.#numbers;
+    const { due, nonce, fingerprint } = timer;
+    numbers[at] = this.#writeOrchestrator(shard);
+    numbers[at + 1] = this.#writeModel(timer.name);
+    numbers[at + 2] = this.#writeSession(timer.owner);
+    numbers[at + 3] = due.is === 'in' ? 0 : 1;
+    numbers[at + 4] = due.with;
+    numbers[at + 5] = this.#write(timer.id);
+    numbers[at + 6] = this.#write(timer.documentJson);
+    numbers[at + 7] = this.#write(timer.recurrenceJson);
+    numbers[at + 8] = this.#write(nonce);
+    numbers[at + 9] = this.#write(fingerprint === nonce ? null : fingerprint);
   }
 
   breakerQuery(call: number, name: string, operationJson: string): void {

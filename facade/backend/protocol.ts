@@ -23,6 +23,7 @@ export const Op = {
   breakerQuery: 18,
   coordinationConfigure: 19,
   breakerConfigure: 20,
+  timerCreate: 21,
 } as const;
 
 /** Records taken from it, and events of either tracker. */

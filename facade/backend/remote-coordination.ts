@@ -16,6 +16,7 @@ import type {
   TimerOperation,
   TimerOutcome,
   TimersAnswer,
+  WireNewTimer,
   WireTimer,
 } from './coordination';
 import type { InboxRecord } from './inbox';
@@ -51,9 +52,27 @@ export class RemoteCoordination implements CoordinationBackend {
     });
   }
 
-  async timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
+  timers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
+    return operation.is === 'create'
+      ? this.#createTimer(shard, operation.with, signal)
+      : this.#askTimers(shard, operation, signal);
+  }
+
+  /** Timers are made by the thousand: no JSON, and no promise beside the one of the call. */
+  #createTimer(shard: string, timer: WireNewTimer, signal?: AbortSignal): Promise<TimersAnswer> {
+    try {
+      if (this.#isClosed) throw closedError('store');
+      const promise = this.#channel.begin(new TimerCall(this.#clock, timer), signal);
+      this.#channel.outbox.timerCreate(this.#channel.last, shard, timer);
+      return promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #askTimers(shard: string, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
     if (this.#isClosed) throw closedError('store');
-    const promise = this.#channel.begin(new TimerCall(this.#clock, operation), signal);
+    const promise = this.#channel.begin(new TimerCall(this.#clock, undefined), signal);
     this.#channel.outbox.timerQuery(this.#channel.last, shard, toJson(operation));
     // `undefined`: the report is kept until the store is back.
     const answer: TimersAnswer | undefined = await promise;
@@ -120,12 +139,13 @@ export class RemoteCoordination implements CoordinationBackend {
 
 class TimerCall extends Call<TimersAnswer> {
   readonly clock: StoreClock;
-  readonly operation: TimerOperation;
+  /** The one that is to be made. */
+  readonly timer: WireNewTimer | undefined;
 
-  constructor(clock: StoreClock, operation: TimerOperation) {
+  constructor(clock: StoreClock, timer: WireNewTimer | undefined) {
     super();
     this.clock = clock;
-    this.operation = operation;
+    this.timer = timer;
   }
 
   finish(record: InboxRecord): TimersAnswer {
@@ -135,16 +155,16 @@ class TimerCall extends Call<TimersAnswer> {
     const nextDueMs = record.number(2);
     this.clock.learn(nowMs);
     const outcome = isNew
-      ? created(this.operation, record.number(0), nowMs)
+      ? created(this.timer, record.number(0), nowMs)
       : (JSON.parse(record.string(0)) as TimerOutcome);
     return { outcome, nowMs, nextDueMs: nextDueMs < 0 ? null : nextDueMs };
   }
 }
 
 /** A new timer, as it was asked for. */
-function created(operation: TimerOperation, fireAtMs: number, createdAtMs: number): TimerOutcome {
-  if (operation.is !== 'create') throw new Error(`unexpected answer to ${operation.is}`);
-  const { id, name, owner, documentJson, recurrenceJson, nonce, fingerprint } = operation.with;
+function created(asked: WireNewTimer | undefined, fireAtMs: number, createdAtMs: number): TimerOutcome {
+  if (asked === undefined) throw new Error('unexpected answer: no timer was to be made');
+  const { id, name, owner, documentJson, recurrenceJson, nonce, fingerprint } = asked;
   const timer: WireTimer = {
     id,
     name,

@@ -160,13 +160,15 @@ function readRecurrenceChange(
 }
 
 function documentOf(field: Field, defaults: Defaults): DocumentParts {
+  const metadata = field('metadata', metadataJson);
+  const broadcast = field('broadcast', boolean);
+  const events = field('events', (value, at) => readEvents(value, defaults, at));
   return {
-    metadataJson: field('metadata', metadataJson),
-    broadcast: field('broadcast', boolean),
-    webhook: undefined,
-    message: undefined,
-    dataJson: undefined,
-    ...field('events', (value, at) => readEvents(value, defaults, at)),
+    metadataJson: metadata,
+    broadcast,
+    webhook: events?.webhook,
+    message: events?.message,
+    dataJson: events?.dataJson,
   };
 }
 

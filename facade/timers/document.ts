@@ -1,9 +1,8 @@
 /** What a timer carries, as the store keeps it: JSON that no store reads. */
 import { TokenBudgetError } from '../errors';
-import { RawJson, toJson } from '../json';
-import { shortened, withoutLoneSurrogates } from '../text';
+import { fitsInBytes, hasLoneSurrogate, shortened, withoutLoneSurrogates } from '../text';
 import { invalid } from '../validate';
-import type { TimerActions } from './types';
+import type { OnExpire, TimerActions } from './types';
 
 const DATA_MAX_BYTES = 65_536;
 
@@ -24,17 +23,27 @@ export interface DocumentParts {
   dataJson: string | undefined;
 }
 
-export function documentJson(parts: DocumentParts): string {
-  const raw = (json: string | undefined) => (json === undefined ? undefined : new RawJson(json));
-  const members: { [key: string]: string | boolean | RawJson } = {};
-  const metadata = raw(parts.metadataJson);
-  if (metadata !== undefined) members.metadata = metadata;
-  if (parts.broadcast === true) members.broadcast = true;
-  if (parts.webhook !== undefined) members.webhook = parts.webhook;
-  if (parts.message !== undefined) members.message = parts.message;
-  const data = raw(parts.dataJson);
-  if (data !== undefined) members.data = data;
-  return withoutLoneSurrogates(toJson(members));
+export function documentJson({ metadataJson, broadcast, webhook, message, dataJson }: DocumentParts): string {
+  let members = '';
+  if (metadataJson !== undefined) members += `,"metadata":${metadataJson}`;
+  if (broadcast === true) members += ',"broadcast":true';
+  if (webhook !== undefined) members += `,"webhook":${JSON.stringify(webhook)}`;
+  if (message !== undefined) members += `,"message":${JSON.stringify(message)}`;
+  if (dataJson !== undefined) members += `,"data":${dataJson}`;
+  return withoutLoneSurrogates(`{${members.slice(1)}}`);
+}
+
+/** What {@link readDocument} would read of {@link documentJson}, without the way there and back. */
+export function documentOfParts(parts: DocumentParts): TimerDocument {
+  const { metadataJson, broadcast, webhook, message, dataJson } = parts;
+  if (message !== undefined && hasLoneSurrogate(message)) return readDocument(documentJson(parts));
+  return {
+    metadata: metadataJson === undefined ? {} : JSON.parse(metadataJson),
+    broadcast: broadcast === true,
+    webhook,
+    message,
+    data: dataJson === undefined ? undefined : JSON.parse(dataJson),
+  };
 }
 
 /** What was kept. Something else than this module wrote says nothing. */
@@ -61,12 +70,12 @@ export function partsOf({ metadata, broadcast, webhook, message, data }: TimerDo
 }
 
 export function actionsOf({ webhook, message, data }: TimerDocument): TimerActions {
-  const onExpire = {
-    ...(webhook === undefined ? {} : { webhook }),
-    ...(message === undefined ? {} : { message }),
-    ...(data === undefined ? {} : { data }),
-  };
-  return Object.keys(onExpire).length > 0 ? { on_expire: onExpire } : {};
+  if (webhook === undefined && message === undefined && data === undefined) return {};
+  const onExpire: OnExpire = {};
+  if (webhook !== undefined) onExpire.webhook = webhook;
+  if (message !== undefined) onExpire.message = message;
+  if (data !== undefined) onExpire.data = data;
+  return { on_expire: onExpire };
 }
 
 /** Anything of a caller that JSON can hold, as JSON; `toJSON` is honoured. */
@@ -80,8 +89,8 @@ export function jsonAt(value: unknown, at: string): string {
     throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at, cause });
   }
   if (json === undefined) throw invalid(at, 'something that JSON can hold', value);
-  const bytes = Buffer.byteLength(json, 'utf8');
-  if (bytes > DATA_MAX_BYTES) {
+  if (!fitsInBytes(json, DATA_MAX_BYTES)) {
+    const bytes = Buffer.byteLength(json, 'utf8');
     const message = `${at}: expected at most ${DATA_MAX_BYTES} bytes of JSON, got ${bytes}`;
     throw new TokenBudgetError('INVALID_ARGUMENT', message, { field: at });
   }

@@ -20,7 +20,7 @@ import type {
   TimerInput,
   TimerPage,
 } from './types';
-import { deliveryOf, timerOf } from './views';
+import { deliveryOf, newTimerOf, timerOf } from './views';
 import { timerNotFound, type Waits } from './waits';
 
 /** What can end a call before its answer comes. */
@@ -82,10 +82,10 @@ export class TimerService {
   async create(timer: TimerInput, options: TimerCallOptions = {}): Promise<Timer> {
     const { store, defaults } = this.#parts;
     const spec = readTimer(timer, defaults);
-    return this.#during(options, async signal => {
-      const { timer: made, nowMs } = await store.create(spec, undefined, signal);
-      return timerOf(made, nowMs);
-    });
+    const signal = this.#signal(options);
+    this.#assertOpen(signal);
+    const { timer: made, isNew, nowMs } = await store.create(spec, undefined, signal);
+    return isNew ? newTimerOf(made, nowMs, spec) : timerOf(made, nowMs);
   }
 
   /** `undefined`: there is none, or it has ended longer ago than `keepFinished`. */
@@ -320,8 +320,12 @@ export class TimerService {
     signal: AbortSignal | undefined,
     run: (signal: AbortSignal | undefined) => Promise<T>,
   ): Promise<T> {
+    this.#assertOpen(signal);
+    return run(signal);
+  }
+
+  #assertOpen(signal: AbortSignal | undefined): void {
     this.#parts.closing.throwIfClosed();
     if (isAborted(signal)) throw reasonOf(signal);
-    return run(signal);
   }
 }

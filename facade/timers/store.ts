@@ -4,6 +4,7 @@ import type {
   TimerOutcome,
   TimersAnswer,
   WireDelivery,
+  WireNewTimer,
   WireTimer,
 } from '../backend/coordination';
 import { crypto } from '../crypto';
@@ -104,37 +105,27 @@ export class TimerStore {
     const nonce = newNonce(shard);
     const document = documentJson(spec.document);
     const recurrence = recurrenceJson(spec.recurrence);
-    const { outcome, nowMs } = await this.#create(
-      shard,
-      {
-        is: 'create',
-        with: {
-          id,
-          name: spec.name,
-          owner: spec.owner,
-          due: spec.due ?? (await this.#firstDue(spec, signal)),
-          documentJson: document,
-          recurrenceJson: recurrence,
-          nonce,
-          // Nobody asks for an id again that was made here.
-          fingerprint:
-            spec.id === undefined
-              ? nonce
-              : hashOf(sameAs ?? [spec.name, spec.owner, spec.due ?? null, document, recurrence]),
-        },
-      },
-      signal,
-    );
-    if (outcome?.is === 'created') return { ...outcome.with, nowMs };
+    const timer: WireNewTimer = {
+      id,
+      name: spec.name,
+      owner: spec.owner,
+      due: spec.due ?? (await this.#firstDue(spec, signal)),
+      documentJson: document,
+      recurrenceJson: recurrence,
+      nonce,
+      // Nobody asks for an id again that was made here.
+      fingerprint:
+        spec.id === undefined
+          ? nonce
+          : hashOf(sameAs ?? [spec.name, spec.owner, spec.due ?? null, document, recurrence]),
+    };
+    const answer = await this.#backend.timers(String(shard), { is: 'create', with: timer }, signal);
+    const { outcome, nowMs, nextDueMs } = answer;
+    if (nextDueMs !== null) this.onDue(shard, nextDueMs);
+    if (outcome?.is === 'created') return { timer: outcome.with.timer, isNew: outcome.with.isNew, nowMs };
     throw new TokenBudgetError('REQUEST_CONFLICT', `Another timer has the id ${JSON.stringify(id)}`, {
       field: 'timer.id',
     });
-  }
-
-  async #create(shard: number, operation: TimerOperation, signal?: AbortSignal): Promise<TimersAnswer> {
-    const answer = await this.#backend.timers(String(shard), operation, signal);
-    if (answer.nextDueMs !== null) this.onDue(shard, answer.nextDueMs);
-    return answer;
   }
 
   /** When a timer is due for the first time that was told how it recurs, and nothing else. */

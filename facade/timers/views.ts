@@ -1,12 +1,26 @@
 /** From what the store answers to what callers see. */
 import type { WireDelivery, WireTimer } from '../backend/coordination';
-import { actionsOf, isRecord, parsed, readDocument } from './document';
-import { readRecurrence } from './recurrence';
+import type { TimerSpec } from './arguments';
+import { actionsOf, documentOfParts, isRecord, parsed, readDocument, type TimerDocument } from './document';
+import { type Recurrence, readRecurrence } from './recurrence';
 import type { Timer, TimerDelivery } from './types';
 
 export function timerOf(wire: WireTimer, nowMs: number): Timer {
+  return viewOf(wire, nowMs, readDocument(wire.documentJson), readRecurrence(wire.recurrenceJson));
+}
+
+/** The same of one that was made just now, by what it was made of: nothing is read again. */
+export function newTimerOf(wire: WireTimer, nowMs: number, { document, recurrence }: TimerSpec): Timer {
+  return viewOf(wire, nowMs, documentOfParts(document), recurrence);
+}
+
+function viewOf(
+  wire: WireTimer,
+  nowMs: number,
+  document: TimerDocument,
+  recurrence: Recurrence | undefined,
+): Timer {
   const { status, startedAtMs, fireAtMs, endedAtMs } = wire;
-  const document = readDocument(wire.documentJson);
   const duration = Math.max(0, fireAtMs - startedAtMs);
   const timer: Timer = {
     id: wire.id,
@@ -25,7 +39,7 @@ export function timerOf(wire: WireTimer, nowMs: number): Timer {
     events: actionsOf(document),
   };
   if (status !== 'scheduled') timer.endedAt = new Date(endedAtMs);
-  return Object.assign(timer, readRecurrence(wire.recurrenceJson));
+  return recurrence === undefined ? timer : Object.assign(timer, recurrence);
 }
 
 function progressOf({ status, startedAtMs, fireAtMs }: WireTimer, atMs: number): number {

@@ -37,6 +37,7 @@ mod operation {
     pub const BREAKER_QUERY: u32 = 18;
     pub const COORDINATION_CONFIGURE: u32 = 19;
     pub const BREAKER_CONFIGURE: u32 = 20;
+    pub const TIMER_CREATE: u32 = 21;
 }
 
 /// Gives every call of a submission to `take`. A malformed submission ends there: the facade that
@@ -233,6 +234,7 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
             operation.check().map_err(Malformed::Argument)?;
             Ok(CallKind::Timer { shard: shard?, operation })
         }
+        operation::TIMER_CREATE => timer_create(reader),
         operation::COORDINATION_CONFIGURE => {
             let length = reader.length()?;
             Ok(CallKind::ConfigureTimers(json(&reader.string(length)?)?))
@@ -282,6 +284,32 @@ fn limit_settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         None => rate_limit::Signals { sent_at_ms: MAX_TOKENS, is_success: true, ..Default::default() },
     };
     Ok(CallKind::Limit(rate_limit::Operation::Settle { id, used, signals }))
+}
+
+/// Every number and text is taken before any is refused: what follows must be found.
+fn timer_create(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
+    let (shard, name, owner) = (reader.repeatable()?, reader.repeatable()?, reader.repeatable()?);
+    let (due_kind, due_ms) = (reader.need()?, reader.need()?);
+    let lengths = (reader.length()?, reader.length()?, reader.length()?, reader.length()?, reader.length()?);
+    let (id, document, recurrence, nonce, fingerprint) = lengths;
+    let shard = reader.orchestrator(shard);
+    let (name, owner) = (reader.model(name)?.into(), reader.session(owner)?.into());
+    let (id, document_json) = (reader.string(id)?.into(), reader.string(document)?.into());
+    let recurrence_json = reader.string(recurrence)?.into();
+    let nonce: Box<str> = reader.string(nonce)?.into();
+    let fingerprint = match fingerprint {
+        Some(length) => reader.string(Some(length))?.into(),
+        None => nonce.clone(),
+    };
+    let due = match due_kind {
+        0 => timers::Due::In(due_ms),
+        1 => timers::Due::At(due_ms),
+        _ => return Err(Malformed::Argument(format!("due: unknown number {due_kind}"))),
+    };
+    let timer = timers::NewTimer { id, name, owner, due, document_json, recurrence_json, nonce, fingerprint };
+    let operation = timers::Operation::Create(timer);
+    operation.check().map_err(Malformed::Argument)?;
+    Ok(CallKind::Timer { shard: shard?, operation })
 }
 
 pub(super) fn priority(index: u64) -> Result<rate_limit::Priority, Malformed> {

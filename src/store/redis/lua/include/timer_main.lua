@@ -9,9 +9,14 @@ local A = unpack_text(ARGV[1])
 --- @include timer_parts
 --- @include timer_holds
 --- @include timer_views
---- @include timer_prefetch
+--- @include timer_create_all
 
-local i, last, writes = 11, #A, 0
+local i, last, writes = 11, #A, create_all()
+if writes > 0 then
+  i = last + 1
+else
+  --- @include timer_prefetch
+end
 while i <= last do
   local kind, deadline, id = A[i], A[i + 2], A[i + 3]
   local of = kind <= 7 and T or D
