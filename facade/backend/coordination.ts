@@ -23,7 +23,7 @@ export interface WireTimer {
   createdAtMs: number;
   startedAtMs: number;
   fireAtMs: number;
-  /** How often it has fired. */
+  /** How often it has fired, or was given another time while it was about to. */
   occurrence: number;
   /** 0 while it is scheduled. */
   endedAtMs: number;

@@ -311,11 +311,14 @@ impl Crew {
         assert_eq!(timer.is_none(), self.ledger.timers[&id].is_over);
         if let Some(timer) = timer {
             // A claim whose time is over may have returned.
+            let clock_was_set_back = self.ledger.clock_was_set_back;
             let entry = self.ledger.timers.get_mut(&id).expect("known");
+            let was_held = !entry.holder.is_empty();
+            let may_have_returned = entry.claimed_until_ms <= self.now_ms || clock_was_set_back;
             if timer.holder.is_empty() && entry.claimed_until_ms <= self.now_ms {
                 entry.holder = "".into();
             }
-            self.ledger.moved(&timer);
+            self.ledger.moved(&timer, (!was_held || !may_have_returned).then_some(was_held));
         }
     }
 

@@ -70,7 +70,7 @@ pub struct Timer {
     /// When the period began that ends with `fire_at_ms`.
     pub started_at_ms: u64,
     pub fire_at_ms: u64,
-    /// How often it has fired: the number of what is due next, from 0.
+    /// How often it has fired, or was moved while somebody held it: the number of what is due next, from 0.
     pub occurrence: u64,
     /// When it fired for the last time, or was cancelled; 0 before.
     pub ended_at_ms: u64,

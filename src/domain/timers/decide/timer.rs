@@ -92,6 +92,8 @@ impl Kept {
         let fire_at_ms = instant(due, now_ms);
         if fire_at_ms != self.fire_at_ms {
             self.fire_at_ms = fire_at_ms;
+            // Who holds it may be telling of it: what is told later is another occurrence.
+            self.occurrence = add(self.occurrence, u64::from(!self.claim.is_none()));
             self.claim = Claim::default();
             self.is_moved = true;
         }

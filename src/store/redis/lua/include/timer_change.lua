@@ -25,6 +25,7 @@ else
       r[8] = now
       if due ~= r[2] then
         r[2], r[11] = due, 1
+        if r[4] ~= '' then r[9] = min(MAX, r[9] + 1) end
         unclaim(r)
       end
     end
