@@ -2157,7 +2157,7 @@ interface Timer {
     createdAt: Date;
     /** When it fired for the last time or was cancelled. */
     endedAt?: Date;
-    /** How often it has fired. */
+    /** How often it has fired, or was given another time while it was about to. */
     occurrence: number;
     /** Milliseconds. */
     every?: number;
