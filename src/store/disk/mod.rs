@@ -47,6 +47,7 @@ pub use watcher::Watcher;
 /// what was recorded until then is durable.
 ///
 /// ```
+/// use std::sync::Arc;
 /// use std::time::Duration;
 /// use token_budget::domain::identifier::OrchestratorId;
 /// use token_budget::domain::rate_limit::amounts::Amounts;
@@ -62,7 +63,7 @@ pub use watcher::Watcher;
 /// let store = DiskStore::open(&folder.join("state.db"), patience).unwrap();
 /// let (openai, policy, amounts) = (OrchestratorId::new("openai").unwrap(), Policy::default(), Amounts::call(9, 9));
 /// let ask = Ask { id: "p1", amounts, priority: Priority::Normal, agent: "", wait: false };
-/// store.limiters().acquire(&openai, 0, "client", &policy, &ask);
+/// Arc::clone(store.limiters()).limiter(openai).acquire(0, "client", &policy, &ask);
 /// assert!(store.wait_durable(store.written_seq(), patience));
 /// assert_eq!(DiskStore::close(store, patience), 0);
 ///

@@ -87,7 +87,8 @@ fn one_that_was_moved_is_not_done_by_who_held_it_before() {
     ask(&mut shard, 7, Operation::Update { id: "a".into(), change });
     assert!(!fires(&mut shard, 8, fired("a", "p", 0)));
     assert_eq!(claimed_ids(&mut shard, 8, "q"), ["a"]);
-    assert!(fires(&mut shard, 9, fired("a", "q", 0)));
+    assert!(!fires(&mut shard, 9, fired("a", "q", 0)), "it was told of under this number");
+    assert!(fires(&mut shard, 9, fired("a", "q", 1)));
 }
 
 #[test]
