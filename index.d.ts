@@ -2181,7 +2181,7 @@ interface TimerExpiredEvent {
     deliveryId: string;
     scheduledFor: Date;
     firedAt: Date;
-    /** 1 for the first time. */
+    /** 1 for the first time; a timer that was given another time while it was told of goes on counting. */
     occurrence: number;
     /** Later occurrences that were missed and that this one stands for, counted up to 1,000. */
     missed: number;

@@ -6,7 +6,7 @@
 //! facade (TypeScript)   checks types, builds objects, emits events
 //!   -> binding          the only place that names napi: checked conversions, batches
 //!     -> service        joins clock, store and domain; owns the I/O thread
-//!       -> store        applies one batch of one orchestrator atomically (memory, Redis)
+//!       -> store        applies one batch of one orchestrator atomically (memory, disk, Redis)
 //!         -> domain     decides: pure functions of (state, now, request)
 //! ```
 //!
