@@ -77,6 +77,12 @@ macro_rules! breaker_plays {
         $crate::breaker_plays!($harness, proptest::prelude::ProptestConfig::default().cases);
     };
     ($harness:ty, $cases:expr) => {
+        #[test]
+        fn a_probe_has_its_time_where_the_clock_goes_back_a_little() {
+            use $crate::breakers::watch;
+            $crate::breakers::harness::on_one_thread(watch::watch::<$harness>(1, 1, &watch::a_little_back()));
+        }
+
         proptest::proptest! {
             // What fails prints its play; nothing is written beside the sources.
             #![proptest_config(proptest::prelude::ProptestConfig {

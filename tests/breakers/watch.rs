@@ -43,6 +43,23 @@ pub fn moves() -> impl Strategy<Value = Vec<Move>> {
     vec(step, 1..80)
 }
 
+/// A clock that goes back a little between two probes, a prober that asks again at the end of its time, and another.
+pub fn a_little_back() -> [Move; 10] {
+    let again = Move::Probe { caller: 0 };
+    [
+        Move::Call { succeeds: false },
+        Move::Later { by_ms: 5 * MINUTE_MS },
+        Move::Probe { caller: 3 },
+        Move::End { caller: 3, succeeded: None },
+        Move::Back { by_ms: 900 },
+        again.clone(),
+        Move::Later { by_ms: 60_400 },
+        again,
+        Move::Later { by_ms: 500 },
+        Move::Probe { caller: 1 },
+    ]
+}
+
 /// What the watcher knows.
 struct Watch {
     failures: u64,
@@ -84,10 +101,11 @@ pub async fn watch<H: Harness>(threshold: u64, needed: u64, moves: &[Move]) {
                     if view.state == State::Open {
                         watch.successes = 0;
                     }
-                    let since_ms = watch.probe.filter(|(other, since_ms)| {
-                        other == caller && since_ms + desk.policy.probe_ttl_ms > desk.now()
-                    });
-                    watch.probe = Some((*caller, since_ms.map_or(desk.now(), |(_, since_ms)| since_ms)));
+                    // Asked again it is the same probe, which began when it began. The store tells which it is: where the
+                    // clock went back a little, it still lets a probe have the whole of its time.
+                    let goes_on = view.probe_until_ms > 0 && outcome.view.probe_until_ms == view.probe_until_ms;
+                    let since_ms = watch.probe.filter(|_| goes_on).map_or(desk.now(), |(_, since_ms)| since_ms);
+                    watch.probe = Some((*caller, since_ms));
                 }
             }
             Move::End { caller, succeeded } => {
