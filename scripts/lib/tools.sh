@@ -44,6 +44,22 @@ need_command() {
   missing+=("$command; on Debian and Ubuntu: apt-get install $*; on macOS: brew install ${1%-server}")
 }
 
+# Debian keeps the server's programs out of the path.
+postgres_is_here() {
+  command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+}
+
+# need_postgres: PostgreSQL's own programs, not a running server.
+need_postgres() {
+  postgres_is_here && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo 'Installing postgresql (no initdb here).' >&2
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends postgresql >&2 && postgres_is_here && return
+  fi
+  missing+=("PostgreSQL; on Debian and Ubuntu: apt-get install postgresql; on macOS: brew install postgresql")
+}
+
 stop_if_missing() {
   [ ${#missing[@]} = 0 ] && return
   echo "Please install first:" >&2
