@@ -1,6 +1,6 @@
 import { createContext, runInContext } from 'node:vm';
 import { TokenBudgetError } from '@wundr.io/token-budget';
-import * as fc from 'fast-check';
+import fc from '../support/properties';
 import { closeAll, NOON, rejection, tracker, usage } from './helpers';
 
 afterAll(closeAll);

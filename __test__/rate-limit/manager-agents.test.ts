@@ -1,5 +1,5 @@
 /** Agents that share one limit. */
-import * as fc from 'fast-check';
+import fc from '../support/properties';
 import { acquireMany, advance, fateOf, limiter, plain, useFakeTime } from './helpers';
 
 useFakeTime();

@@ -1,6 +1,6 @@
 /** What a limiter counts, how Prometheus reads it, and what is to be expected. */
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import fc from '../support/properties';
 
 const built = (name: string) => require(join(__dirname, '../../dist/rate-limit', name));
 const { LimiterMetrics, LABELS_MAX, SECONDS_BUCKETS } = built(

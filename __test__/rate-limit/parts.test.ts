@@ -1,7 +1,7 @@
 /** The parts around a limiter, each by itself: estimates of outputs, batches, answers that are kept. */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import * as fc from 'fast-check';
+import fc from '../support/properties';
 
 const built = (name: string) => require(join(__dirname, '../../dist/rate-limit', name));
 const { OutputEstimator, MODELS_MAX } = built(

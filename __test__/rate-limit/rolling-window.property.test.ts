@@ -3,7 +3,7 @@
  * nothing of parts of windows; nobody waits for ever; a refusal changes nothing.
  */
 import type { Permit, RateLimits, RequestPriority } from '@wundr.io/token-budget/rate-limit';
-import * as fc from 'fast-check';
+import fc from '../support/properties';
 import { advance, fateOf, limiter, useFakeTime } from './helpers';
 
 useFakeTime();

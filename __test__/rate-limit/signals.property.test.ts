@@ -1,6 +1,6 @@
 /** Whatever arrives: nothing throws, numbers are exact, and the container of the headers does not matter. */
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import fc from '../support/properties';
 
 const { readSignals } = require(
   join(__dirname, '../../dist/providers'),

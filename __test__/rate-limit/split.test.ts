@@ -1,5 +1,5 @@
 import { estimateTokens, splitByTokens } from '@wundr.io/token-budget/rate-limit';
-import fc from 'fast-check';
+import fc from '../support/properties';
 
 const MODEL = 'gpt-4o';
 

@@ -1,6 +1,6 @@
 /** The waits and the budget of retries are within their bounds, whatever comes. */
 import { join } from 'node:path';
-import fc from 'fast-check';
+import fc from '../support/properties';
 
 const built = (name: string) => require(join(__dirname, '../../dist/resilience', name));
 const { RetryBudget } = built('retry-budget') as typeof import('../../facade/resilience/retry-budget');

@@ -1,8 +1,8 @@
 /** Made-up plays: over a file everything is answered and told as in memory, however often it is closed and opened. */
 import { join } from 'node:path';
 import { type BudgetConfig, TokenBudgetTracker } from '@wundr.io/token-budget';
-import fc from 'fast-check';
 import { type ManualClock, manualClock, NOON, usage } from '../facade/helpers';
+import fc from '../support/properties';
 import { type TemporaryFolder, temporaryFolder } from '../support/system';
 
 let folder: TemporaryFolder;

@@ -1,6 +1,6 @@
 /** Whatever is made, changed, cancelled, closed and opened: each timer fires once, when it is due, and not before. */
 import type { TimerExpiredEvent, TokenCoordinator } from '@wundr.io/token-budget/timers';
-import fc from 'fast-check';
+import fc from '../support/properties';
 import { advance, coordinator, useFakeTime } from './helpers';
 
 useFakeTime();

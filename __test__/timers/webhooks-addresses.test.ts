@@ -1,5 +1,5 @@
 /** Where webhooks may go: addresses in every notation, names, and names that change their minds. */
-import fc from 'fast-check';
+import fc from '../support/properties';
 import { HOST } from '../support/system';
 import { addresses, endAll, ip, letter, recorder, sender, WebhookSender } from './webhook-receivers';
 

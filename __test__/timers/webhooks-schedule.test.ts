@@ -1,5 +1,5 @@
 /** When webhooks are sent again, and what options are refused. */
-import fc from 'fast-check';
+import fc from '../support/properties';
 import { retryInMs, WebhookSender } from './webhook-receivers';
 
 const failed = { ok: false as const, error: 'x', isPermanent: false, isGone: false };

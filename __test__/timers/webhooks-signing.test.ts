@@ -6,7 +6,7 @@ import {
   verifyWebhook,
   WebhookVerificationError,
 } from '@wundr.io/token-budget/timers';
-import fc from 'fast-check';
+import fc from '../support/properties';
 import { endAll, letter, recorder, sender, WebhookSender } from './webhook-receivers';
 
 afterEach(endAll);
