@@ -7,6 +7,10 @@ import { HELP, REPLAY_HELP } from './help';
 import { ignoreClosedPipe, write } from './output';
 import { readOptions } from './replay/options';
 
+const COMMANDS: ReadonlySet<string> = new Set([
+  ...(['replay', 'status', 'top', 'statusline', 'override', 'release', 'report', 'serve'] as const),
+]);
+
 /** Runs the command and returns its exit code. Never rejects. */
 export async function main(args: string[]): Promise<number> {
   ignoreClosedPipe(process.stdout, process.stderr);
@@ -14,7 +18,8 @@ export async function main(args: string[]): Promise<number> {
     return await run(args);
   } catch (error) {
     const usage = isUsage(error);
-    const hint = usage ? 'See token-budget replay --help\n' : '';
+    const command = COMMANDS.has(args[0] ?? '') ? `${args[0]} ` : '';
+    const hint = usage ? `See token-budget ${command}--help\n` : '';
     await write(process.stderr, `token-budget: ${explain(error)}\n${hint}`);
     return usage ? EXIT.usage : EXIT.failure;
   }
@@ -31,6 +36,20 @@ async function run([command, ...rest]: string[]): Promise<number> {
       const { replay } = await import('./replay/command.js');
       return replay(options);
     }
+    case 'status':
+      return (await import('./status/command.js')).run(rest);
+    case 'top':
+      return (await import('./top/command.js')).run(rest);
+    case 'statusline':
+      return (await import('./statusline/command.js')).run(rest);
+    case 'override':
+      return (await import('./override/command.js')).run(rest);
+    case 'release':
+      return (await import('./release/command.js')).run(rest);
+    case 'report':
+      return (await import('./report/command.js')).run(rest);
+    case 'serve':
+      return (await import('./serve/command.js')).run(rest);
     case '-h':
     case '--help':
     case 'help':
