@@ -40,7 +40,7 @@ Example:
     --reason 'Production incident' --for 1h --redis redis://localhost
 `;
 
-const OPTIONS = {
+export const OPTIONS = {
   period: { type: 'string' },
   tokens: { type: 'string' },
   reason: { type: 'string' },

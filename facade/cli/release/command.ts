@@ -33,7 +33,7 @@ Example:
   token-budget release --list support --redis redis://localhost
 `;
 
-const OPTIONS = {
+export const OPTIONS = {
   list: { type: 'string' },
   period: { type: 'string' },
   used: { type: 'string' },

@@ -39,7 +39,7 @@ Example:
   token-budget report --ledger ./usage.db --from 30d --by model,orchestrator
 `;
 
-const OPTIONS = {
+export const OPTIONS = {
   ledger: { type: 'string' },
   from: { type: 'string' },
   to: { type: 'string' },

@@ -36,7 +36,7 @@ Example:
   token-budget serve --redis redis://localhost --budget hourly=100k --port 7070
 `;
 
-const OPTIONS = {
+export const OPTIONS = {
   port: { type: 'string' },
   host: { type: 'string' },
   token: { type: 'string' },

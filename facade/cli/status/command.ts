@@ -33,7 +33,7 @@ Example:
   token-budget status --redis redis://localhost --budget hourly=100k
 `;
 
-const OPTIONS = { json: { type: 'boolean' }, 'fail-at': { type: 'string' } } as const;
+export const OPTIONS = { json: { type: 'boolean' }, 'fail-at': { type: 'string' } } as const;
 
 export async function run(args: string[]): Promise<number> {
   const parsed = parseTargetArguments(args, OPTIONS);

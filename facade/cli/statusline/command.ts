@@ -29,7 +29,7 @@ Example:
   token-budget statusline support --storage ./state.db --budget hourly=100k
 `;
 
-const OPTIONS = { strict: { type: 'boolean' }, colour: { type: 'boolean' } } as const;
+export const OPTIONS = { strict: { type: 'boolean' }, colour: { type: 'boolean' } } as const;
 const HOOK_PATIENCE_MS = 50;
 const TIMEOUT = '1s';
 

@@ -32,7 +32,7 @@ Example:
   token-budget top --redis redis://localhost --budget hourly=100k
 `;
 
-const OPTIONS = {
+export const OPTIONS = {
   once: { type: 'boolean' },
   by: { type: 'string' },
   every: { type: 'string' },
