@@ -61,6 +61,24 @@ test('a server that is silent, talks nonsense or hangs up', async () => {
   }
 });
 
+test('a walk that takes too long answers what it has found', async () => {
+  const key = 'orchestrator:budget:found:hourly:usage';
+  const sockets = new Set<Socket>();
+  const server = createServer(socket => {
+    sockets.add(socket.on('error', () => {}));
+    // The first step is answered, the second never.
+    socket.once('data', () => socket.write(`*2\r\n$1\r\n7\r\n*1\r\n$${key.length}\r\n${key}\r\n`));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  expect(await scanOrchestrators({ host: '127.0.0.1', port }, 500)).toEqual({
+    names: ['found'],
+    complete: false,
+  });
+  for (const socket of sockets) socket.destroy();
+  await new Promise(resolve => server.close(resolve));
+});
+
 test('an answer is read the same however it is cut', () => {
   const reply: fc.Arbitrary<unknown> = fc.letrec(tie => ({
     reply: fc.oneof(

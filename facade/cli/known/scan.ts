@@ -16,15 +16,16 @@ export interface Scanned {
   complete: boolean;
 }
 
-/** `null`: it is a cluster or behind Sentinel, and cannot be asked. Rejects when the server does. */
+/**
+ * `null`: it is a cluster or behind Sentinel, and cannot be asked. After `timeoutMs` those found so far. Rejects when
+ * the server does.
+ */
 export async function scanOrchestrators(options: RedisOptions, timeoutMs: number): Promise<Scanned | null> {
   const redis = readRedis(options, 'redis');
   const [node] = redis.nodes;
   if (redis.mode !== 'standalone' || node === undefined) return null;
-  const client = new RespClient(
-    { host: node.host, port: node.port, tls: redis.tls ?? null },
-    AbortSignal.timeout(timeoutMs),
-  );
+  const signal = AbortSignal.timeout(timeoutMs);
+  const client = new RespClient({ host: node.host, port: node.port, tls: redis.tls ?? null }, signal);
   const names = new Set<string>();
   try {
     if (redis.password !== undefined) {
@@ -46,6 +47,10 @@ export async function scanOrchestrators(options: RedisOptions, timeoutMs: number
       }
     } while (cursor !== '0');
     return { names: [...names].sort(), complete: true };
+  } catch (error) {
+    // Of a server with very many keys: those that were found are better than none.
+    if (signal.aborted && names.size > 0) return { names: [...names].sort(), complete: false };
+    throw error;
   } finally {
     client.close();
   }
