@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import { inspect } from 'node:util';
 import { createDashboard } from '@wundr.io/token-budget/dashboard';
-import { start } from '../support/system';
+import { eventually, start } from '../support/system';
 import { ask, closeAll, events, listen, makeTracker, track } from './helpers';
 
 afterEach(closeAll);
@@ -182,6 +182,27 @@ test('events come with what happens, and end with the dashboard', async () => {
   expect(tracker.listenerCount('usage:tracked')).toBeLessThan(before);
   expect(tracker.listenerCount('usage:tracked')).toBe(0);
   await expect(fetch(url)).rejects.toThrow();
+});
+
+test('a storm of events is told by few snapshots, and the last one is right', async () => {
+  const tracker = makeTracker({ defaultBudget: { hourly: 1_000_000 } });
+  const { url } = await listen({ tracker, refreshMs: 60_000 });
+  const ending = new AbortController();
+  const told: number[] = [];
+  const reading = (async () => {
+    for await (const { data } of events(`${url}events`, ending.signal)) {
+      told.push(JSON.parse(data).orchestrators[0]?.windows[0].usedTokens ?? 0);
+    }
+  })().catch(() => {});
+  await eventually('the first', () => (told.length > 0 ? true : undefined));
+  for (let round = 0; round < 50; round += 1) {
+    for (let call = 0; call < 100; call += 1) await track(tracker, 'a', 1);
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  await eventually('the last', () => (told.at(-1) === 5000 ? true : undefined));
+  expect(told.length).toBeLessThan(500);
+  ending.abort();
+  await reading;
 });
 
 test('so many may watch, and one more is told so', async () => {

@@ -6,6 +6,9 @@ const WATCHERS_MAX = 100;
 const HEARTBEAT_MS = 15_000;
 /** After an event of the tracker; what happens meanwhile is shown by the same snapshot. */
 const SOON_MS = 50;
+/** Snapshots of many orchestrators take a while: so many times as long is waited before the next one. */
+const REST_FACTOR = 4;
+const REST_MAX_MS = 2000;
 /** Unsent text of a reader that is too slow; then it is sent away and comes back by itself. */
 const BACKLOG_MAX_BYTES = 4_194_304;
 
@@ -23,11 +26,19 @@ export class Feed {
   readonly #tracker: TokenBudgetTracker;
   readonly #refreshMs: number;
   readonly #watchers = new Set<ServerResponse>();
-  readonly #onEvent = () => this.#schedule(SOON_MS);
+  readonly #onEvent = () => {
+    if (this.#refreshing) this.#again = true;
+    else this.#schedule(SOON_MS);
+  };
   #timer: NodeJS.Timeout | null = null;
   #timerAtMs = 0;
   #heartbeat: NodeJS.Timeout | null = null;
   #last = '';
+  /** Before which no further snapshot is taken. */
+  #restUntilMs = 0;
+  #refreshing = false;
+  /** Whether something happened that the snapshot under way may not show. */
+  #again = false;
 
   constructor(source: SnapshotSource, tracker: TokenBudgetTracker, refreshMs: number) {
     this.#source = source;
@@ -79,18 +90,27 @@ export class Feed {
 
   /** The earlier of two wishes counts. */
   #schedule(inMs: number): void {
-    const atMs = performance.now() + inMs;
+    const nowMs = performance.now();
+    const atMs = Math.max(nowMs + inMs, this.#restUntilMs);
     if (this.#timer !== null && this.#timerAtMs <= atMs) return;
     clearTimeout(this.#timer ?? undefined);
     this.#timerAtMs = atMs;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      void this.#refresh();
-    }, inMs).unref();
+      if (this.#refreshing) this.#again = true;
+      else void this.#refresh();
+    }, atMs - nowMs).unref();
   }
 
   async #refresh(): Promise<void> {
+    const beganMs = performance.now();
+    this.#refreshing = true;
     const snapshot = await this.#source.take();
+    this.#refreshing = false;
+    const endedMs = performance.now();
+    this.#restUntilMs = endedMs + Math.min(REST_MAX_MS, REST_FACTOR * (endedMs - beganMs));
+    const soon = this.#again;
+    this.#again = false;
     if (this.#watchers.size === 0) return;
     const { at, ...rest } = snapshot;
     const text = JSON.stringify(rest);
@@ -99,7 +119,7 @@ export class Feed {
       this.#last = text;
       this.#send(`event: snapshot\ndata: ${JSON.stringify({ at, ...rest })}\n\n`);
     }
-    this.#schedule(this.#refreshMs);
+    this.#schedule(soon ? SOON_MS : this.#refreshMs);
   }
 
   #send(text: string): void {
