@@ -7,8 +7,21 @@ import { HELP, REPLAY_HELP } from './help';
 import { ignoreClosedPipe, write } from './output';
 import { readOptions } from './replay/options';
 
-const COMMANDS: ReadonlySet<string> = new Set([
-  ...(['replay', 'status', 'top', 'statusline', 'override', 'release', 'report', 'serve'] as const),
+interface Command {
+  help: string;
+  /** Returns the exit code. */
+  run(args: string[]): Promise<number>;
+}
+
+/** Loaded when they are called. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, () => Promise<Command>>([
+  ['status', () => import('./status/command.js')],
+  ['top', () => import('./top/command.js')],
+  ['statusline', () => import('./statusline/command.js')],
+  ['override', () => import('./override/command.js')],
+  ['release', () => import('./release/command.js')],
+  ['report', () => import('./report/command.js')],
+  ['serve', () => import('./serve/command.js')],
 ]);
 
 /** Runs the command and returns its exit code. Never rejects. */
@@ -18,7 +31,8 @@ export async function main(args: string[]): Promise<number> {
     return await run(args);
   } catch (error) {
     const usage = isUsage(error);
-    const command = COMMANDS.has(args[0] ?? '') ? `${args[0]} ` : '';
+    const name = args[0] ?? '';
+    const command = name === 'replay' || COMMANDS.has(name) ? `${name} ` : '';
     const hint = usage ? `See token-budget ${command}--help\n` : '';
     await write(process.stderr, `token-budget: ${explain(error)}\n${hint}`);
     return usage ? EXIT.usage : EXIT.failure;
@@ -36,20 +50,6 @@ async function run([command, ...rest]: string[]): Promise<number> {
       const { replay } = await import('./replay/command.js');
       return replay(options);
     }
-    case 'status':
-      return (await import('./status/command.js')).run(rest);
-    case 'top':
-      return (await import('./top/command.js')).run(rest);
-    case 'statusline':
-      return (await import('./statusline/command.js')).run(rest);
-    case 'override':
-      return (await import('./override/command.js')).run(rest);
-    case 'release':
-      return (await import('./release/command.js')).run(rest);
-    case 'report':
-      return (await import('./report/command.js')).run(rest);
-    case 'serve':
-      return (await import('./serve/command.js')).run(rest);
     case '-h':
     case '--help':
     case 'help':
@@ -60,9 +60,18 @@ async function run([command, ...rest]: string[]): Promise<number> {
     case undefined:
       await write(process.stderr, HELP);
       return EXIT.usage;
-    default:
+    default: {
+      const load = COMMANDS.get(command);
+      if (load !== undefined) return call(await load(), rest);
       throw new UsageError(`there is no command ${JSON.stringify(command)}`);
+    }
   }
+}
+
+/** Help is answered whatever else stands there. */
+function call({ help, run: runCommand }: Command, args: string[]): Promise<number> {
+  const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  return options.includes('--help') || options.includes('-h') ? print(help) : runCommand(args);
 }
 
 async function print(text: string): Promise<number> {

@@ -80,14 +80,12 @@ export function readTarget(values: TargetValues, env: NodeJS.ProcessEnv, timeout
   return { config, address: store.address, configured: namesIn(given) };
 }
 
-/** Reads `args`; `null` when help is asked for. */
+/** Reads `args`, with the options of every command that looks into a store. */
 export function parseTargetArguments<T extends Parameters<typeof parseArguments>[1]>(
   args: string[],
   options: T,
 ) {
-  const parsed = parseArguments(args, { ...TARGET_OPTIONS, ...options });
-  const { help } = parsed.values as { help?: boolean };
-  return help === true ? null : parsed;
+  return parseArguments(args, { ...TARGET_OPTIONS, ...options });
 }
 
 /** Opens a tracker for `work`, waits for its store, and closes it whatever happens. */

@@ -53,12 +53,7 @@ export const OPTIONS = {
 } as const;
 
 export async function run(args: string[]): Promise<number> {
-  const parsed = parseTargetArguments(args, OPTIONS);
-  if (parsed === null) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parseTargetArguments(args, OPTIONS);
   const orchestratorId = onlyOne(positionals, 'one orchestrator');
   if (values.list && values.remove !== undefined) {
     throw new UsageError('--list and --remove exclude each other');
@@ -70,7 +65,7 @@ export async function run(args: string[]): Promise<number> {
   return EXIT.fine;
 }
 
-type Values = NonNullable<ReturnType<typeof parseTargetArguments<typeof OPTIONS>>>['values'];
+type Values = ReturnType<typeof parseTargetArguments<typeof OPTIONS>>['values'];
 
 /** Everything is read before anything is opened. */
 function workOf(values: Values, orchestratorId: string): (tracker: TokenBudgetTracker) => Promise<string> {

@@ -43,12 +43,7 @@ export const OPTIONS = {
 const LIST_MAX = 1000;
 
 export async function run(args: string[]): Promise<number> {
-  const parsed = parseTargetArguments(args, OPTIONS);
-  if (parsed === null) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parseTargetArguments(args, OPTIONS);
   const { list, json = false } = values;
   if (list !== undefined && (positionals.length > 0 || values.used !== undefined)) {
     throw new UsageError('--list ends nothing: leave ids and --used out');

@@ -59,10 +59,6 @@ type Output = 'table' | 'json' | 'csv' | 'ndjson';
 /** `open` is replaced by tests. */
 export async function run(args: string[], open: OpenReporter = openReporter): Promise<number> {
   const { values, positionals } = parseArguments(args, OPTIONS);
-  if (values.help) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
   if (positionals.length > 0) throw new UsageError(`expected options only, got ${positionals.length} words`);
   const path = values.ledger ?? process.env.TOKEN_BUDGET_LEDGER ?? '';
   if (path === '') throw new UsageError('--ledger is needed, or TOKEN_BUDGET_LEDGER in the environment');

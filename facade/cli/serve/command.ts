@@ -50,12 +50,7 @@ const NAMES_LAST_MS = 5000;
 const ALIVE_MS = 2 ** 30;
 
 export async function run(args: string[]): Promise<number> {
-  const parsed = parseTargetArguments(args, OPTIONS);
-  if (parsed === null) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parseTargetArguments(args, OPTIONS);
   const port = readInteger(values.port ?? '0', '--port', 0, PORT_MAX);
   const host = values.host ?? '127.0.0.1';
   const token = values.token ?? (process.env.TOKEN_BUDGET_TOKEN || undefined);

@@ -36,12 +36,7 @@ Example:
 export const OPTIONS = { json: { type: 'boolean' }, 'fail-at': { type: 'string' } } as const;
 
 export async function run(args: string[]): Promise<number> {
-  const parsed = parseTargetArguments(args, OPTIONS);
-  if (parsed === null) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parseTargetArguments(args, OPTIONS);
   const failAt = readFailAt(values['fail-at']);
   const timeoutMs = readDuration(values.timeout ?? '5s', '--timeout');
   const target = readTarget(values, process.env, timeoutMs);

@@ -45,12 +45,7 @@ export async function run(args: string[]): Promise<number> {
 }
 
 async function line(args: string[]): Promise<number> {
-  const parsed = parseTargetArguments(args, OPTIONS);
-  if (parsed === null) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parseTargetArguments(args, OPTIONS);
   if (positionals.length > 1) throw new UsageError(`expected one orchestrator, got ${positionals.length}`);
   const timeoutMs = readDuration(values.timeout ?? TIMEOUT, '--timeout');
   const target = readTarget(values, process.env, timeoutMs);

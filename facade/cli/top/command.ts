@@ -44,12 +44,7 @@ const NAMES_LAST_MS = 10_000;
 const EVERY_MIN_MS = 100;
 
 export async function run(args: string[]): Promise<number> {
-  const parsed = parseTargetArguments(args, OPTIONS);
-  if (parsed === null) {
-    await write(process.stdout, help);
-    return EXIT.fine;
-  }
-  const { values, positionals } = parsed;
+  const { values, positionals } = parseTargetArguments(args, OPTIONS);
   const by = readOrder(values.by ?? 'tightest');
   const everyMs = Math.max(EVERY_MIN_MS, readDuration(values.every ?? '1s', '--every'));
   const timeoutMs = readDuration(values.timeout ?? '5s', '--timeout');
