@@ -58,6 +58,13 @@ const EXPECTED: Record<string, RegExp> = {
       '3 of 100 requests a day\n$',
     ].join('\n'),
   ),
+  'dashboard.mjs': new RegExp(
+    [
+      '^nightly-batch: 77.5% of the hour, calls in flight: 0',
+      'support: 9.2% of the hour, calls in flight: 1',
+      'token_budget_used_tokens\\{orchestrator="nightly-batch",period="hourly"\\} 31000\n$',
+    ].join('\n'),
+  ),
   'token-coordination-guide/circuit-breaker.mjs': new RegExp(
     [
       "^OPEN \\[ 'Circuit Breaker Reset: payments' \\]",

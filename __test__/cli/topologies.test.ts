@@ -1,4 +1,4 @@
-/** `token-budget replay --redis` with TLS, through Sentinel and on a cluster. */
+/** `token-budget replay --redis` with TLS, through Sentinel and on a cluster; on a cluster `status` too. */
 import { startCluster } from '../support/cluster';
 import { startRedis } from '../support/redis';
 import { startSentinelTrio } from '../support/sentinel';
@@ -38,4 +38,10 @@ test('a cluster', async () => {
   const node = `127.0.0.1:${cluster.nodes[0]?.port}`;
   const answer = await report(['--redis', `redis://${node}`, '--cluster']);
   expect(answer).toMatchObject({ ...COUNTED, address: `${node} (cluster)` });
+  const looking = ['--redis', `redis://${node}`, '--cluster', '--prefix', answer.keyPrefix];
+  const named = await run(['status', 'replay', '--json', ...looking]);
+  expect(JSON.parse(named.stdout).orchestrators[0].windows[2].usedTokens).toBe(answer.windows[2].totalTokens);
+  const unnamed = await run(['status', ...looking]);
+  expect([unnamed.code, unnamed.stdout]).toEqual([2, '']);
+  expect(unnamed.stderr).toContain('cannot be asked who is in it');
 });

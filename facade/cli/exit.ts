@@ -1,5 +1,5 @@
 /** What the command ends with; `token-budget --help` lists them. */
-export const EXIT = { fine: 0, failure: 1, usage: 2 } as const;
+export const EXIT = { fine: 0, failure: 1, usage: 2, reached: 3 } as const;
 
 /** The command was called wrongly; nothing was done. */
 export class UsageError extends Error {

@@ -6,6 +6,13 @@ Commands:
   replay [trace.csv]   brings a trace of LLM requests before a budget and tells
                        what would have been admitted; without a trace, the
                        synthetic sample of the package
+  status               what is used, reserved and left in each window
+  top                  who uses most, live
+  statusline           one short line for a prompt
+  override             more tokens for a while; lists and ends them
+  release              ends reservations nobody will end; lists them
+  report               tokens and cost over a time, from a ledger
+  serve                a page about budgets, and /metrics
 
 Options:
   -h, --help           this page; after a command, its own
@@ -15,6 +22,7 @@ Exit codes:
   0    fine
   1    failure: no trace, no store, or (replay --strict) malformed rows
   2    called with wrong arguments
+  3    status --fail-at: a window has reached that percentage
   130  interrupted by Ctrl-C, 143 by SIGTERM
 `;
 

@@ -7,6 +7,23 @@ import { HELP, REPLAY_HELP } from './help';
 import { ignoreClosedPipe, write } from './output';
 import { readOptions } from './replay/options';
 
+interface Command {
+  help: string;
+  /** Returns the exit code. */
+  run(args: string[]): Promise<number>;
+}
+
+/** Loaded when they are called. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, () => Promise<Command>>([
+  ['status', () => import('./status/command.js')],
+  ['top', () => import('./top/command.js')],
+  ['statusline', () => import('./statusline/command.js')],
+  ['override', () => import('./override/command.js')],
+  ['release', () => import('./release/command.js')],
+  ['report', () => import('./report/command.js')],
+  ['serve', () => import('./serve/command.js')],
+]);
+
 /** Runs the command and returns its exit code. Never rejects. */
 export async function main(args: string[]): Promise<number> {
   ignoreClosedPipe(process.stdout, process.stderr);
@@ -14,7 +31,9 @@ export async function main(args: string[]): Promise<number> {
     return await run(args);
   } catch (error) {
     const usage = isUsage(error);
-    const hint = usage ? 'See token-budget replay --help\n' : '';
+    const name = args[0] ?? '';
+    const command = name === 'replay' || COMMANDS.has(name) ? `${name} ` : '';
+    const hint = usage ? `See token-budget ${command}--help\n` : '';
     await write(process.stderr, `token-budget: ${explain(error)}\n${hint}`);
     return usage ? EXIT.usage : EXIT.failure;
   }
@@ -41,9 +60,18 @@ async function run([command, ...rest]: string[]): Promise<number> {
     case undefined:
       await write(process.stderr, HELP);
       return EXIT.usage;
-    default:
+    default: {
+      const load = COMMANDS.get(command);
+      if (load !== undefined) return call(await load(), rest);
       throw new UsageError(`there is no command ${JSON.stringify(command)}`);
+    }
   }
+}
+
+/** Help is answered whatever else stands there. */
+function call({ help, run: runCommand }: Command, args: string[]): Promise<number> {
+  const options = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  return options.includes('--help') || options.includes('-h') ? print(help) : runCommand(args);
 }
 
 async function print(text: string): Promise<number> {

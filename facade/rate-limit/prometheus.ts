@@ -6,6 +6,9 @@ export const DEFAULT_PREFIX = 'token_budget_rate_limit';
 /** Labels that the metrics have themselves. */
 const OWN_LABELS: ReadonlySet<string> = new Set(['reason', 'direction', 'kind', 'status', 'le']);
 
+/** One sample: its labels, beside those of all, and its value. */
+export type PrometheusSample = readonly [labels: ReadonlyArray<readonly [string, string]>, value: number];
+
 export interface PrometheusOptions {
   /** What every name begins with. Default `token_budget_rate_limit`. */
   prefix?: string;
@@ -24,7 +27,7 @@ export interface PrometheusOptions {
  */
 export function prometheusText(snapshot: LimiterMetricsSnapshot, options: PrometheusOptions = {}): string {
   const { requests, tokens } = snapshot;
-  const text = new Text(options);
+  const text = new PrometheusText(options, DEFAULT_PREFIX, OWN_LABELS);
   text.counter('requests_admitted_total', 'Requests that were let through.', requests.admitted);
   text.counter('requests_waited_total', 'Requests that were let through after a wait.', requests.waited);
   text.counter('requests_settled_total', 'Requests whose usage was reported.', requests.settled);
@@ -40,16 +43,18 @@ export function prometheusText(snapshot: LimiterMetricsSnapshot, options: Promet
   return text.toString();
 }
 
-class Text {
+/** Text format 0.0.4, metric by metric. */
+export class PrometheusText {
   readonly #prefix: string;
   readonly #labels: ReadonlyArray<readonly [string, string]>;
   readonly #lines: string[] = [];
 
-  constructor(options: PrometheusOptions) {
+  /** `ownLabels` are those that the metrics have themselves, which callers cannot give. */
+  constructor(options: PrometheusOptions, defaultPrefix: string, ownLabels: ReadonlySet<string>) {
     const source = object(options, 'options');
     onlyNames(source, 'options', new Set(['prefix', 'labels']));
-    this.#prefix = readPrefix(own(source, 'prefix', 'options'));
-    this.#labels = readLabels(own(source, 'labels', 'options'));
+    this.#prefix = readPrefix(own(source, 'prefix', 'options'), defaultPrefix);
+    this.#labels = readLabels(own(source, 'labels', 'options'), ownLabels);
   }
 
   counter(name: string, help: string, value: number): void {
@@ -65,6 +70,13 @@ class Text {
   gauge(name: string, help: string, value: number): void {
     this.#head(name, 'gauge', help);
     this.#sample(name, [], value);
+  }
+
+  /** Samples with labels of their own; a metric without any is left out. */
+  samples(name: string, type: 'counter' | 'gauge', help: string, samples: readonly PrometheusSample[]): void {
+    if (samples.length === 0) return;
+    this.#head(name, type, help);
+    for (const [labels, value] of samples) this.#sample(name, labels, value);
   }
 
   histogram(name: string, help: string, { buckets, sumSeconds, count }: SecondsHistogram): void {
@@ -91,19 +103,19 @@ class Text {
   }
 }
 
-function readPrefix(prefix: unknown): string {
-  if (prefix === undefined) return DEFAULT_PREFIX;
+function readPrefix(prefix: unknown, defaultPrefix: string): string {
+  if (prefix === undefined) return defaultPrefix;
   if (typeof prefix === 'string' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(prefix)) return prefix;
   throw invalid('options.prefix', 'letters, digits, _ and :, and no digit first', prefix);
 }
 
-function readLabels(labels: unknown): Array<readonly [string, string]> {
+function readLabels(labels: unknown, ownLabels: ReadonlySet<string>): Array<readonly [string, string]> {
   if (labels === undefined) return [];
   const source = object(labels, 'options.labels');
   return ownNames(source, 'options.labels').map(name => {
     const at = `options.labels.${name}`;
-    if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || OWN_LABELS.has(name)) {
-      const expected = `letters, digits and _, no digit and no __ first, and none of ${[...OWN_LABELS].join(', ')}`;
+    if (!/^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/.test(name) || ownLabels.has(name)) {
+      const expected = `letters, digits and _, no digit and no __ first, and none of ${[...ownLabels].join(', ')}`;
       throw invalid(at, expected, name);
     }
     const value = own(source, name, 'options.labels');

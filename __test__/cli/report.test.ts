@@ -1,0 +1,190 @@
+/** `token-budget report` over a stand-in of the ledger. */
+import { join } from 'node:path';
+import type { Report, Reporter, ReportQuery } from '../../facade/cli/report/reporter';
+import { root, startCommand } from './run';
+
+const { run } = require(
+  join(root, 'dist/cli/report/command.js'),
+) as typeof import('../../facade/cli/report/command');
+
+const HOUR_MS = 3_600_000;
+
+interface StandIn extends Reporter {
+  asked: ReportQuery[];
+  exported: object[];
+  closed: number;
+  path: string;
+}
+
+function standIn(report: Partial<Report> = {}, pieces: readonly string[] = []): StandIn {
+  return {
+    ...{ asked: [], exported: [], closed: 0, path: '' },
+    async getReport(query) {
+      this.asked.push(query);
+      return {
+        summary: {
+          ...{ totalInputTokens: 4000, totalOutputTokens: 1000, totalTokens: 5000, totalRecords: 12 },
+          ...{ uniqueOrchestrators: 2, uniqueSessions: 3 },
+        },
+        breakdown: [
+          {
+            key: 'gpt-5',
+            type: 'model',
+            inputTokens: 1000,
+            outputTokens: 0,
+            totalTokens: 1000,
+            percentage: 20,
+            recordCount: 2,
+          },
+          {
+            ...{
+              key: 'evil\u001b[2J',
+              type: 'model',
+              inputTokens: 3000,
+              outputTokens: 1000,
+              totalTokens: 4000,
+            },
+            ...{ percentage: 80, recordCount: 10, cost: 1.239 },
+          },
+        ],
+        timeSeries: [
+          {
+            ...{
+              start: new Date('2026-01-31T00:00:00Z'),
+              end: new Date('2026-02-01T00:00:00Z'),
+              cost: { amount: '1.50' },
+            },
+            ...{ inputTokens: 4000, outputTokens: 1000, totalTokens: 5000, records: 12 },
+          },
+        ],
+        costEstimate: { totalCost: 1.5, currency: 'EUR' },
+        ...report,
+      };
+    },
+    async *exportRecords(query) {
+      this.exported.push(query);
+      yield* pieces;
+    },
+    async close() {
+      this.closed += 1;
+    },
+  };
+}
+
+/** What it writes, and what it answers. */
+async function tell(reporter: StandIn, ...args: string[]): Promise<{ code: number; text: string }> {
+  let text = '';
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation(((
+    chunk: string,
+    done?: () => void,
+  ) => {
+    text += chunk;
+    done?.();
+    return true;
+  }) as never);
+  try {
+    const code = await run(['--ledger', 'a.db', ...args], path => {
+      reporter.path = path;
+      return reporter;
+    });
+    return { code, text };
+  } finally {
+    write.mockRestore();
+  }
+}
+
+test('the last seven days by model and day, when nothing else is said', async () => {
+  const reporter = standIn();
+  const { code, text } = await tell(reporter);
+  expect([code, reporter.closed, reporter.path]).toEqual([0, 1, 'a.db']);
+  const [query] = reporter.asked;
+  expect(query).toMatchObject({ granularity: 'daily', groupBy: ['model'], includeAnomalies: false });
+  expect(Number(query?.endTime) - Number(query?.startTime)).toBe(7 * 24 * HOUR_MS);
+  expect(text).toMatch(/^usage from \S+Z to \S+Z\n/);
+  expect(text).toMatch(/\n {2}tokens +5,000\n/);
+  expect(text).toMatch(/\n {2}cost +1\.50 EUR\n/);
+  expect(text).toMatch(
+    /\nmodel +input +output +tokens +share +records +cost EUR\nevil\\u001b\[2J +3,000 +1,000 +4,000 +80\.0% +10 +1\.24\ngpt-5 +1,000 .* 20\.0% +2 +-\n/,
+  );
+  expect(text).toMatch(/\ndaily +input .*\n2026-01-31 +4,000 +1,000 +5,000 +12 +1\.50\n$/);
+});
+
+test('what is asked for is handed on', async () => {
+  const reporter = standIn({
+    anomalies: [
+      { timestamp: new Date(0), severity: 'high', orchestratorId: 'a', description: 'three times as much' },
+    ],
+  });
+  const { text } = await tell(
+    reporter,
+    ...['--from', '2026-01-01', '--to', '2026-01-31T12:00', '--by', 'model,tool', '--by', 'session'],
+    ...['--granularity', 'hourly', '--orchestrator', 'a', '--session', 's', '--anomalies'],
+  );
+  expect(reporter.asked).toEqual([
+    {
+      ...{ startTime: new Date('2026-01-01T00:00:00Z'), endTime: new Date('2026-01-31T12:00:00Z') },
+      ...{ granularity: 'hourly', groupBy: ['model', 'tool', 'session'], includeAnomalies: true },
+      ...{ orchestratorId: 'a', sessionId: 's' },
+    },
+  ]);
+  expect(text).toContain('\n  1970-01-01T00:00:00.000Z high a: three times as much\n');
+});
+
+test('--json is the report, --csv and --ndjson are the records, piece by piece', async () => {
+  const json = await tell(standIn(), '--json');
+  expect(JSON.parse(json.text)).toMatchObject({
+    summary: { totalTokens: 5000 },
+    timeSeries: [{ records: 12 }],
+  });
+  for (const format of ['csv', 'ndjson']) {
+    const reporter = standIn({}, ['a,b\r\n', '1,2\r\n']);
+    const { text } = await tell(
+      reporter,
+      `--${format}`,
+      '--from',
+      '2026-01-01',
+      '--to',
+      '2026-01-02',
+      '--orchestrator',
+      'x',
+    );
+    expect(text).toBe('a,b\r\n1,2\r\n');
+    expect(reporter.exported).toEqual([
+      { format, startTime: new Date('2026-01-01'), endTime: new Date('2026-01-02'), orchestratorId: 'x' },
+    ]);
+    expect([reporter.asked, reporter.closed]).toEqual([[], 1]);
+  }
+});
+
+test('a ledger that fails is closed all the same', async () => {
+  const reporter = standIn();
+  reporter.getReport = () => Promise.reject(new Error('broken'));
+  await expect(tell(reporter)).rejects.toThrow('broken');
+  expect(reporter.closed).toBe(1);
+});
+
+test.each([
+  [['--from', 'yesterday'], '--from: expected an instant'],
+  [['--from', '2026-02-30T99:00'], '--from: expected an instant'],
+  [['--from', '1d', '--to', '2d'], '--from: expected an instant before --to'],
+  [['--by', 'colour'], '--by: expected orchestrator, session, model, tool'],
+  [['--granularity', 'yearly'], '--granularity: expected'],
+  [['--csv', '--json'], 'exclude each other'],
+  [['word'], 'expected options only'],
+])('%j is refused before anything is opened', async (args, message) => {
+  const reporter = standIn();
+  await expect(tell(reporter, ...args)).rejects.toThrow(message);
+  expect(reporter.path).toBe('');
+});
+
+test('without a ledger, and with one that is not there', async () => {
+  const none = await startCommand(['report'], { stdin: '', env: { TOKEN_BUDGET_LEDGER: '' } }).result;
+  expect([none.code, none.stdout]).toEqual([2, '']);
+  expect(none.stderr).toContain('--ledger is needed');
+  const missing = await startCommand(['report'], { stdin: '', env: { TOKEN_BUDGET_LEDGER: '/nowhere/a.db' } })
+    .result;
+  expect([missing.code, missing.stderr]).toEqual([
+    1,
+    'token-budget: --ledger: there is no file "/nowhere/a.db"\n',
+  ]);
+});

@@ -1,0 +1,72 @@
+import { ask, closeAll, listen, makeTracker, track } from './helpers';
+
+afterEach(closeAll);
+
+// biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests look at
+type Params = any;
+
+function reporterOf(answer: (params: Params) => object) {
+  const asked: Params[] = [];
+  return {
+    asked,
+    async getReport(params: Params) {
+      asked.push(params);
+      return answer(params);
+    },
+  };
+}
+
+test('a report is asked for once, and told to everybody', async () => {
+  const reporter = reporterOf(() => ({ costEstimate: { totalCost: 1, currency: 'USD' }, timeSeries: [] }));
+  const { url } = await listen({ tracker: makeTracker(), reporter });
+  expect(JSON.parse((await ask(`${url}api/features`)).text)).toEqual({ report: true, alerts: false });
+  const [first, second] = await Promise.all([ask(`${url}api/report?days=2`), ask(`${url}api/report?days=2`)]);
+  expect(JSON.parse(first.text)).toMatchObject({ costEstimate: { totalCost: 1 }, anomalies: [] });
+  expect(second.text).toBe(first.text);
+  expect(reporter.asked).toHaveLength(1);
+  const [{ startTime, endTime, granularity, groupBy, includeAnomalies }] = reporter.asked;
+  expect(endTime - startTime).toBe(2 * 86_400_000);
+  expect({ granularity, groupBy, includeAnomalies }).toEqual({
+    ...{ granularity: 'hourly', groupBy: ['model', 'orchestrator'], includeAnomalies: true },
+  });
+  await ask(`${url}api/report?days=30&orchestrator=a`);
+  expect(reporter.asked[1]).toMatchObject({ granularity: 'daily', orchestratorId: 'a' });
+});
+
+test.each(['days=0', 'days=367', 'days=x', 'days=1.5', 'granularity=weekly'])(
+  '%s is refused',
+  async query => {
+    const reporter = reporterOf(() => ({}));
+    const { url } = await listen({ tracker: makeTracker(), reporter });
+    const { status, text } = await ask(`${url}api/report?${query}`);
+    expect(status).toBe(400);
+    expect(JSON.parse(text).error).toContain(query.split('=')[0]);
+    expect(reporter.asked).toEqual([]);
+  },
+);
+
+test('a reporter that fails is asked again, and its words stay inside', async () => {
+  let fails = true;
+  const reporter = reporterOf(() => {
+    if (fails) throw new Error('/secret/path is broken');
+    return { summary: {} };
+  });
+  const { url } = await listen({ tracker: makeTracker(), reporter });
+  const { status, text } = await ask(`${url}api/report`);
+  expect([status, text]).toEqual([500, 'failed\n']);
+  fails = false;
+  expect((await ask(`${url}api/report`)).status).toBe(200);
+});
+
+test('alerts of everybody, newest first', async () => {
+  const tracker = makeTracker();
+  await track(tracker, 'a', 1);
+  await track(tracker, 'b', 1);
+  const alerts = {
+    getAlertHistory: async (id: string) =>
+      [3, 1].map(at => ({ id: `${id}${at}`, timestamp: new Date(at * 1000 + (id === 'b' ? 1 : 0)) })),
+  };
+  const { url } = await listen({ tracker, alerts });
+  const answer = JSON.parse((await ask(`${url}api/alerts`)).text);
+  expect(answer.alerts.map(({ id }: { id: string }) => id)).toEqual(['b3', 'a3', 'b1', 'a1']);
+});

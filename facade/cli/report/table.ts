@@ -1,0 +1,79 @@
+import { alignColumns, formatCount } from '../format';
+import { formatPercent, type Paint, printable } from '../text';
+import type { Report, ReportQuery } from './reporter';
+
+const MODELS_MAX = 50;
+
+export function renderReport(report: Report, query: ReportQuery, paint: Paint): string {
+  const { summary, costEstimate } = report;
+  const { currency } = costEstimate;
+  const sections: string[][] = [
+    [
+      paint(`usage from ${query.startTime.toISOString()} to ${query.endTime.toISOString()}`, 'bold'),
+      ...alignColumns(
+        [
+          ['  tokens', formatCount(summary.totalTokens)],
+          ['  input', formatCount(summary.totalInputTokens)],
+          ['  output', formatCount(summary.totalOutputTokens)],
+          ['  records', formatCount(summary.totalRecords)],
+          ['  orchestrators', formatCount(summary.uniqueOrchestrators)],
+          ['  sessions', formatCount(summary.uniqueSessions)],
+          ['  cost', `${costEstimate.totalCost.toFixed(2)} ${currency}`],
+        ],
+        'lr',
+      ),
+    ],
+  ];
+  for (const group of query.groupBy) {
+    const rows = report.breakdown.filter(({ type }) => type === group);
+    if (rows.length === 0) continue;
+    const lines = rows
+      .sort((a, b) => b.totalTokens - a.totalTokens)
+      .slice(0, MODELS_MAX)
+      .map(row => [
+        printable(row.key),
+        formatCount(row.inputTokens),
+        formatCount(row.outputTokens),
+        formatCount(row.totalTokens),
+        formatPercent(row.percentage),
+        formatCount(row.recordCount),
+        costText(row.cost),
+      ]);
+    const head = [group, 'input', 'output', 'tokens', 'share', 'records', `cost ${currency}`];
+    sections.push(headed(alignColumns([head, ...lines], 'lrrrrrr'), paint));
+    if (rows.length > MODELS_MAX) sections.at(-1)?.push(`${rows.length - MODELS_MAX} more`);
+  }
+  if (report.timeSeries !== undefined && report.timeSeries.length > 0) {
+    const lines = report.timeSeries.map(slot => [
+      new Date(slot.start).toISOString().slice(0, query.granularity === 'hourly' ? 16 : 10),
+      formatCount(slot.inputTokens),
+      formatCount(slot.outputTokens),
+      formatCount(slot.totalTokens),
+      formatCount(slot.records),
+      costText(slot.cost),
+    ]);
+    const head = [query.granularity, 'input', 'output', 'tokens', 'records', `cost ${currency}`];
+    sections.push(headed(alignColumns([head, ...lines], 'lrrrrr'), paint));
+  }
+  if (report.anomalies !== undefined && report.anomalies.length > 0) {
+    sections.push([
+      paint('anomalies', 'bold'),
+      ...report.anomalies.map(({ timestamp, severity, orchestratorId, description }) => {
+        const at = new Date(timestamp).toISOString();
+        return `  ${at} ${severity} ${printable(orchestratorId)}: ${printable(description)}`;
+      }),
+    ]);
+  }
+  return `${sections.map(lines => lines.join('\n')).join('\n\n')}\n`;
+}
+
+function headed([head = '', ...lines]: string[], paint: Paint): string[] {
+  return [paint(head, 'bold'), ...lines];
+}
+
+/** A number, a decimal text, or `{ amount }`. */
+function costText(cost: unknown): string {
+  const amount = typeof cost === 'object' && cost !== null ? (cost as { amount?: unknown }).amount : cost;
+  if (typeof amount === 'number') return amount.toFixed(2);
+  return typeof amount === 'string' ? amount : '-';
+}
