@@ -1,6 +1,7 @@
 // Built from facade/ by `npm run build:types`. Do not edit.
 
 import { EventEmitter } from 'node:events';
+import { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
  * What went wrong, for programs. Stable: a code is never renamed.
@@ -1100,6 +1101,85 @@ declare class GitLabClient extends ProviderClient {
     fetchRepositories(owner: string, options?: CallOptions): Promise<Repository[]>;
 }
 
+/** What the page asks of a `UsageReporter`: the published `getReport`, and a time series where there is one. */
+interface DashboardReporter {
+    getReport(params: any): Promise<object>;
+}
+/** What the page asks of a `BudgetAlertSystem`. */
+interface DashboardAlerts {
+    getAlertHistory(orchestratorId: string, limit?: number): Promise<readonly object[]>;
+}
+/**
+ * How a dashboard is set up.
+ *
+ * @example
+ * ```ts
+ * const dashboard = createDashboard({ tracker });
+ * const { url } = await dashboard.listen({ port: 7070 });
+ * ```
+ */
+interface DashboardOptions {
+    tracker: TokenBudgetTracker;
+    /** Shows cost and tokens over time, and anomalies. */
+    reporter?: DashboardReporter;
+    /** Shows the latest alerts. */
+    alerts?: DashboardAlerts;
+    /**
+     * Who is shown: names, or a function that knows them. Default: the latest 10,000 the tracker was asked about. At
+     * most 500 are shown.
+     */
+    orchestrators?: readonly string[] | (() => readonly string[] | Promise<readonly string[]>);
+    /** Must be told by whoever looks: `Authorization: Bearer <token>`, or once as `/?token=<token>`. 16 to 1,024 characters. */
+    token?: string;
+    /**
+     * Names by which browsers may call this server, beside `localhost` and loopback addresses; any other `Host` is
+     * refused, so that a foreign page cannot have its name point here. With a `token` every name is served.
+     */
+    allowedHosts?: readonly string[];
+    /** How often changes by other processes are looked for while somebody watches, in milliseconds. Default 1,000. */
+    refreshMs?: number;
+    /** Put on every sample of `/metrics`. */
+    labels?: Readonly<Record<string, string>>;
+}
+/** Where a dashboard listens. */
+interface DashboardListenOptions {
+    /** Default 0: any free port. */
+    port?: number;
+    /** Default `127.0.0.1`. Any but a loopback address needs a `token`. */
+    host?: string;
+}
+/** The address of a dashboard. */
+interface DashboardAddress {
+    host: string;
+    port: number;
+    url: string;
+}
+/** A page, `/metrics`, `/api/...` and `/events` about one tracker. */
+interface Dashboard {
+    /** Starts a server of its own, which does not keep the process alive. Rejects when the port is taken. */
+    listen(options?: DashboardListenOptions): Promise<DashboardAddress>;
+    /** For any HTTP server of Node.js; paths are those behind where it is mounted. Never throws. */
+    handler(request: IncomingMessage, response: ServerResponse): void;
+    /** Ends the server and every stream, and stops listening to the tracker, which stays open. */
+    close(): Promise<void>;
+}
+
+/**
+ * A page about a tracker: windows with their thresholds, reservations, overrides, cost over time and anomalies,
+ * kept up to date by server-sent events; `/metrics` for Prometheus; `/api/snapshot`, `/api/report` and
+ * `/api/alerts` as JSON. It needs nothing from the internet, only reads, and serves loopback only, unless there is a
+ * token. Throws `INVALID_CONFIG`, naming the field.
+ *
+ * @example
+ * ```ts
+ * const dashboard = createDashboard({ tracker });
+ * const { url } = await dashboard.listen();
+ * console.log(url);
+ * await dashboard.close();
+ * ```
+ */
+declare function createDashboard(options: DashboardOptions): Dashboard;
+
 /** Whose words the headers and bodies are; `generic` when nobody's in particular. */
 type Provider = 'openai' | 'anthropic' | 'azure' | 'gemini' | 'github' | 'gitlab' | 'bitbucket' | 'ietf' | 'generic';
 /** `tokens`: input and output together. */
@@ -1736,6 +1816,56 @@ interface TokenEstimate {
  * ```
  */
 declare function estimateTokens(text: string, model: string): TokenEstimate;
+
+/** The part of `@opentelemetry/api` that is used, so that types do not need the package. */
+type MetricAttributes = Record<string, string | number | boolean>;
+interface MetricOptions {
+    description?: string;
+    unit?: string;
+    advice?: {
+        explicitBucketBoundaries?: number[];
+    };
+}
+interface MetricHistogram {
+    record(value: number, attributes?: MetricAttributes): void;
+}
+interface MetricCounter {
+    add(value: number, attributes?: MetricAttributes): void;
+}
+/** A `Meter` of `@opentelemetry/api`. */
+interface TelemetryMeter {
+    createHistogram(name: string, options?: MetricOptions): MetricHistogram;
+    createCounter(name: string, options?: MetricOptions): MetricCounter;
+    createObservableGauge(name: string, options?: MetricOptions): any;
+    addBatchObservableCallback(callback: (result: any) => void | Promise<void>, instruments: any[]): void;
+    removeBatchObservableCallback(callback: (result: any) => void | Promise<void>, instruments: any[]): void;
+}
+
+/** How {@link instrumentTracker} reports. */
+interface InstrumentOptions {
+    /** Default: the meter of the global provider of `@opentelemetry/api`, which has to be installed then. */
+    meter?: TelemetryMeter;
+    /** `gen_ai.operation.name`. Default `chat`. */
+    operationName?: string;
+    /** `gen_ai.provider.name`: always this, or of each usage. Default: guessed from the model's name. */
+    providerName?: string | ((usage: TokenUsage) => string);
+    /** Whether the orchestrator is an attribute of every metric: as many series as there are orchestrators. Default `true`. */
+    orchestrators?: boolean;
+    /** Put on everything. */
+    attributes?: MetricAttributes;
+}
+/**
+ * Reports what a tracker does to OpenTelemetry, under the names of the semantic conventions for generative AI where
+ * they have one (`gen_ai.client.token.usage`, https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/, which
+ * are in development), else under `token_budget.`. Answers a function that ends it. Throws `INVALID_CONFIG`, naming
+ * the field.
+ *
+ * @example
+ * ```ts
+ * const stop = instrumentTracker(tracker, { providerName: 'aws.bedrock' });
+ * ```
+ */
+declare function instrumentTracker(tracker: TokenBudgetTracker, options?: InstrumentOptions): () => void;
 
 type BreakerStateName = 'CLOSED' | 'OPEN' | 'HALF_OPEN';
 
@@ -2647,5 +2777,5 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
  */
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
-export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, createTokenCoordinator, estimateTokens, formatRateLimits, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, HistoryOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StorageOptions, StoreEvents, StoreOptions, StoredOverride, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };
+export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, createDashboard, createTokenCoordinator, estimateTokens, formatRateLimits, instrumentTracker, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
+export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, HistoryOptions, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StorageOptions, StoreEvents, StoreOptions, StoredOverride, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };
