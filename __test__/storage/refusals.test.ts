@@ -98,6 +98,10 @@ describe('a file that cannot be opened', () => {
     const reserved = await tracker.reserveTokens('o', 5);
     expect(reserved).toMatchObject({ success: allowed, storeUnavailable: true });
     expect([denied.length, created.length]).toEqual(allowed ? [0, 1] : [2, 0]);
+    if (!allowed) {
+      const refused = await tracker.reserveTokens('o', 5, ['monthly', 'daily']);
+      expect(refused).toMatchObject({ success: false, period: 'daily' });
+    }
     // Whoever asks next tries again.
     writeFileSync(storage, '');
     if (reserved.reservationId !== undefined) {
@@ -168,6 +172,22 @@ describe('a file that another process has open', () => {
     expect(stats).toMatchObject({ totalUsed: 6, reservedTokens: 0 });
     await tracker.close();
     await other.kill();
+  });
+
+  test('the patience of one object is not that of another', async () => {
+    const storage = join(folder.path, 'patience.db');
+    const other = await holder(storage);
+    const hasty = new TokenBudgetTracker({ storage, connectTimeout: 100 });
+    const failed = hasty.trackUsage(usage(1)).catch((error: Error) => error.message);
+    // Loading has begun, with the patience of the first.
+    await new Promise(resolve => setImmediate(resolve));
+    const patient = new TokenBudgetTracker({ storage, connectTimeout: 30_000 });
+    const call = patient.trackUsage({ ...usage(1), ...now });
+    expect(await failed).toMatch(/in use by another process/);
+    await other.kill();
+    await call;
+    expect(await hasty.getUsageStats('orch', 'monthly')).toMatchObject({ totalUsed: 6 });
+    await Promise.all([hasty.close(), patient.close()]);
   });
 
   test('closing while it waits ends the calls with CLOSED', async () => {

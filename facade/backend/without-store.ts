@@ -17,7 +17,10 @@ export function reserveWithoutStore(
   periods: number,
   nowMs: number,
 ): ReservationResult {
-  if (!isAllowed) return deniedAnswer(new Float64Array(6), 0, tokens, true);
+  if (!isAllowed) {
+    const shortest = 31 - Math.clz32(periods & -periods);
+    return deniedAnswer(Float64Array.of(shortest, 0, 0, 0, 0, 0), 0, tokens, true);
+  }
   const id = unheldId(orchestratorId);
   const numbers = Float64Array.of(nowMs, nowMs, UNLIMITED);
   const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods);

@@ -7,6 +7,7 @@ mod folder;
 mod kill;
 mod load;
 mod lossy_disk;
+mod owners;
 mod power_loss;
 mod random;
 mod random_coordination;

@@ -14,9 +14,12 @@ export interface StorageUser {
   readonly connectTimeoutMs: number;
   /** The state is loaded. */
   onOpen(): void;
-  /** It could not be loaded. */
-  onFailed(error: TokenBudgetError): void;
+  /** It could not be loaded. `isHeld`: another process has it, and may let go of it. */
+  onFailed(error: TokenBudgetError, isHeld: boolean): void;
 }
+
+/** As `src/store/disk/process_lock.rs` says it. */
+const HELD = 'is in use by another process';
 
 /** By path, as far as somebody uses them. */
 const known = new Map<string, SharedStorage>();
@@ -151,7 +154,8 @@ export class SharedStorage {
     this.#failure = reason;
     if (isNews) this.#tell(telling => telling.emit('store:disconnected', { address, reason }));
     const error = new TokenBudgetError('STORE_UNAVAILABLE', `The storage cannot be opened: ${reason}`);
-    for (const user of [...this.#users]) user.onFailed(error);
+    const isHeld = reason.includes(HELD);
+    for (const user of [...this.#users]) user.onFailed(error, isHeld);
   }
 
   #tell(event: (telling: Telling<StoreEvents>) => void): void {

@@ -32,6 +32,8 @@ export interface RunOptions<B, T> {
 
 /** An operation that waits for the state. */
 interface Early<B> {
+  /** How long it waits for another process that has the file. */
+  readonly untilMs: number;
   begin(backend: B): void;
   fail(error: TokenBudgetError): void;
 }
@@ -127,7 +129,7 @@ export class Stored<B> implements StorageUser {
     try {
       backend = this.#options.open(gate);
     } catch (error) {
-      this.onFailed(asTokenBudgetError(error));
+      this.onFailed(asTokenBudgetError(error), false);
       return;
     }
     this.#backend = backend;
@@ -137,11 +139,15 @@ export class Stored<B> implements StorageUser {
     }
   }
 
-  onFailed(error: TokenBudgetError): void {
+  onFailed(error: TokenBudgetError, isHeld: boolean): void {
+    const nowMs = realNow();
     for (const early of [...this.#early]) {
+      // The wait that is over was that of another object of the file, which has less patience.
+      if (isHeld && nowMs < early.untilMs) continue;
       this.#early.delete(early);
       early.fail(error);
     }
+    if (this.#early.size > 0) this.#shared.open();
   }
 
   #whenOpen<T>(
@@ -149,13 +155,14 @@ export class Stored<B> implements StorageUser {
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const early: Early<B> = { begin: () => {}, fail: () => {} };
+    const early: Early<B> = { untilMs: realNow() + timeoutMs, begin: () => {}, fail: () => {} };
     const waiter: Waiter<T> = this.#waiters.begin<T>({
       timeoutMs: timeoutMs + OPENING_GRACE_MS,
       signal,
       onLate: () => {
         this.#early.delete(early);
-        const message = `The storage was not loaded within ${timeoutMs} ms (${this.#shared.path})`;
+        const why = this.#shared.failure || this.#shared.path;
+        const message = `The storage was not loaded within ${timeoutMs} ms: ${why}`;
         waiter.reject(new TokenBudgetError('STORE_UNAVAILABLE', message));
       },
       onAborted: () => this.#early.delete(early),

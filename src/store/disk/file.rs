@@ -37,34 +37,67 @@ const SCHEMA: &str = "
         id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, crc INTEGER NOT NULL, policy BLOB NOT NULL
     );";
 
+/// Who writes to the file: whoever opened it last. A lock that somebody deleted would let two processes write, each
+/// over what the other has acknowledged.
+const OWNER_SCHEMA: &str =
+    "CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY CHECK (id = 1), owner INTEGER NOT NULL);";
+
 /// An open file.
 pub(super) struct StoreFile {
     path: PathBuf,
     connection: Connection,
+    /// What stands in the file as long as nobody else has opened it.
+    owner: i64,
     /// Written since the write-ahead log was carried over.
     uncarried_bytes: usize,
 }
 
 impl StoreFile {
-    /// Opens the file, and makes it if there is none.
+    /// Opens the file, and makes it if there is none. What is read of it afterwards is on the disk, and nobody who had
+    /// it open before writes to it any more.
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let fail = |error| failure(path, &error);
+        check_main(path)?;
         check_log(path)?;
-        let is_new = !path.exists();
-        if is_new {
+        if !path.exists() {
             // When it cannot be made, SQLite says why. What it makes beside the file gets the mode of the file.
             let _ = private().create_new(true).open(path);
         }
         let connection = Connection::open(path).map_err(fail)?;
-        let file = Self { path: path.to_owned(), connection, uncarried_bytes: 0 };
+        let owner = uuid::Uuid::new_v4().as_u64_pair().0 as i64;
+        let mut file = Self { path: path.to_owned(), connection, owner, uncarried_bytes: 0 };
+        file.check_writable()?;
         file.connection.busy_timeout(busy_timeout).map_err(fail)?;
         let is_empty = file.check_version()?;
         file.check_integrity()?;
         file.prepare(is_empty).map_err(fail)?;
-        if is_new {
-            sync_folder(path);
-        }
+        file.own()?;
+        sync_folder(path);
         Ok(file)
+    }
+
+    /// Before SQLite makes anything beside it: files that only can be read, too, would stay there.
+    fn check_writable(&self) -> Result<(), StoreError> {
+        match self.connection.is_readonly("main") {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(refused(format!(
+                "storage.path: {} cannot be opened for writing: it is read-only",
+                self.path.display()
+            ))),
+            Err(error) => Err(failure(&self.path, &error)),
+        }
+    }
+
+    /// Commits of whoever had it before fail from here on. This commit also syncs what a process that was killed had
+    /// written and not yet synced.
+    fn own(&mut self) -> Result<(), StoreError> {
+        let mut write = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transaction.execute_batch(OWNER_SCHEMA)?;
+            transaction.execute("INSERT OR REPLACE INTO owner (id, owner) VALUES (1, ?)", [self.owner])?;
+            transaction.commit()
+        };
+        write().map_err(|error| failure(&self.path, &error))
     }
 
     /// How long it waits for another program that has a lock on the file.
@@ -129,9 +162,14 @@ impl StoreFile {
 
     /// Runs `write` in one transaction, which is on the disk when this returns.
     pub fn commit(&mut self, write: impl FnOnce(&Written<'_>) -> rusqlite::Result<()>) -> Result<(), StoreError> {
-        let path = &self.path;
+        let (path, ours) = (&self.path, self.owner);
         let run = || {
             let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let sql = "SELECT owner FROM owner WHERE id = 1";
+            let owner: i64 = transaction.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+            if owner != ours {
+                return Err(disowned());
+            }
             write(&Written(&transaction))?;
             transaction.commit()
         };
@@ -230,6 +268,37 @@ fn unreadable(reason: String) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some(reason))
 }
 
+const DISOWNED: &str = "was opened by another process though this one had locked it";
+
+fn disowned() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_PROTOCOL);
+    rusqlite::Error::SqliteFailure(code, Some(DISOWNED.into()))
+}
+
+fn reason_of(error: &rusqlite::Error) -> Option<&str> {
+    let rusqlite::Error::SqliteFailure(_, reason) = error else { return None };
+    reason.as_deref()
+}
+
+/// A file that was lost must not be taken for a new one while its log is there, which SQLite would delete; and one that
+/// has two names would have two logs.
+fn check_main(path: &Path) -> Result<(), StoreError> {
+    let (shown, log_path) = (path.display(), beside(path, "-wal"));
+    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    if bytes == 0 && std::fs::metadata(&log_path).is_ok_and(|log| log.len() > 0) {
+        let log = log_path.display();
+        return Err(refused(format!(
+            "storage.path: {shown} is missing or empty, but its log {log} is there: restore the file, or delete the log \
+             to begin anew"
+        )));
+    }
+    #[cfg(unix)]
+    if std::fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) > 1) {
+        return Err(refused(format!("storage.path: {shown} has more than one name (hard links)")));
+    }
+    Ok(())
+}
+
 /// Whether the write-ahead log is whole up to where it ends, before SQLite takes for its end what is none.
 fn check_log(path: &Path) -> Result<(), StoreError> {
     let log_path = beside(path, "-wal");
@@ -266,9 +335,14 @@ fn refused(message: String) -> StoreError {
 /// What went wrong, in words of who gave the path.
 fn failure(path: &Path, error: &rusqlite::Error) -> StoreError {
     let shown = path.display();
+    if is_damage(error) {
+        return refused(format!("storage.path: {shown} is damaged: {error}"));
+    }
+    if reason_of(error) == Some(DISOWNED) {
+        return unavailable(format!("storage.path: {shown} {DISOWNED}: was {shown}-lock deleted?"));
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => refused(format!("storage.path: {shown} is not a storage file")),
-        Some(ErrorCode::DatabaseCorrupt) => refused(format!("storage.path: {shown} is damaged: {error}")),
         Some(ErrorCode::DiskFull) => unavailable(format!("storage: no space is left for {shown}")),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             refused(format!("storage.path: {shown} cannot be opened for writing: {error}"))
@@ -280,11 +354,19 @@ fn failure(path: &Path, error: &rusqlite::Error) -> StoreError {
     }
 }
 
+/// Some damage SQLite calls by other names: the end of the file is missing, or its head speaks of a format that there
+/// is not.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| {
+        error.code == ErrorCode::DatabaseCorrupt || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ
+    }) || reason_of(error) == Some("unsupported file format")
+}
+
 pub(super) fn unavailable(message: String) -> StoreError {
     StoreError::Unavailable { message, applied: Applied::No }
 }
 
-/// A new file is found after a power loss only when its folder was synced.
+/// A new file, and a new log, is found after a power loss only when its folder was synced.
 fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent().filter(|_| cfg!(unix))
         && let Ok(folder) = std::fs::File::open(folder)

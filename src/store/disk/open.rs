@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +23,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Who has a path open. The lock is held while it is opened.
 type Place = Arc<Mutex<Weak<DiskStore>>>;
+
+/// Links that are followed to a file that is not there yet.
+const LINKS_MAX: usize = 40;
+
+/// Paths as they were written, and where they led when a file that is open was opened. A link that is set to somewhere
+/// else meanwhile does not part who names the same path.
+static NAMES: Mutex<Option<HashMap<PathBuf, PathBuf>>> = Mutex::new(None);
 
 /// Files in use. Worker threads load the addon once more but live in the same process, and so find each other here.
 static PLACES: Mutex<Option<HashMap<PathBuf, Place>>> = Mutex::new(None);
@@ -64,13 +71,18 @@ impl DiskStore {
         log_bytes_min: usize,
         first: impl FnOnce(&Self),
     ) -> Result<Arc<Self>, StoreError> {
-        let path = canonical(path)?;
+        if let Some(store) = Self::opened(path) {
+            return Ok(store);
+        }
+        let (name, path) = (path.to_owned(), canonical(path)?);
         let place = place(&path);
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = place.upgrade() {
+            names().get_or_insert_default().insert(name, path);
             return Ok(store);
         }
-        let store = Arc::new(open_file(path, timeout, log_bytes_min)?);
+        let store = Arc::new(open_file(path.clone(), timeout, log_bytes_min)?);
+        names().get_or_insert_default().insert(name, path);
         first(&store);
         *place = Arc::downgrade(&store);
         Ok(store)
@@ -78,7 +90,8 @@ impl DiskStore {
 
     /// The store at `path`, if somebody in this process has it open.
     pub fn opened(path: &Path) -> Option<Arc<Self>> {
-        let place = place(&canonical(path).ok()?);
+        let known = names().as_ref().and_then(|names| names.get(path).cloned());
+        let place = place(&known.or_else(|| canonical(path).ok())?);
         match place.try_lock() {
             Ok(store) => store.upgrade(),
             Err(TryLockError::Poisoned(store)) => store.into_inner().upgrade(),
@@ -95,7 +108,14 @@ pub(super) fn forget(path: &Path) {
         && places.get(path).is_some_and(|place| Arc::strong_count(place) == 1)
     {
         places.remove(path);
+        if let Some(names) = names().as_mut() {
+            names.retain(|_, led| led != path);
+        }
     }
+}
+
+fn names() -> MutexGuard<'static, Option<HashMap<PathBuf, PathBuf>>> {
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn place(path: &Path) -> Place {
@@ -105,10 +125,16 @@ fn place(path: &Path) -> Place {
 
 /// The same for every way to write the path. The folder has to exist, the file has not.
 fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
-    if let Ok(path) = path.canonicalize() {
-        return Ok(path);
-    }
     let refused = |message| StoreError::Refused { message };
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        if let Ok(path) = path.canonicalize() {
+            return Ok(path);
+        }
+        // What is made is what a link leads to, not something in place of the link.
+        let Ok(target) = path.read_link() else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
     let name = path.file_name().ok_or_else(|| refused(format!("storage.path: {} names no file", path.display())))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder

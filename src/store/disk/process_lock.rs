@@ -1,6 +1,7 @@
 //! One process at a time.
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,8 +23,7 @@ impl ProcessLock {
     pub fn take(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let until = Instant::now() + timeout;
         let lock_path = beside(path, "-lock");
-        let opened = private().create(true).open(&lock_path);
-        let file = opened.map_err(|error| StoreError::Refused {
+        let file = open(path, &lock_path).map_err(|error| StoreError::Refused {
             message: format!("storage.path: {} cannot be opened for writing: {error}", lock_path.display()),
         })?;
         loop {
@@ -34,12 +34,30 @@ impl ProcessLock {
                 }
                 Err(TryLockError::WouldBlock) => {
                     let path = path.display();
-                    return Err(unavailable(format!("storage.path: {path} is in use by another process")));
+                    return Err(unavailable(format!(
+                        "storage.path: {path} is in use by another process, or this one is still closing it"
+                    )));
                 }
                 Err(TryLockError::Error(error)) => {
                     return Err(unavailable(format!("storage.path: {} cannot be locked: {error}", path.display())));
                 }
             }
         }
+    }
+}
+
+/// Who may write to the storage may lock it.
+fn open(path: &Path, lock_path: &Path) -> std::io::Result<File> {
+    match private().create_new(true).open(lock_path) {
+        Ok(file) => {
+            if cfg!(unix)
+                && let Ok(storage) = path.metadata()
+            {
+                file.set_permissions(storage.permissions())?;
+            }
+            Ok(file)
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => private().open(lock_path),
+        Err(error) => Err(error),
     }
 }
