@@ -62,7 +62,11 @@ function providerOf(provider) {
     ...(provider.provider_match && { names: ruleOf(provider.provider_match) }),
     ...(provider.fallback_model_providers && { fallbacks: provider.fallback_model_providers }),
     ...(BATCH_PERCENT[provider.id] && { batchPercent: BATCH_PERCENT[provider.id] }),
-    list: provider.models.map(model => ({ id: model.id, match: ruleOf(model.match), prices: pricesOf(model.prices) })),
+    list: provider.models.map(model => ({
+      id: model.id,
+      match: ruleOf(model.match),
+      prices: pricesOf(model.prices),
+    })),
   };
 }
 
@@ -70,7 +74,9 @@ function providerOf(provider) {
 function dateOf(wanted) {
   const committed = existsSync(pricesPath) ? JSON.parse(readFileSync(pricesPath, 'utf8')) : {};
   if (committed.version === wanted) return committed.date;
-  const answer = execFileSync('npm', ['view', '@pydantic/genai-prices', 'time', '--json'], { encoding: 'utf8' });
+  const answer = execFileSync('npm', ['view', '@pydantic/genai-prices', 'time', '--json'], {
+    encoding: 'utf8',
+  });
   const published = JSON.parse(answer)[wanted];
   if (published === undefined) throw new Error(`npm does not know version ${wanted} of the data`);
   return published.slice(0, 'yyyy-mm-dd'.length);

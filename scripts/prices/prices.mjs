@@ -16,7 +16,10 @@ const DAY_MS = 86_400_000;
 /** @returns the prices of a model, the last one that applies being the one in force; none where tokens have no price */
 export function pricesOf(prices) {
   const conditional = Array.isArray(prices) ? prices : [{ prices }];
-  const known = conditional.map(({ constraint, prices: some }) => ({ ...when(constraint), ...tokenPrices(some) }));
+  const known = conditional.map(({ constraint, prices: some }) => ({
+    ...when(constraint),
+    ...tokenPrices(some),
+  }));
   return known.some(price => price.input !== undefined || price.output !== undefined) ? known : [];
 }
 
@@ -25,7 +28,8 @@ function tokenPrices(prices) {
   for (const [theirs, ours] of TOKEN_PRICES) {
     if (prices[theirs] !== undefined) known[ours] = tiered(prices[theirs]);
   }
-  if (prices.requests_kcount !== undefined) known.requestPico = Math.round(prices.requests_kcount * PICO_PER_THOUSANDTH);
+  if (prices.requests_kcount !== undefined)
+    known.requestPico = Math.round(prices.requests_kcount * PICO_PER_THOUSANDTH);
   return known;
 }
 

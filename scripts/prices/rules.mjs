@@ -36,7 +36,16 @@ const SPECIAL = new Map([
 ]);
 
 function mistralNames() {
-  const names = ['mistral', 'codestral', 'devstral', 'magistral', 'ministral', 'mixtral', 'pixtral', 'voxtral'];
+  const names = [
+    'mistral',
+    'codestral',
+    'devstral',
+    'magistral',
+    'ministral',
+    'mixtral',
+    'pixtral',
+    'voxtral',
+  ];
   names.push('open-mistral', 'open-mixtral');
   return names.flatMap(name => [name, `labs-${name}`]);
 }

@@ -5,8 +5,8 @@ pub type NanoRate = u64;
 
 pub const ONE: NanoRate = 1_000_000_000;
 
-/// A billion units for a dollar: no currency is worth less, and no cost overflows.
-pub const RATE_MAX: NanoRate = ONE * 1_000_000_000;
+/// Nine million units for a dollar: no currency is worth less, and JavaScript's numbers are exact so far.
+pub const RATE_MAX: NanoRate = ONE * 9_000_000;
 
 /// `pico` of a currency in another one, rounded half up; `None` when it is beyond all measure.
 ///
