@@ -51,7 +51,7 @@ export class CostCalculator {
   readonly #policy: UnknownModelPolicy;
   readonly #currency: Currency;
   /** Prices that were given, by model, for the views. */
-  readonly #own = new Map<string, ModelPricing>();
+  readonly #own = new Map<string, CheckedPricing>();
 
   /**
    * Throws `INVALID_CONFIG` for a price, a rate or an option that cannot be.
@@ -80,14 +80,14 @@ export class CostCalculator {
   /** The prices of a model at present, under any of its names; `null` when it has none. */
   getModelPricing(modelId: string): ModelPricing | null {
     const name = readModel(modelId, 'modelId');
-    const given = this.#own.get(name);
-    if (given !== undefined) return { ...given };
     const priced = this.#find(name);
     if (priced === null) return null;
-    const known = this.#own.get(priced.id);
-    if (known !== undefined) return { ...known };
+    const own = this.#own.get(name) ?? this.#own.get(priced.id);
+    if (own !== undefined) return this.#view(own);
     const view = viewOf(this.#table.describe(priced, Date.now()), shippedSinceMs());
-    const published = PUBLISHED_PRICES.find(pricing => pricing.modelId === priced.id);
+    const published =
+      PUBLISHED_PRICES.find(pricing => pricing.modelId === name) ??
+      PUBLISHED_PRICES.find(pricing => pricing.modelId === priced.id);
     return published === undefined ? view : { ...view, ...published };
   }
 
@@ -132,8 +132,11 @@ export class CostCalculator {
    */
   getAllPricing(): ModelPricing[] {
     const all = new Map<string, ModelPricing>();
-    for (const pricing of PUBLISHED_PRICES) all.set(pricing.modelId, { ...pricing });
-    for (const [modelId, pricing] of this.#own) all.set(modelId, { ...pricing });
+    for (const { modelId } of PUBLISHED_PRICES) {
+      const pricing = this.getModelPricing(modelId);
+      if (pricing !== null) all.set(modelId, pricing);
+    }
+    for (const [modelId, pricing] of this.#own) all.set(modelId, this.#view(pricing));
     for (const maker of MAKERS) {
       for (const modelId of JSON.parse(shippedPrices().modelsOf(maker)) as string[]) {
         const priced = all.has(modelId) ? null : this.#find(modelId, maker);
@@ -208,9 +211,15 @@ export class CostCalculator {
     return priceSource(this.#table, currency, nano, unknownModel);
   }
 
-  #add({ model, given }: CheckedPricing): void {
-    this.#table.set(model);
-    this.#own.set(model.id, given);
+  #add(pricing: CheckedPricing): void {
+    this.#table.set(pricing.model);
+    this.#own.set(pricing.model.id, pricing);
+  }
+
+  /** A price as it was given; of a history the one in force. */
+  #view({ model, given }: CheckedPricing): ModelPricing {
+    const priced = model.prices.length > 1 ? this.#find(model.id) : null;
+    return priced === null ? { ...given } : viewOf(this.#table.describe(priced, Date.now()), 0);
   }
 
   #find(modelId: string, provider = ''): Priced | null {

@@ -9,7 +9,7 @@ const SCIENTIFIC = /^(\d+)(?:\.(\d+))?e([+-]\d+)$/;
  * nothing never becomes nothing.
  */
 export function scaled(value: unknown, at: string, digits: number, max: number): number {
-  const expected = `a decimal number from 0 to ${max / 10 ** digits} with at most ${digits} decimals`;
+  const expected = `a decimal number from 0 to ${max / 10 ** digits}, in steps of 10^-${digits}`;
   const text = typeof value === 'number' ? plain(String(value)) : value;
   const parts = typeof text === 'string' && text.length <= 400 ? PLAIN.exec(text) : null;
   if (parts === null) throw invalid(at, expected, value);

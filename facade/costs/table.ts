@@ -115,7 +115,7 @@ export class PriceTable {
 
   #look(modelId: string, provider: string, wanted: Wanted): Priced | null {
     const table = this.#table();
-    let handle = table.find(modelId, provider, wanted.asPublished);
+    let handle = table.find(modelId, provider, wanted.asPublished || isPublishedEverywhere(modelId));
     const isEstimate = handle < 0 && wanted.policy === 'estimate';
     if (isEstimate) handle = table.estimate(modelId, Date.now());
     if (handle < 0) return null;
@@ -143,7 +143,7 @@ export class PriceTable {
     const table = new NativeTable(shippedPrices());
     for (const pricing of PUBLISHED_PRICES) {
       const { model } = readPricing(pricing, 'prices', this.#rates);
-      table.setPrices(JSON.stringify(model), !isPublishedEverywhere(model.id));
+      table.setPrices(JSON.stringify(model), true);
     }
     for (const model of this.#given.splice(0)) table.setPrices(JSON.stringify(model), false);
     this.#native = table;
