@@ -9,6 +9,7 @@ import type {
   ModelPricing,
   PricedUsage,
   PriceSource,
+  PriceSourceOptions,
   TokenUsageRecord,
   UnknownModelPolicy,
   UsageCost,
@@ -17,7 +18,7 @@ import { count, object, oneOf, own, text } from '../validate';
 import { amountUp, numberOf } from './decimal';
 import { estimateOf } from './estimate';
 import { POLICIES, readOptions } from './options';
-import { type PriceSourceOptions, priceSource } from './price-source';
+import { priceSource } from './price-source';
 import { PROJECTION_PERIODS } from './projection';
 import { PUBLISHED_PRICES } from './published-prices';
 import type { CurrencyRates } from './rates';

@@ -7,13 +7,6 @@ import type { PriceTable } from './table';
 const MICRO = 1_000_000n;
 const HALF = MICRO / 2n;
 
-export interface PriceSourceOptions {
-  /** Default: the calculator's. */
-  currency?: Currency;
-  /** `'estimate'`: of an unknown model its dearest relative's price; else it has none, `null`. */
-  unknownModel?: UnknownModelPolicy;
-}
-
 /** What a tracker asks, of numbers that it has checked already. */
 export function priceSource(
   table: PriceTable,

@@ -205,6 +205,14 @@ export interface MeteredUsage {
   totalTokens?: number;
 }
 
+/** Of `priceSource`. */
+export interface PriceSourceOptions {
+  /** Default: the calculator's. */
+  currency?: Currency;
+  /** `'estimate'`: of an unknown model its dearest relative's price; else it has none, `null`. */
+  unknownModel?: UnknownModelPolicy;
+}
+
 /** Prices for budgets in money: whole micro-units (10^-6) of `currency`; `null` for a model without a price. */
 export interface PriceSource {
   readonly currency: Currency;
