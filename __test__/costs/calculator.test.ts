@@ -251,3 +251,32 @@ test('what was shown of a price can be given again', () => {
   const usage = { ...USAGE, inputTokens: 300_000, cacheReadTokens: 1_000, cacheWriteTokens: 50, batch: true };
   expect(again.costOf(usage)).toEqual(calculator.costOf(usage));
 });
+
+test('many records at once cost what each of them does', () => {
+  const calculator = new CostCalculator();
+  const models = ['gpt-4o', 'gpt-5', 'deepseek-chat', 'gemini-2.5-pro'];
+  const records = Array.from({ length: 1_000 }, (_, index) =>
+    record({
+      modelId: models[index % models.length] as string,
+      provider: 'custom',
+      timestamp: new Date(Date.parse('2026-01-01') + index * 3_600_000),
+      inputTokens: 1 + index * 997,
+      outputTokens: index * 13,
+      cacheReadTokens: index * 31,
+    }),
+  );
+  const exact = records.map(one => calculator.costOf(one));
+  const pico = exact.reduce((sum, { inputPico, outputPico }) => sum + inputPico + outputPico, 0n);
+  const { totalCost, breakdown } = calculator.calculateCostEstimate(records);
+  expect(totalCost).toBe(Number(pico) / 1e12);
+  expect(breakdown.map(row => row.modelId).sort()).toEqual([...models].sort());
+});
+
+test('more names than are remembered change nothing', () => {
+  const calculator = new CostCalculator({ unknownModel: 'unpriced' });
+  const cost = calculator.costOf({ ...USAGE, modelId: 'gpt-4' });
+  for (let index = 0; index <= 10_000; index++) {
+    expect(calculator.costOf({ ...USAGE, modelId: `name-${index}` }).isPriced).toBe(false);
+  }
+  expect(calculator.costOf({ ...USAGE, modelId: 'gpt-4' })).toEqual(cost);
+});
