@@ -1,6 +1,7 @@
 /** Every public interface, by subject. */
 export type * from './types/budget';
 export type * from './types/config';
+export type * from './types/costs';
 export type * from './types/events';
 export type * from './types/options';
 export type * from './types/override';

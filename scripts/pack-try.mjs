@@ -66,7 +66,14 @@ function checkContents(files) {
   if (wrong.length > 0) {
     throw new Error(`the main package must not contain ${wrong.join(', ')}`);
   }
-  for (const needed of ['LICENSE', 'README.md', 'index.d.ts', 'native/binding.js', ...targets(manifest)]) {
+  for (const needed of [
+    'LICENSE',
+    'README.md',
+    'index.d.ts',
+    'native/binding.js',
+    'data/prices.json',
+    ...targets(manifest),
+  ]) {
     if (!files.includes(needed)) {
       throw new Error(`the main package must contain ${needed}`);
     }

@@ -58,6 +58,19 @@ const EXPECTED: Record<string, RegExp> = {
       '3 of 100 requests a day\n$',
     ].join('\n'),
   ),
+  'costs.mjs': new RegExp(
+    [
+      '^as it is: 0.372000000000 USD',
+      'cached: 0.075000000000 USD',
+      'in a batch: 0.186000000000 USD',
+      'long: 1.458000000000 USD',
+      'at most 0.017500 USD for a call',
+      'gpt-4o: 3.02 EUR, 92.1%',
+      'our-llama: 0.26 EUR, 7.9%',
+      '3.28 EUR; a week would be 22.97 by 1 day',
+      'INVALID_ARGUMENT: usage.modelId\n$',
+    ].join('\n'),
+  ),
   'dashboard.mjs': new RegExp(
     [
       '^nightly-batch: 77.5% of the hour, calls in flight: 0',
