@@ -27,8 +27,10 @@ export interface DaemonSession {
 
 /** Whoever emits the events of sessions. */
 export interface SessionEmitter {
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: emitters declare their listeners so, and no other type takes them all
+  on(event: string, listener: (...args: any[]) => void): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  off(event: string, listener: (...args: any[]) => void): unknown;
 }
 
 /** A daemon: the one of the orchestrator package, or what looks like it. */
