@@ -14,12 +14,13 @@ const INSTALLED = [
 ];
 /**
  * What it requires and is not: the one makes calls to a model, the other reads `.env`. A call of the stand-in uses
- * 700 and 300 tokens. Nothing in it requires `@wundr.io/ai-integration`, which it names as a dependency.
+ * 700 and 300 tokens, and waits for `globalThis.beforeAnswer` where a program has one. Nothing in it requires `@wundr.io/ai-integration`, which it names as a dependency.
  */
 const STAND_INS: Record<string, string> = {
   '@adaptic/lumic-utils': `exports.lumic = {
   llm: {
     call: async prompt => {
+      await globalThis.beforeAnswer?.();
       if (String(prompt).includes('fail')) throw new Error('the model failed');
       return { response: 'done', usage: { prompt_tokens: 700, completion_tokens: 300 } };
     },
