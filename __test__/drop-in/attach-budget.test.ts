@@ -212,6 +212,24 @@ test('an end whose start nobody heard is tracked; one that is told by its id alo
   expect(errors).toEqual([]);
 });
 
+test('10,000 running and 10,000 ended sessions are kept in mind; the oldest one is forgotten', async () => {
+  const { daemon, keeper, detach } = await attached({ estimate: 1 }, { hourly: 1_000_000 });
+  const sessions = Array.from({ length: 10_001 }, () => session());
+  for (const one of sessions) daemon.emit('session:spawned', one);
+  for (const one of sessions) daemon.emit('session:completed', used(one, 1, 0));
+  await detach();
+  // The first is forgotten as one that runs: its usage counts, and its token is held until it expires.
+  expect(await keeper.getUsageStats('orch')).toMatchObject({ totalUsed: 10_001, activeReservations: 1 });
+
+  const again = attachBudget(daemon, keeper);
+  for (const one of sessions) daemon.emit('session:completed', one);
+  for (const one of [sessions.at(-1), sessions[0]])
+    daemon.emit('session:completed', used(one as DaemonSession, 3, 0));
+  await again();
+  // The last one used 2 more; the first one's 3 are new, for all that is known.
+  expect((await keeper.getUsageStats('orch')).totalUsed).toBe(2 * 10_001 + 2 + 3);
+});
+
 test('what fails is told, and nothing else breaks', async () => {
   const told: [unknown, string | undefined][] = [];
   const keeper = tracker({ defaultBudget: { hourly: 100 } });

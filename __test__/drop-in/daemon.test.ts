@@ -154,3 +154,29 @@ console.log('@@' + JSON.stringify({ stopped, totalUsed, percentUsed, healthy }))
   // The published tracker prints.
   expect(output.split('\n').filter(line => !line.startsWith('@@'))).toEqual(['']);
 });
+
+test('four daemons share one budget: exactly as many sessions go on as fit', async () => {
+  project.write(
+    'fleet.mjs',
+    `import { EventEmitter } from 'node:events';
+import { TokenBudgetTracker } from '${PUBLISHED}/budget';
+import { attachBudget } from '@wundr.io/token-budget/budget';
+const tracker = new TokenBudgetTracker({
+  defaultBudget: { hourly: 1000 },
+  redis: { host: process.env.REDIS_HOST, port: Number(process.env.REDIS_PORT), keyPrefix: 'fleet' },
+});
+const daemon = new EventEmitter();
+let stopped = 0;
+daemon.stopSession = async () => { stopped += 1; };
+const detach = attachBudget(daemon, tracker, { estimate: 100 });
+for (let n = 0; n < 25; n++) daemon.emit('session:spawned', { id: process.pid + '-' + n, orchestratorId: 'shared' });
+await detach();
+await tracker.disconnect();
+console.log('@@' + stopped);`,
+  );
+  const env = { REDIS_HOST: redis.host, REDIS_PORT: String(redis.port) };
+  const daemons = Array.from({ length: 4 }, () => project.node(['--import', REGISTER, 'fleet.mjs'], { env }));
+  const stopped = (await Promise.all(daemons)).map(({ told }) => told[0] as number);
+  expect(stopped.reduce((sum, one) => sum + one, 0)).toBe(90);
+  expect(await redis.command('GET', 'fleet:budget:shared:hourly:reservations:total')).toBe('1000');
+});

@@ -1,5 +1,5 @@
 /** Programs that know nothing of this package, loaded after it: which classes they get. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeProject, NODES, type Project, PUBLISHED, REGISTER, root } from './support/project';
 
@@ -129,6 +129,17 @@ test('the root of the package has the names it has without us, and no other', as
     expect(without.length).toBeGreaterThan(600);
     expect(withUs).toEqual(without);
   }
+});
+
+test('the alert system follows once there is an entry for it', async () => {
+  const there = existsSync(join(root, 'dist/alerts.js'));
+  const program = `
+const ask = name => { try { return require(name).BudgetAlertSystem; } catch (error) { return error.code; } };
+const ours = ask('@wundr.io/token-budget/alerts');
+const found = ['${PUBLISHED}/dist/budget/alert-system.js', './node_modules/${PUBLISHED}/dist/budget/alert-system'].map(ask);
+console.log('@@' + JSON.stringify(found.map(one => typeof one === 'string' ? one : one === ours)));`;
+  const { told } = await project.node(['--import', REGISTER, '-e', program]);
+  expect(told).toEqual([there ? [true, true] : ['ERR_PACKAGE_PATH_NOT_EXPORTED', false]]);
 });
 
 test('registering twice is registering once', async () => {

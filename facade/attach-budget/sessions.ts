@@ -20,7 +20,7 @@ interface Known {
 }
 
 /** Sessions that run at once. The oldest is forgotten when there are more: its tokens are held until they expire. */
-const RUNNING_MAX = 100_000;
+const RUNNING_MAX = 10_000;
 /** Ended sessions that are remembered, for those that go on after their end. */
 const ENDED_MAX = 10_000;
 

@@ -55,6 +55,7 @@ export function forSpecifier(specifier: string, kind: ModuleKind): string | unde
 
 /** Our file in place of a file that something was resolved to; `undefined` when that is none of the published module's. */
 export function forFile(path: string): string | undefined {
+  if (!path.includes('budget')) return undefined;
   const [, root, part] = PART_FILE.exec(path) ?? [];
   if (root === undefined || part === undefined || !isPublished(root)) return undefined;
   return ours(part);
