@@ -20,7 +20,7 @@ function attach(config: BudgetConfig) {
   const daemon = Object.assign(new EventEmitter(), {
     stopSession: async (id: string) => void stopped.push(id),
   });
-  const onError = (error: unknown) => void errors.push(error as Error);
+  const onError = (error: unknown) => void errors.push(error as { code?: string });
   return { tracker, daemon, stopped, errors, detach: attachBudget(daemon, tracker, { onError }) };
 }
 
