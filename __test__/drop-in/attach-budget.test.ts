@@ -140,6 +140,32 @@ test('a session that goes on after it was stopped is counted once, whole', async
   expect(await keeper.getUsageHistory('orch')).toMatchObject([{ totalTokens: 50 }, { totalTokens: 100 }]);
 });
 
+test('a session that runs again is held for again, and only what it used since counts', async () => {
+  const { daemon, keeper, detach } = await attached();
+  const one = session();
+  for (const total of [100, 250]) {
+    one.status = 'running';
+    daemon.emit('session:running', one);
+    await eventually('a reservation', async () =>
+      (await keeper.getUsageStats('orch')).activeReservations === 1 ? true : undefined,
+    );
+    one.status = 'completed';
+    daemon.emit('session:completed', used(one, total, 0));
+    daemon.emit('session:spawned', one);
+  }
+  await detach();
+  expect(await keeper.getUsageStats('orch')).toMatchObject({ totalUsed: 250, reservedTokens: 0 });
+});
+
+test('a daemon that tells of the start after the end, and of no state, starts nothing', async () => {
+  const { daemon, keeper, detach } = await attached();
+  const one = used(session({ status: undefined } as Partial<DaemonSession>), 10, 0);
+  daemon.emit('session:completed', one);
+  daemon.emit('session:spawned', one);
+  await detach();
+  expect(await keeper.getUsageStats('orch')).toMatchObject({ totalUsed: 10, activeReservations: 0 });
+});
+
 test('two that hear the same session, in one process or in two, count it once', async () => {
   const shared = { memory: { name: 'drop-in-two' }, defaultBudget: { hourly: 50_000 } };
   const daemon = new Daemon();

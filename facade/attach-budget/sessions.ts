@@ -42,14 +42,17 @@ export class Sessions {
   }
 
   started(session: DaemonSession): void {
-    if (this.#running.has(session.id) || this.#over.has(session)) return;
-    if (hasEnded(session)) {
-      if (!this.#ended.has(session.id)) this.ended(session);
+    if (this.#running.has(session.id)) return;
+    const isOver = this.#over.has(session);
+    if (hasEnded(session) || (isOver && session.status === undefined)) {
+      if (!isOver && !this.#ended.has(session.id)) this.ended(session);
       return;
     }
-    // A daemon that was started anew may use its ids again.
+    // The same object goes on counting; another one is of a daemon that was started anew and uses its ids again.
+    const before = isOver ? this.#ended.get(session.id) : undefined;
+    const known = before === undefined ? begin(session) : Object.assign(before, { session, hasEnded: false });
     this.#ended.delete(session.id);
-    const known = begin(session);
+    this.#over.delete(session);
     remember(this.#running, session.id, known, RUNNING_MAX);
     this.#then(known, session, () => this.#admit(known, session));
   }
