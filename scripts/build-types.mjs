@@ -9,7 +9,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { rollup } from 'rollup';
 import dts from 'rollup-plugin-dts';
 import ts from 'typescript';
-import { entries, root } from './lib/entries.mjs';
+import { entries, preloads, root } from './lib/entries.mjs';
 
 const HEADER = '// Built from facade/ by `npm run build:types`. Do not edit.\n\n';
 const check = process.argv.includes('--check');
@@ -26,6 +26,9 @@ if (check) {
   writeFileSync(indexPath, index);
 }
 writeEntries();
+for (const { name, source } of preloads) {
+  writeFileSync(join(root, 'dist', `${name}.d.ts`), HEADER + (await bundle(join(root, source))));
+}
 
 /** @returns {Promise<string>} the declarations reachable from `source`, in one file */
 async function bundle(source) {

@@ -120,6 +120,9 @@ await tracker.disconnect();
 `,
   );
   run(process.execPath, ['use.mjs'], project);
+  const published = '@wundr.io/orchestrator-daemon/budget';
+  const isOurs = `if (require('${published}') !== require('${manifest.name}/budget')) throw new Error('not redirected')`;
+  run(process.execPath, ['--import', `${manifest.name}/register`, '-e', isOurs], project);
   run('npm', ['exec', '--offline', '--loglevel=error', '--', 'token-budget', '--help'], project);
   run('npm', ['exec', '--offline', '--loglevel=error', '--', 'token-budget', 'replay'], project);
 }

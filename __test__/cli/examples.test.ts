@@ -17,6 +17,13 @@ const EXPECTED: Record<string, RegExp> = {
   'redis.mjs': /^granted 97 of 100\nused 3000, held 0\n$/,
   'daemon.mjs':
     /^session-3 stopped: .+\nsession-4 stopped: .+\norchestrator-1: 21000 of 30000\norchestrator-tier2: 0 of 5000\n$/,
+  'switching.mjs': new RegExp(
+    [
+      '^session-4 is stopped: .+',
+      '3 sessions run and hold 30000 tokens',
+      'orchestrator-1: 25000 of 30000\n$',
+    ].join('\n'),
+  ),
   'thresholds-and-overrides.mjs': new RegExp(
     [
       '^half of the hourly budget is used',

@@ -15,3 +15,12 @@ export const entries = Object.entries(manifest.exports)
     const name = subpath === '.' ? 'index' : subpath.slice('./'.length);
     return { subpath, name, source: `facade/${name}.ts` };
   });
+
+/**
+ * Those that other programs load by name, Node before a program and Jest: CommonJS alone, whichever way they are loaded.
+ * Their names are none of the package's main entry.
+ */
+export const preloads = Object.entries(manifest.exports)
+  .filter(([, conditions]) => conditions.default?.endsWith('.js'))
+  .map(([subpath]) => subpath.slice('./'.length))
+  .map(name => ({ name, source: `facade/${name}.ts` }));
