@@ -1,11 +1,12 @@
 /** From the numbers of an answer to the objects callers get. `at` is where the numbers begin. */
-import { limitOf, numberAt, STATS_MODELS } from './backend/protocol';
+import { limitOf, numberAt, STATS_MODELS, VIEW_LENGTH } from './backend/protocol';
 import { reservationOf } from './events';
 import { percentUsed } from './percent';
 import { type PeriodIndex, periodName } from './periods';
 import type { BudgetCheck, BudgetPeriod } from './types/budget';
 import type { ReservationResult, ReservationSettlement, TokenReservation } from './types/reservation';
 import type { UsageStats } from './types/usage';
+import { MAX_INSTANT_MS } from './validate';
 
 export function checkAnswer(
   numbers: Float64Array,
@@ -15,6 +16,7 @@ export function checkAnswer(
 ): BudgetCheck {
   const period = periodName(index);
   const limit = numberAt(numbers, at + 2);
+  if (numberAt(numbers, at + 5) >= 0) return pausedCheck(numbers, at, tokens, index);
   if (limit < 0) {
     return {
       allowed: true,
@@ -42,6 +44,26 @@ export function checkAnswer(
     wouldExceed,
     message: wouldExceed ? exceedMessage(period, tokens, available) : undefined,
     available,
+  };
+}
+
+/** Of an orchestrator that gets nothing, whatever fits. */
+function pausedCheck(numbers: Float64Array, at: number, tokens: number, index: PeriodIndex): BudgetCheck {
+  const limit = limitOf(numberAt(numbers, at + 2));
+  const used = numberAt(numbers, at);
+  const reserved = numberAt(numbers, at + 1);
+  const available = availableOf(used, reserved, limit);
+  return {
+    allowed: false,
+    remaining: available,
+    limit,
+    period: periodName(index),
+    percentUsed: percentUsed(used, reserved, limit),
+    estimatedTokens: tokens,
+    wouldExceed: tokens > available,
+    message: pausedMessage(numberAt(numbers, at + 5)),
+    available,
+    paused: true,
   };
 }
 
@@ -87,7 +109,7 @@ export function grantedAnswer(
   };
 }
 
-/** Numbers: period, used, reserved, limit, windowStart, windowEnd. */
+/** Numbers: period, used, reserved, limit, windowStart, windowEnd, pausedUntil. */
 export function deniedAnswer(
   numbers: Float64Array,
   at: number,
@@ -97,6 +119,20 @@ export function deniedAnswer(
   const period = periodName(numberAt(numbers, at));
   const limit = limitOf(numberAt(numbers, at + 3));
   const available = storeDown ? 0 : availableOf(numberAt(numbers, at + 1), numberAt(numbers, at + 2), limit);
+  const pausedUntilMs = numberAt(numbers, at + 6);
+  if (pausedUntilMs >= 0) {
+    const paused = {
+      success: false,
+      remaining: 0,
+      error: pausedMessage(pausedUntilMs),
+      available,
+      period,
+      limit,
+      retryable: true,
+      paused: true,
+    };
+    return pausedUntilMs > MAX_INSTANT_MS ? paused : { ...paused, resetsAt: new Date(pausedUntilMs) };
+  }
   const denied = {
     success: false,
     remaining: 0,
@@ -140,16 +176,16 @@ export function statsAnswer(
     remaining: availableOf(used, reserved, limit),
     percentUsed: percentUsed(used, reserved, limit),
     reservedTokens: reserved,
-    activeReservations: numberAt(numbers, at + 5),
+    activeReservations: numberAt(numbers, at + VIEW_LENGTH),
     periodStart: new Date(numberAt(numbers, at + 3)),
     periodEnd: new Date(numberAt(numbers, at + 4)),
     breakdown: {
-      promptTokens: numberAt(numbers, at + 6),
-      completionTokens: numberAt(numbers, at + 7),
-      cacheReadTokens: numberAt(numbers, at + 8),
-      cacheWriteTokens: numberAt(numbers, at + 9),
-      reasoningTokens: numberAt(numbers, at + 10),
-      unattributedTokens: numberAt(numbers, at + 11),
+      promptTokens: numberAt(numbers, at + VIEW_LENGTH + 1),
+      completionTokens: numberAt(numbers, at + VIEW_LENGTH + 2),
+      cacheReadTokens: numberAt(numbers, at + VIEW_LENGTH + 3),
+      cacheWriteTokens: numberAt(numbers, at + VIEW_LENGTH + 4),
+      reasoningTokens: numberAt(numbers, at + VIEW_LENGTH + 5),
+      unattributedTokens: numberAt(numbers, at + VIEW_LENGTH + 6),
     },
     topModels: models.map((model, rank) => {
       const tokens = numberAt(numbers, at + STATS_MODELS + 1 + rank);
@@ -164,6 +200,12 @@ function availableOf(used: number, reserved: number, limit: number): number {
 
 function exceedMessage(period: BudgetPeriod, tokens: number, available: number): string {
   return `Would exceed ${period} budget (${tokens} tokens needed, ${available} available)`;
+}
+
+function pausedMessage(untilMs: number): string {
+  return untilMs > MAX_INSTANT_MS
+    ? 'The orchestrator is paused'
+    : `The orchestrator is paused until ${new Date(untilMs).toISOString()}`;
 }
 
 function withoutStoreMessage(allowed: boolean): string {

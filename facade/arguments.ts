@@ -15,6 +15,7 @@ import {
   join,
   MAX_DURATION_MS,
   object,
+  onlyNames,
   optionalCountField,
   orchestrator,
   own,
@@ -258,6 +259,27 @@ export function readOverride(override: unknown): CheckedOverride {
     expiresAtMs: instant(read('expiresAt'), 'override.expiresAt'),
     createdBy: text(read('createdBy'), 'override.createdBy', ID_MAX_BYTES, 'lone allowed'),
     metadata: optionalMetadata(source, 'override'),
+  };
+}
+
+export interface CheckedPause {
+  untilMs: number | null;
+  reason: string | null;
+  pausedBy: string | null;
+}
+
+const PAUSE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'until', 'pausedBy']);
+
+/** The options of `pauseOrchestrator`. */
+export function readPause(options: unknown): CheckedPause {
+  if (options === undefined) return { untilMs: null, reason: null, pausedBy: null };
+  const source = object(options, 'options');
+  onlyNames(source, 'options', PAUSE_OPTIONS);
+  const until = own(source, 'until', 'options');
+  return {
+    untilMs: until === undefined ? null : instant(until, 'options.until'),
+    reason: optionalText(source, 'reason', 'options', REASON_MAX_BYTES, 'lone allowed'),
+    pausedBy: optionalText(source, 'pausedBy', 'options', ID_MAX_BYTES, 'lone allowed'),
   };
 }
 

@@ -1,5 +1,5 @@
 /** The colder operations: their arguments and answers as JSON. */
-import type { CheckedOverride } from './arguments';
+import type { CheckedOverride, CheckedPause } from './arguments';
 import { TokenBudgetError } from './errors';
 import { reservationOf } from './events';
 import { RawJson, toJson } from './json';
@@ -7,6 +7,7 @@ import { PERIODS, periodName } from './periods';
 import { withoutLoneSurrogates } from './text';
 import type { BudgetInForce, TokenBudget } from './types/budget';
 import type { StoredOverride } from './types/override';
+import type { OrchestratorPause } from './types/pause';
 import type { TokenReservation } from './types/reservation';
 import type { UsageRecord } from './types/usage';
 
@@ -88,6 +89,34 @@ export function overrides(json: string, orchestratorId: string): StoredOverride[
     if (metadata !== undefined) stored.metadata = metadata;
     return stored;
   });
+}
+
+/** A pause as it stands in the store. */
+interface PauseEntry {
+  untilMs: number | null;
+  sinceMs: number;
+  /** Anybody may have written it. */
+  document: unknown;
+}
+
+export function pauseArguments({ untilMs, reason, pausedBy }: CheckedPause): string {
+  const document = { reason: reason ?? undefined, pausedBy: pausedBy ?? undefined };
+  return toJson({ untilMs, document: new RawJson(withoutLoneSurrogates(toJson(document))) });
+}
+
+export function pause(json: string, orchestratorId: string): OrchestratorPause | null {
+  const answer = JSON.parse(json) as { pause: PauseEntry | null };
+  return answer.pause === null ? null : pauseOf(answer.pause, orchestratorId);
+}
+
+export function pauseOf(entry: PauseEntry, orchestratorId: string): OrchestratorPause {
+  const document = asObject(entry.document) ?? {};
+  const pause: OrchestratorPause = { orchestratorId, pausedAt: new Date(entry.sinceMs) };
+  const [reason, pausedBy] = [member(document, 'reason'), member(document, 'pausedBy')];
+  if (typeof reason === 'string') pause.reason = reason;
+  if (entry.untilMs !== null) pause.until = new Date(entry.untilMs);
+  if (typeof pausedBy === 'string') pause.pausedBy = pausedBy;
+  return pause;
 }
 
 export function reservations(json: string, orchestratorId: string): TokenReservation[] {

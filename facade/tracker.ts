@@ -6,6 +6,7 @@ import {
   readOptions,
   readOverride,
   readPage,
+  readPause,
   readPeriods,
   readUsage,
 } from './arguments';
@@ -35,6 +36,7 @@ import type {
   ReserveOptions,
 } from './types/options';
 import type { BudgetOverride, StoredOverride } from './types/override';
+import type { OrchestratorPause, PauseOptions } from './types/pause';
 import type { ReservationResult, TokenReservation } from './types/reservation';
 import type { TokenUsage, UsageAttribution, UsageRecord, UsageStats } from './types/usage';
 import * as check from './validate';
@@ -241,6 +243,37 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   /** The limits in force, and where they come from. */
   async getBudget(orchestratorId: string): Promise<BudgetInForce> {
     return queries.budgetInForce(await this.#query(Verb.getBudget, this.#ask(orchestratorId), {}));
+  }
+
+  /**
+   * Grants nothing to an orchestrator until `until`, or until it is resumed, in every process: `checkBudget` answers
+   * `allowed: false`, `reserveTokens` `success: false`, both with `paused: true`. What is held stays held, what is used
+   * is recorded. Replaces an earlier pause. Emits `orchestrator:paused`.
+   *
+   * @example
+   * ```ts
+   * await tracker.pauseOrchestrator('team-a', { reason: 'Runaway loop', until: new Date(Date.now() + 600_000) });
+   * ```
+   */
+  async pauseOrchestrator(orchestratorId: string, options?: PauseOptions): Promise<void> {
+    const id = this.#ask(orchestratorId);
+    const json = await this.#send(Verb.pause, id, queries.pauseArguments(readPause(options)));
+    const pause = queries.pause(json, id);
+    if (pause !== null) this.#announcer.emit('orchestrator:paused', pause);
+  }
+
+  /** Ends a pause; `false` when there was none. Emits `orchestrator:resumed`. */
+  async resumeOrchestrator(orchestratorId: string): Promise<boolean> {
+    const id = this.#ask(orchestratorId);
+    const { resumed } = JSON.parse(await this.#query(Verb.resume, id, {})) as { resumed: boolean };
+    if (resumed) this.#announcer.emit('orchestrator:resumed', { orchestratorId: id });
+    return resumed;
+  }
+
+  /** The pause in force; `null` when there is none. */
+  async getPause(orchestratorId: string): Promise<OrchestratorPause | null> {
+    const id = this.#ask(orchestratorId);
+    return queries.pause(await this.#query(Verb.getPause, id, {}), id);
   }
 
   /** Reservations that hold tokens, soonest expiry first. */

@@ -4,5 +4,6 @@ export type * from './types/config';
 export type * from './types/events';
 export type * from './types/options';
 export type * from './types/override';
+export type * from './types/pause';
 export type * from './types/reservation';
 export type * from './types/usage';

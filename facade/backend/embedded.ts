@@ -75,7 +75,7 @@ export class EmbeddedBackend implements Backend {
     if (status < 0) throw this.#failure(status);
     const check = checkAnswer(numbers, 0, tokens, period);
     if (status === EVENTS_WAIT) this.#announce();
-    if (check.wouldExceed) {
+    if (!check.allowed) {
       this.#announcer.denied({
         orchestratorId,
         period: check.period,

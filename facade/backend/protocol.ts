@@ -54,6 +54,7 @@ export const Kind = {
   message: 26,
   breaker: 27,
   listening: 28,
+  pause: 29,
 } as const;
 
 /** Which of a record's numbers, counted from behind `call`, measure its texts. */
@@ -71,12 +72,15 @@ const TEXT_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Kind.due]: [1],
   [Kind.message]: [0],
   [Kind.breaker]: [0, 1],
+  [Kind.pause]: [0, 1],
 };
 
 const NO_TEXT: readonly number[] = [];
 
+/** Numbers of the view of a period: used, reserved, limit, window start and end, paused until. */
+export const VIEW_LENGTH = 6;
 /** Where `stats` counts its models; their tokens follow. */
-export const STATS_MODELS = 12;
+export const STATS_MODELS = VIEW_LENGTH + 7;
 
 /** The text of a record whose numbers begin at `at`, in UTF-16 code units. */
 export function textLength(kind: number, numbers: Float64Array, at: number): number {
@@ -100,6 +104,9 @@ export const Verb = {
   listReservations: 6,
   history: 7,
   clearThresholds: 8,
+  pause: 9,
+  resume: 10,
+  getPause: 11,
 } as const;
 
 export type VerbNumber = (typeof Verb)[keyof typeof Verb];

@@ -10,7 +10,7 @@ import type { ReservationResult } from '../types/reservation';
 import type { TokenUsage } from '../types/usage';
 import { Call } from './calls';
 import type { InboxRecord } from './inbox';
-import { errorCode, Kind } from './protocol';
+import { errorCode, Kind, VIEW_LENGTH } from './protocol';
 import { tellDenied } from './without-store';
 
 export class CheckCall extends Call<BudgetCheck> {
@@ -34,7 +34,7 @@ export class CheckCall extends Call<BudgetCheck> {
       record.kind === Kind.check
         ? checkAnswer(record.numbers, record.at, tokens, period)
         : checkWithoutStore(record.number(0) === 1, tokens, period);
-    if (check.wouldExceed) tellDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
+    if (!check.allowed) tellDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
     return check;
   }
 }
@@ -81,7 +81,7 @@ export class ReserveCall extends Call<ReservationResult> {
       return granted;
     }
     if (record.kind !== Kind.denied) throw failure(record);
-    const denied = deniedAnswer(numbers, at, tokens, record.number(6) === 1);
+    const denied = deniedAnswer(numbers, at, tokens, record.number(1 + VIEW_LENGTH) === 1);
     tellDenied(this.announcer, orchestratorId, tokens, denied, 'reserve');
     return denied;
   }

@@ -1,4 +1,5 @@
 import type { Announcer } from '../events';
+import { pauseOf } from '../queries';
 import type { InboxRecord } from './inbox';
 import { Kind } from './protocol';
 
@@ -26,6 +27,13 @@ export function announceRecord(announcer: Announcer, record: InboxRecord): void 
         id,
         record.string(5),
       );
+      break;
+    }
+    case Kind.pause: {
+      const json = record.string(0);
+      const orchestratorId = record.string(1);
+      if (json === '') announcer.emit('orchestrator:resumed', { orchestratorId });
+      else announcer.emit('orchestrator:paused', pauseOf(JSON.parse(json), orchestratorId));
       break;
     }
     default:

@@ -5,8 +5,10 @@ import type { Announcer } from '../events';
 import { encodeIdentifier } from '../native';
 import type { BudgetCheck } from '../types/budget';
 import type { ReservationResult } from '../types/reservation';
+import { VIEW_LENGTH } from './protocol';
 
 const UNLIMITED = -1;
+const NOT_PAUSED = -1;
 const ID_BYTES = 16;
 
 /** A grant holds nothing; the usage it ends with is recorded. */
@@ -17,7 +19,8 @@ export function reserveWithoutStore(
   periods: number,
   nowMs: number,
 ): ReservationResult {
-  if (!isAllowed) return deniedAnswer(new Float64Array(6), 0, tokens, true);
+  if (!isAllowed)
+    return deniedAnswer(new Float64Array(1 + VIEW_LENGTH).fill(NOT_PAUSED, VIEW_LENGTH), 0, tokens, true);
   const id = unheldId(orchestratorId);
   const numbers = Float64Array.of(nowMs, nowMs, UNLIMITED);
   const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods);

@@ -24,6 +24,8 @@ export interface BudgetCheck {
   message?: string;
   /** What there is before the estimated tokens. */
   available?: number;
+  /** `true` while the orchestrator is paused: nothing is allowed, whatever would fit. */
+  paused?: boolean;
   /** `true` when the store was away and `onStoreError` answered; then the numbers say nothing. */
   storeUnavailable?: boolean;
 }

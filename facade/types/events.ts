@@ -1,5 +1,6 @@
 import type { BudgetPeriod, TokenBudget } from './budget';
 import type { StoredOverride } from './override';
+import type { OrchestratorPause } from './pause';
 import type { ReservationSettlement, TokenReservation } from './reservation';
 import type { TokenUsage } from './usage';
 
@@ -59,6 +60,9 @@ export interface TrackerEvents extends StoreEvents {
   'reservation:expired': [reservation: TokenReservation];
   'override:set': [override: StoredOverride];
   'override:removed': [event: { orchestratorId: string; id: string }];
+  /** With `broadcast` in every process, else in the one that asked for it. So is its end, but for one by itself. */
+  'orchestrator:paused': [pause: OrchestratorPause];
+  'orchestrator:resumed': [event: { orchestratorId: string }];
 }
 
 export type TrackerEventName = keyof TrackerEvents;

@@ -34,7 +34,12 @@ export interface ReservationResult {
   limit?: number;
   /** When refused: `false` when the tokens exceed the limit itself, so that waiting is in vain. */
   retryable?: boolean;
-  /** When refused: the end of that period's window, when what was used no longer counts. */
+  /** `true` when it was refused because the orchestrator is paused. */
+  paused?: boolean;
+  /**
+   * When refused: the end of that period's window, when what was used no longer counts; of a paused orchestrator
+   * the end of the pause, absent when that is not known.
+   */
   resetsAt?: Date;
   /** `true` when the store was away and `onStoreError` answered; nothing is held then. */
   storeUnavailable?: boolean;

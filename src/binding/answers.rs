@@ -37,6 +37,7 @@ pub(super) mod kind {
     pub const MESSAGE: f64 = 26.0;
     pub const BREAKER: f64 = 27.0;
     pub const LISTENING: f64 = 28.0;
+    pub const PAUSE: f64 = 29.0;
 }
 
 impl Outbox for Records {
@@ -149,7 +150,7 @@ fn write_json(records: &mut Records, call: CallId, outcome: &impl serde::Seriali
 
 fn write_view(record: &mut RecordWriter<'_>, view: &PeriodView) {
     record.amount(view.used).amount(view.reserved).limit(view.limit);
-    record.amount(view.window.start_ms).amount(view.window.end_ms);
+    record.amount(view.window.start_ms).amount(view.window.end_ms).limit(view.paused_until_ms);
 }
 
 fn write_settlement(record: &mut RecordWriter<'_>, settlement: &Settlement) {
@@ -182,6 +183,10 @@ fn write_event(records: &mut Records, event: &Event) {
             record.amount(reservation.tokens).amount(reservation.periods.bits().into());
             record.amount(reservation.created_at_ms).amount(reservation.expires_at_ms);
             record.text(reservation.id.as_str()).units(&orchestrator.decoded_utf16());
+        }),
+        Event::Pause { orchestrator, pause } => records.push(kind::PAUSE, 0, |record| {
+            let json = pause.as_ref().map_or(String::new(), query::pause_json);
+            record.text(&json).units(&orchestrator.decoded_utf16());
         }),
         Event::Connected { address } => records.push(kind::CONNECTED, 0, |record| {
             record.text(address);

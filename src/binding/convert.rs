@@ -36,8 +36,12 @@ pub(super) fn limits(limits: [f64; PERIOD_COUNT]) -> Limits {
     Limits(limits.map(amount))
 }
 
-/// Used, reserved, limit (-1 is unlimited), start and end of the window.
-pub(super) fn view_numbers(view: &PeriodView) -> [f64; 5] {
-    let limit = view.limit.map_or(-1.0, |limit| limit as f64);
-    [view.used as f64, view.reserved as f64, limit, view.window.start_ms as f64, view.window.end_ms as f64]
+/// Numbers of a view.
+pub(super) const VIEW_LENGTH: usize = 6;
+
+/// Used, reserved, limit (-1 is unlimited), start and end of the window, until when it is paused (-1: it is not).
+pub(super) fn view_numbers(view: &PeriodView) -> [f64; VIEW_LENGTH] {
+    let number = |number: Option<u64>| number.map_or(-1.0, |number| number as f64);
+    let window = [view.window.start_ms, view.window.end_ms].map(|bound_ms| bound_ms as f64);
+    [view.used as f64, view.reserved as f64, number(view.limit), window[0], window[1], number(view.paused_until_ms)]
 }

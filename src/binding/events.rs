@@ -37,7 +37,8 @@ fn write_event(json: &mut String, event: &Event) {
             write!(json, "[{kind},{tokens},{periods},{created_ms},{expires_ms},{id},{orchestrator}]")
         }
         // Only stores on servers tell these.
-        Event::Connected { .. }
+        Event::Pause { .. }
+        | Event::Connected { .. }
         | Event::Disconnected { .. }
         | Event::Warning { .. }
         | Event::Due { .. }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::domain::operation::{Operation, Outcome, Override};
+use crate::domain::operation::{Operation, Outcome, Override, Pause};
 use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::policy::Limits;
 
@@ -17,6 +17,9 @@ mod verb {
     pub const LIST_RESERVATIONS: u32 = 6;
     pub const HISTORY: u32 = 7;
     pub const CLEAR_THRESHOLDS: u32 = 8;
+    pub const PAUSE: u32 = 9;
+    pub const RESUME: u32 = 10;
+    pub const GET_PAUSE: u32 = 11;
 }
 
 #[derive(Deserialize)]
@@ -31,6 +34,13 @@ struct OverrideArguments {
     period: usize,
     additional_tokens: u64,
     expires_at_ms: u64,
+    document: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PauseArguments {
+    until_ms: Option<u64>,
     document: Box<RawValue>,
 }
 
@@ -81,6 +91,12 @@ pub(super) fn operation(verb: u32, arguments: &str) -> Result<Operation, String>
         verb::CLEAR_THRESHOLDS => {
             Operation::ClearThresholds { period: maybe_period(parse::<PeriodArguments>(arguments)?.period)? }
         }
+        verb::PAUSE => {
+            let PauseArguments { until_ms, document } = parse(arguments)?;
+            Operation::Pause { until_ms, document_json: document.get().to_owned() }
+        }
+        verb::RESUME => Operation::Resume,
+        verb::GET_PAUSE => Operation::GetPause,
         _ => return Err(format!("verb: unknown number {verb}")),
     })
 }
@@ -146,11 +162,27 @@ pub(super) fn answer_json(outcome: &Outcome) -> String {
                 .collect();
             serde_json::to_string(&reservations).map(|list| format!(r#"{{"reservations":{list}}}"#))
         }
+        Outcome::Resumed(resumed) => Ok(format!(r#"{{"resumed":{resumed}}}"#)),
+        Outcome::Pause(pause) => Ok(format!(r#"{{"pause":{}}}"#, pause.as_ref().map_or("null".to_owned(), pause_json))),
         Outcome::History(records) => Ok(format!(r#"{{"records":[{}]}}"#, records.join(","))),
         _ => Ok("{}".to_owned()),
     };
     // Plain data with string keys: there is nothing in it that JSON cannot hold.
     json.unwrap_or_else(|_| "{}".to_owned())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PauseAnswer<'a> {
+    until_ms: Option<u64>,
+    since_ms: u64,
+    document: Option<&'a RawValue>,
+}
+
+pub(super) fn pause_json(pause: &Pause) -> String {
+    let document = serde_json::from_str(&pause.document_json).ok();
+    let answer = PauseAnswer { until_ms: pause.until_ms, since_ms: pause.since_ms, document };
+    serde_json::to_string(&answer).unwrap_or_default()
 }
 
 fn override_answer(granted: &Override) -> OverrideAnswer<'_> {

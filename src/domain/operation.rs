@@ -72,6 +72,14 @@ pub enum Operation {
     },
     /// Give back what expired; the answer is in [`Receipt::expired`].
     Sweep,
+    /// Refuse checks and reservations until `until_ms`, or until somebody resumes. Replaces an earlier pause.
+    Pause {
+        until_ms: Option<u64>,
+        /// Who paused it and why, a JSON object as text.
+        document_json: String,
+    },
+    Resume,
+    GetPause,
 }
 
 impl Operation {
@@ -85,6 +93,7 @@ impl Operation {
                 | Operation::ListOverrides { .. }
                 | Operation::ListReservations { .. }
                 | Operation::History { .. }
+                | Operation::GetPause
         )
     }
 }
@@ -98,6 +107,22 @@ pub struct Override {
     pub expires_at_ms: u64,
     /// The override as its author wrote it (reason, author, metadata), a JSON object as text.
     pub document_json: String,
+}
+
+/// Nothing is granted to a paused orchestrator; what it used is recorded all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// `None`: until somebody resumes.
+    pub until_ms: Option<u64>,
+    pub since_ms: u64,
+    /// Who paused it and why, a JSON object as text.
+    pub document_json: String,
+}
+
+impl Pause {
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.until_ms.is_some_and(|until_ms| until_ms <= now_ms)
+    }
 }
 
 /// One operation of a batch.
@@ -117,6 +142,8 @@ pub struct PeriodView {
     pub reserved: u64,
     pub limit: Option<u64>,
     pub window: Window,
+    /// Until when the orchestrator is paused; [`MAX_TOKENS`](super::tokens::MAX_TOKENS): until somebody resumes.
+    pub paused_until_ms: Option<u64>,
 }
 
 impl PeriodView {
@@ -136,7 +163,7 @@ pub enum Outcome {
         expires_at_ms: u64,
         remaining: Option<u64>,
     },
-    /// The first period, shortest first, in which the tokens do not fit.
+    /// The first period, shortest first, in which the tokens do not fit; of a paused orchestrator the shortest.
     Denied(PeriodView),
     Settled(Settlement),
     Tracked {
@@ -156,6 +183,10 @@ pub enum Outcome {
     History(Vec<String>),
     ThresholdsCleared,
     Swept,
+    /// The pause in force: after [`Operation::Pause`] there is none when it was over already.
+    Pause(Option<Pause>),
+    /// Whether it was paused.
+    Resumed(bool),
 }
 
 /// How a reservation ended.

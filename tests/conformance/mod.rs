@@ -15,6 +15,7 @@ pub mod history;
 pub mod idempotency;
 pub mod memory_harness;
 pub mod overrides;
+pub mod pause;
 pub mod reserve;
 pub mod retry;
 pub mod settle;
@@ -102,6 +103,11 @@ macro_rules! conformance_tests {
                 settling_held_tokens_moves_from_held_to_used, a_usage_of_zero_crosses_nothing,
                 usage_outside_the_window_crosses_nothing_there, a_reservation_alone_crosses_nothing,
                 usages_of_one_batch_cross_as_if_alone,
+            ];
+            pause: [
+                nothing_is_granted_until_it_is_resumed, it_ends_by_the_clock_of_the_store,
+                what_is_used_meanwhile_counts, an_open_reservation_asked_again_stays_granted,
+                the_last_pause_is_in_force, pauses_and_budgets_leave_each_other_alone, a_batch_sees_its_own_pause,
             ];
             stats: [
                 parts_are_summed_and_the_rest_is_unattributed, models_are_ranked_by_tokens_then_name,

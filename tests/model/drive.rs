@@ -207,6 +207,12 @@ impl<H: Harness> Stage<H> {
             Act::History { period, offset, limit } => Operation::History { period, offset, limit },
             Act::ClearThresholds(period) => Operation::ClearThresholds { period },
             Act::Sweep => Operation::Sweep,
+            Act::Pause { lasts_ms } => Operation::Pause {
+                until_ms: lasts_ms.map(|lasts_ms| self.now_ms.saturating_add_signed(lasts_ms)),
+                document_json: r#"{"reason":"a ! and 1,2,3"}"#.to_owned(),
+            },
+            Act::Resume => Operation::Resume,
+            Act::GetPause => Operation::GetPause,
         }
     }
 

@@ -42,6 +42,7 @@ enum Fact {
     Limits(Option<Limits>),
     OverrideSet(Override),
     OverrideEnded(String),
+    Paused(Option<Pause>),
 }
 
 pub struct Ledger {
@@ -103,6 +104,7 @@ impl Ledger {
             Fact::Seen { now_ms, .. } => now_ms + self.policy.idempotency_ttl_ms,
             Fact::Expired(open) => open.expires_at_ms + self.policy.late_settle_ttl_ms,
             Fact::OverrideSet(entry) => entry.expires_at_ms,
+            Fact::Paused(Some(Pause { until_ms: Some(until_ms), .. })) => *until_ms,
             _ => 0,
         });
         ends.filter(|end_ms| *end_ms <= now_ms).max().unwrap_or(0)
@@ -161,6 +163,17 @@ impl Ledger {
                 Outcome::ThresholdsCleared
             }
             Operation::Sweep => Outcome::Swept,
+            Operation::Pause { until_ms, document_json } => {
+                let (until_ms, document_json) = (*until_ms, document_json.clone());
+                self.facts.push(Fact::Paused(Some(Pause { until_ms, since_ms: self.now_ms, document_json })));
+                Outcome::Pause(self.pause())
+            }
+            Operation::Resume => {
+                let was_paused = self.pause().is_some();
+                self.facts.push(Fact::Paused(None));
+                Outcome::Resumed(was_paused)
+            }
+            Operation::GetPause => Outcome::Pause(self.pause()),
         })
     }
 
@@ -168,6 +181,9 @@ impl Ledger {
         if !self.is_open(id, self.now_ms) {
             for period in periods.iter() {
                 let view = self.view(period);
+                if self.pause().is_some() {
+                    return Outcome::Denied(view);
+                }
                 if let Some(limit) = view.limit
                     && i128::from(tokens) > i128::from(limit) - i128::from(view.used) - i128::from(view.reserved)
                     && tokens > 0
@@ -271,7 +287,15 @@ impl Ledger {
     fn view(&self, period: Period) -> PeriodView {
         let used = self.used_in(period).iter().fold(0, |sum, (usage, _)| add(sum, usage.total));
         let limit = self.limit(period);
-        PeriodView { period, used, reserved: self.reserved(period), limit, window: self.window(period) }
+        let paused_until_ms = self.pause().map(|pause| pause.until_ms.unwrap_or(MAX_TOKENS));
+        PeriodView {
+            period,
+            used,
+            reserved: self.reserved(period),
+            limit,
+            window: self.window(period),
+            paused_until_ms,
+        }
     }
 
     fn spent(&self, period: Period) -> u64 {
@@ -407,6 +431,14 @@ impl Ledger {
             _ => None,
         });
         set.flatten()
+    }
+
+    fn pause(&self) -> Option<Pause> {
+        let last = self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Paused(pause) => Some(pause.clone()),
+            _ => None,
+        });
+        last.flatten().filter(|pause| pause.until_ms.is_none_or(|until_ms| self.now_ms < until_ms))
     }
 
     fn base(&self) -> Limits {

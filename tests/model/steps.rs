@@ -45,6 +45,9 @@ pub enum Act {
     History { period: Period, offset: u64, limit: u64 },
     ClearThresholds(Option<Period>),
     Sweep,
+    Pause { lasts_ms: Option<i64> },
+    Resume,
+    GetPause,
 }
 
 #[derive(Debug, Clone)]
@@ -147,6 +150,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (period(), page()).prop_map(|(period, (offset, limit))| Act::History { period, offset, limit }),
         1 => prop::option::of(period()).prop_map(Act::ClearThresholds),
         1 => Just(Act::Sweep),
+        1 => prop::option::weighted(0.7, select(vec![-1, 0, 1, 1_000, 600_000, 90_000_000]))
+            .prop_map(|lasts_ms| Act::Pause { lasts_ms }),
+        2 => Just(Act::Resume),
+        1 => Just(Act::GetPause),
     ]
 }
 

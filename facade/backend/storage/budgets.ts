@@ -51,7 +51,7 @@ export class StoredBackend implements Backend {
     } catch (error) {
       if (this.#onStoreError === 'reject' || !isStoreDown(error)) throw error;
       const check = checkWithoutStore(this.#onStoreError === 'allow', tokens, period);
-      if (check.wouldExceed) tellDenied(this.#announcer, orchestratorId, tokens, check, 'check');
+      if (!check.allowed) tellDenied(this.#announcer, orchestratorId, tokens, check, 'check');
       return check;
     }
   }

@@ -54,6 +54,11 @@ impl OrchestratorState {
                 Outcome::ThresholdsCleared
             }
             Operation::Sweep => Outcome::Swept,
+            Operation::Pause { until_ms, document_json } => {
+                Outcome::Pause(self.set_pause(context.now_ms, *until_ms, document_json))
+            }
+            Operation::Resume => Outcome::Resumed(self.resume(context.now_ms)),
+            Operation::GetPause => Outcome::Pause(self.pause_in_force(context.now_ms).cloned()),
         })
     }
 

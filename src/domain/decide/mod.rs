@@ -16,6 +16,7 @@ mod life;
 mod limits;
 mod models;
 mod overrides;
+mod pause;
 mod requests;
 mod reserve;
 mod settle;

@@ -11,7 +11,8 @@ use crate::domain::tokens;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserving {
     Granted(Grant),
-    /// The first period, shortest first, in which the tokens do not fit. Nothing is held.
+    /// The first period, shortest first, in which the tokens do not fit, or the shortest of a paused
+    /// orchestrator. Nothing is held.
     Denied(PeriodView),
 }
 
@@ -51,7 +52,9 @@ impl OrchestratorState {
             return Reserving::Granted(self.grant(context, hold));
         }
         let mut views = periods.iter().map(|period| self.view(context, period));
-        let full = views.find(|view| view.available().is_some_and(|available| tokens > available));
+        let full = views.find(|view| {
+            view.paused_until_ms.is_some() || view.available().is_some_and(|available| tokens > available)
+        });
         if let Some(view) = full {
             return Reserving::Denied(view);
         }

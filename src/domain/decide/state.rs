@@ -10,7 +10,7 @@ use super::models::Models;
 use super::overrides::Overrides;
 use super::requests::RequestLog;
 use crate::domain::calendar::Window;
-use crate::domain::operation::PeriodView;
+use crate::domain::operation::{Pause, PeriodView};
 use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::policy::Limits;
 use crate::domain::tokens;
@@ -57,6 +57,9 @@ pub struct OrchestratorState {
     pub(super) limits: Option<Limits>,
     pub(super) overrides: Overrides,
     pub(super) lives: Lives,
+    /// May be over.
+    #[serde(default)]
+    pub(super) pause: Option<Pause>,
 }
 
 /// One period of an orchestrator.
@@ -110,7 +113,8 @@ impl OrchestratorState {
         let (window, is_current) = section.in_force(context.windows[period.index()], context.now_ms);
         let used = if is_current { section.used } else { 0 };
         let (reserved, _) = self.held(context.now_ms, period);
-        PeriodView { period, used, reserved, limit: self.limit(context, period), window }
+        let paused_until_ms = self.paused_until_ms(context.now_ms);
+        PeriodView { period, used, reserved, limit: self.limit(context, period), window, paused_until_ms }
     }
 
     /// Tokens held in `period` and by how many reservations, those that expired not counted.

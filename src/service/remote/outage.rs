@@ -102,7 +102,8 @@ impl Tracker {
 
     fn deny_unheard(&self, call: CallId) {
         let window = Window { start_ms: 0, end_ms: 0 };
-        let view = PeriodView { period: Period::Hourly, used: 0, reserved: 0, limit: Some(0), window };
+        let view =
+            PeriodView { period: Period::Hourly, used: 0, reserved: 0, limit: Some(0), window, paused_until_ms: None };
         self.answer(|push| push(Answer::Denied { call, view, store_down: true }));
     }
 

@@ -9,7 +9,7 @@ use crate::domain::calendar::Window;
 use crate::domain::error::{OperationError, StoreError};
 use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{
-    BudgetView, Operation, Outcome, Override, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
+    BudgetView, Operation, Outcome, Override, Pause, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
 };
 use crate::domain::period::{PERIOD_COUNT, Period, Periods};
 use crate::domain::policy::Limits;
@@ -150,6 +150,8 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
         Operation::History { .. } => Outcome::History(list(reader, |reader| reader.text().map(str::to_owned))?),
         Operation::ClearThresholds { .. } => Outcome::ThresholdsCleared,
         Operation::Sweep => Outcome::Swept,
+        Operation::Resume => Outcome::Resumed(reader.uint()? == 1),
+        Operation::Pause { .. } | Operation::GetPause => Outcome::Pause(read_pause(reader)?),
     })
 }
 
@@ -180,13 +182,24 @@ fn read_transitions(reader: &mut Reader<'_>, at_ms: u64) -> Decoded<Vec<Transiti
 }
 
 fn read_view(reader: &mut Reader<'_>, period: Period) -> Decoded<PeriodView> {
-    Ok(PeriodView {
-        period,
-        used: reader.uint()?,
-        reserved: reader.uint()?,
-        limit: reader.optional()?,
-        window: Window { start_ms: reader.uint()?, end_ms: reader.uint()? },
-    })
+    let (used, reserved, limit) = (reader.uint()?, reader.uint()?, reader.optional()?);
+    let window = Window { start_ms: reader.uint()?, end_ms: reader.uint()? };
+    let more = reader.uint()?;
+    let paused_until_ms = if more & more::PAUSED == 0 { None } else { Some(reader.uint()?) };
+    Ok(PeriodView { period, used, reserved, limit, window, paused_until_ms })
+}
+
+/// What a view tells beside its numbers, as bits.
+mod more {
+    pub const PAUSED: u64 = 1;
+}
+
+fn read_pause(reader: &mut Reader<'_>) -> Decoded<Option<Pause>> {
+    if reader.uint()? == 0 {
+        return Ok(None);
+    }
+    let until_ms = Some(reader.uint()?).filter(|until_ms| *until_ms > 0);
+    Ok(Some(Pause { until_ms, since_ms: reader.uint()?, document_json: reader.text()?.to_owned() }))
 }
 
 fn read_stats(reader: &mut Reader<'_>, period: Period) -> Decoded<Stats> {

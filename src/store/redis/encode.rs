@@ -32,6 +32,9 @@ mod kind {
     pub const HISTORY: u64 = 13;
     pub const CLEAR_THRESHOLDS: u64 = 14;
     pub const TRACKS: u64 = 15;
+    pub const PAUSE: u64 = 16;
+    pub const RESUME: u64 = 17;
+    pub const GET_PAUSE: u64 = 18;
 }
 
 /// When a call is made.
@@ -244,7 +247,12 @@ fn write_request(
         }
         Operation::Track(usage) => write_usage(writer, records, named, usage, None),
         Operation::SetBudget(limits) => writer.text(&limits.as_ref().map_or(String::new(), limits_text)),
-        Operation::GetBudget | Operation::Sweep => {}
+        Operation::GetBudget | Operation::Sweep | Operation::Resume | Operation::GetPause => {}
+        Operation::Pause { until_ms, document_json } => {
+            // One that ended with the beginning of time has ended as surely as one of a millisecond later.
+            writer.uint(until_ms.map_or(0, |until_ms| until_ms.max(1)));
+            writer.text(document_json);
+        }
         Operation::SetOverride(entry) => write_override(writer, entry, override_key),
         Operation::RemoveOverride { id } => {
             writer.uint(override_key as u64);
@@ -283,6 +291,9 @@ fn kind_of(operation: &Operation) -> u64 {
         Operation::ListReservations { .. } => kind::LIST_RESERVATIONS,
         Operation::History { .. } => kind::HISTORY,
         Operation::ClearThresholds { .. } => kind::CLEAR_THRESHOLDS,
+        Operation::Pause { .. } => kind::PAUSE,
+        Operation::Resume => kind::RESUME,
+        Operation::GetPause => kind::GET_PAUSE,
     }
 }
 

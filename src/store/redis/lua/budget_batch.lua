@@ -75,8 +75,10 @@ while i <= last do
     --- @include op_history
   elseif kind == 14 then
     --- @include op_thresholds
-  else
+  elseif kind == 15 then
     --- @include op_tracks
+  else
+    --- @include op_pause
   end
   i = i + A[i + 1]
 end

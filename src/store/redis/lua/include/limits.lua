@@ -1,10 +1,18 @@
 -- base: limits without overrides. limits: the effective ones. -1 is unlimited.
+-- paused: until when, false: it is not.
 -- The index of overrides begins with {soonest expiry, sums per period}, which hold until then.
 limits, base = {}, { A[13], A[14], A[15] }
 if limits_text then
   local h, d, m = match(limits_text, '^([%d-]+),([%d-]+),([%d-]+)$')
   if not h then return redis.error_reply('ERR ' .. KEYS[2] .. ' holds no limits') end
   base = { tonumber(h) or -1, tonumber(d) or -1, tonumber(m) or -1 }
+end
+paused = false
+if pause_text then
+  paused = tonumber(match(pause_text, '^(%d+) %d+ {'))
+  if not paused then return redis.error_reply('ERR ' .. KEYS[2] .. ' holds no pause') end
+  if paused == 0 then paused = MAX_TOKENS end
+  if paused <= now then paused = false end
 end
 local sums = false
 if stored[3] and not over then

@@ -5,6 +5,7 @@ local slot, bits, name, tokens = A[i + 3], A[i + 4], A[i + 5], A[i + 6]
 --- @include reservation
 local denied = false
 if R_state[slot] ~= 1 then
+  if paused then denied = bits % 2 == 1 and 1 or bits % 4 == 2 and 2 or 3 end
   for p = 1, 3 do
     if not denied and floor(bits / 2 ^ (p - 1)) % 2 == 1 and limits[p] >= 0
       and tokens > limits[p] - used[p] - held[p] and tokens > 0 then
@@ -16,6 +17,7 @@ if denied then
   local s = denied * 10 - 8
   out[o + 1], out[o + 2], out[o + 3], out[o + 4] = 5, denied, used[denied], held[denied]
   out[o + 5], out[o + 6], out[o + 7], o = limits[denied], S[s], S[s + 1], o + 7
+  --- @include view_more
 else
   if R_state[slot] ~= 1 then
     local expires = min(MAX_TOKENS, now + A[i + 7])

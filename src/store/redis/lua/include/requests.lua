@@ -22,7 +22,14 @@ if #ids > 0 then
 end
 -- What the operations share. lo, hi: the records to append to every history, a range of ARGV; H: lists
 -- per period instead, from when a usage counts in some periods only. macc: tokens to add per model. a*: parts to add in every period.
-local limits, base, over, limits_text = false, false, false, stored[2]
+-- limits_text, pause_text: limits set at run time; until ms (0 = until resumed), since ms and document of a pause.
+local limits, base, over, limits_text, pause_text, paused = false, false, false, stored[2], false, false
+if limits_text then
+  local at = string.find(limits_text, '!', 1, true)
+  if at then
+    pause_text, limits_text = limits_text:sub(at + 1), at > 1 and limits_text:sub(1, at - 1)
+  end
+end
 local late_ttl, thresholds = A[17], A[21]
 -- Tables are made where they are first needed: each costs as much as ten additions.
 local limits_changed, over_changed, over_live, cold = false, false, false, false
