@@ -1,9 +1,11 @@
 /** From the numbers of an answer to the objects callers get. `at` is where the numbers begin. */
 import { limitOf, numberAt, STATS_MODELS, VIEW_LENGTH } from './backend/protocol';
 import { reservationOf } from './events';
+import { moneyOf } from './money';
 import { percentUsed } from './percent';
 import { type PeriodIndex, periodName } from './periods';
-import type { BudgetCheck, BudgetPeriod } from './types/budget';
+import type { BudgetCheck, BudgetPeriod, CostCheck } from './types/budget';
+import type { CostSettlement, CostStats } from './types/money';
 import type { ReservationResult, ReservationSettlement, TokenReservation } from './types/reservation';
 import type { UsageStats } from './types/usage';
 import { MAX_INSTANT_MS } from './validate';
@@ -13,7 +15,24 @@ export function checkAnswer(
   at: number,
   tokens: number,
   index: PeriodIndex,
+  costMicros: number,
+  currency: string,
 ): BudgetCheck {
+  const check = checkOfTokens(numbers, at, tokens, index);
+  if (costMicros === 0 && !hasMoney(numbers, at)) return check;
+  const { exceeds, cost } = costCheck(numbers, at, costMicros, currency);
+  check.cost = cost;
+  if (!exceeds || check.wouldExceed) return check;
+  check.allowed = false;
+  check.wouldExceed = true;
+  if (check.paused !== true) {
+    check.limitedBy = 'cost';
+    check.message = exceedCostMessage(check.period, cost);
+  }
+  return check;
+}
+
+function checkOfTokens(numbers: Float64Array, at: number, tokens: number, index: PeriodIndex): BudgetCheck {
   const period = periodName(index);
   const limit = numberAt(numbers, at + 2);
   if (numberAt(numbers, at + 5) >= 0) return pausedCheck(numbers, at, tokens, index);
@@ -34,7 +53,7 @@ export function checkAnswer(
   const reserved = numberAt(numbers, at + 1);
   const available = availableOf(used, reserved, limit);
   const wouldExceed = tokens > available;
-  return {
+  const check: BudgetCheck = {
     allowed: !wouldExceed,
     remaining: wouldExceed ? 0 : available - tokens,
     limit,
@@ -45,6 +64,8 @@ export function checkAnswer(
     message: wouldExceed ? exceedMessage(period, tokens, available) : undefined,
     available,
   };
+  if (wouldExceed) check.limitedBy = 'tokens';
+  return check;
 }
 
 /** Of an orchestrator that gets nothing, whatever fits. */
@@ -91,6 +112,8 @@ export function grantedAnswer(
   orchestratorId: string,
   tokens: number,
   mask: number,
+  costMicros: number,
+  currency: string,
 ): ReservationResult & { reservation: TokenReservation } {
   const remaining = limitOf(numberAt(numbers, at + 2));
   return {
@@ -103,18 +126,22 @@ export function grantedAnswer(
       mask,
       numberAt(numbers, at),
       numberAt(numbers, at + 1),
+      costMicros,
+      currency,
     ),
     remaining,
     available: remaining + tokens,
   };
 }
 
-/** Numbers: period, used, reserved, limit, windowStart, windowEnd, pausedUntil. */
+/** Numbers: period, and its view. */
 export function deniedAnswer(
   numbers: Float64Array,
   at: number,
   tokens: number,
   storeDown: boolean,
+  costMicros: number,
+  currency: string,
 ): ReservationResult & { period: BudgetPeriod; limit: number; available: number } {
   const period = periodName(numberAt(numbers, at));
   const limit = limitOf(numberAt(numbers, at + 3));
@@ -143,17 +170,46 @@ export function deniedAnswer(
     retryable: storeDown || tokens <= limit,
   };
   if (storeDown) return { ...denied, storeUnavailable: true };
-  return { ...denied, resetsAt: new Date(numberAt(numbers, at + 5)) };
+  const resetsAt = new Date(numberAt(numbers, at + 5));
+  const limitedBy = tokens > available ? ('tokens' as const) : ('cost' as const);
+  if (costMicros === 0 && !hasMoney(numbers, at + 1)) return { ...denied, limitedBy, resetsAt };
+  const { cost, isWithin } = costCheck(numbers, at + 1, costMicros, currency);
+  const retryable = denied.retryable && isWithin;
+  const error = limitedBy === 'cost' ? exceedCostMessage(period, cost) : denied.error;
+  return { ...denied, error, limitedBy, cost, retryable, resetsAt };
 }
 
-/** Numbers: reserved, recorded, overage, late. */
-export function settlementAnswer(numbers: Float64Array, at: number, actual: number): ReservationSettlement {
-  return {
+/** Numbers: reserved, recorded, overage, late, duplicate, periods, money reserved and recorded. */
+export function settlementAnswer(
+  numbers: Float64Array,
+  at: number,
+  actual: number,
+  currency: string,
+): ReservationSettlement {
+  const settlement: ReservationSettlement = {
     reserved: numberAt(numbers, at),
     actual,
     overage: numberAt(numbers, at + 2),
     late: numbers[at + 3] === 1,
     recorded: numberAt(numbers, at + 1),
+  };
+  const reservedMicros = numberAt(numbers, at + 6);
+  const recordedMicros = numberAt(numbers, at + 7);
+  if (reservedMicros > 0 || recordedMicros > 0) {
+    settlement.cost = costSettlement(reservedMicros, recordedMicros, currency);
+  }
+  return settlement;
+}
+
+export function costSettlement(
+  reservedMicros: number,
+  recordedMicros: number,
+  currency: string,
+): CostSettlement {
+  return {
+    reserved: moneyOf(reservedMicros, currency),
+    recorded: moneyOf(recordedMicros, currency),
+    overage: moneyOf(Math.max(0, recordedMicros - reservedMicros), currency),
   };
 }
 
@@ -164,11 +220,12 @@ export function statsAnswer(
   models: readonly string[],
   orchestratorId: string,
   index: PeriodIndex,
+  currency: string,
 ): UsageStats {
   const used = numberAt(numbers, at);
   const reserved = numberAt(numbers, at + 1);
   const limit = limitOf(numberAt(numbers, at + 2));
-  return {
+  const stats: UsageStats = {
     orchestratorId,
     period: periodName(index),
     totalUsed: used,
@@ -192,6 +249,53 @@ export function statsAnswer(
       return { model, tokens, percentage: used === 0 ? 0 : (tokens / used) * 100 };
     }),
   };
+  if (hasMoney(numbers, at)) stats.cost = costStats(numbers, at, currency);
+  return stats;
+}
+
+/** Where the money of a view begins: used, reserved, limit. */
+const COST = 6;
+
+function hasMoney(numbers: Float64Array, at: number): boolean {
+  return (
+    numberAt(numbers, at + COST + 2) >= 0 ||
+    numberAt(numbers, at + COST) > 0 ||
+    numberAt(numbers, at + COST + 1) > 0
+  );
+}
+
+function costStats(numbers: Float64Array, at: number, currency: string): CostStats {
+  const used = numberAt(numbers, at + COST);
+  const reserved = numberAt(numbers, at + COST + 1);
+  const limit = limitOf(numberAt(numbers, at + COST + 2));
+  const money = (micros: number) => (micros === Infinity ? null : moneyOf(micros, currency));
+  return {
+    used: moneyOf(used, currency),
+    reserved: moneyOf(reserved, currency),
+    limit: money(limit),
+    remaining: money(availableOf(used, reserved, limit)),
+    percentUsed: percentUsed(used, reserved, limit),
+    currency,
+  };
+}
+
+/** `exceeds`: it does not fit; `isWithin`: it would fit in an empty window. */
+function costCheck(
+  numbers: Float64Array,
+  at: number,
+  costMicros: number,
+  currency: string,
+): { cost: CostCheck; exceeds: boolean; isWithin: boolean } {
+  const { limit, remaining: available, percentUsed } = costStats(numbers, at, currency);
+  const limitMicros = limitOf(numberAt(numbers, at + COST + 2));
+  const left = availableOf(numberAt(numbers, at + COST), numberAt(numbers, at + COST + 1), limitMicros);
+  const cost = { estimated: moneyOf(costMicros, currency), available, limit, percentUsed };
+  return { cost, exceeds: costMicros > left, isWithin: costMicros <= limitMicros };
+}
+
+function exceedCostMessage(period: BudgetPeriod, { estimated, available }: CostCheck): string {
+  const { amount, currency } = estimated;
+  return `Would exceed ${period} cost budget (${amount} ${currency} needed, ${available?.amount} ${currency} available)`;
 }
 
 function availableOf(used: number, reserved: number, limit: number): number {

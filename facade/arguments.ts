@@ -2,7 +2,8 @@
 import { types } from 'node:util';
 import { signalOf } from './abort';
 import { metadataJson } from './json';
-import { ALL_PERIODS, type PeriodIndex, periodIndex } from './periods';
+import { DOLLARS, type MoneyTerms, readMoney } from './money';
+import { ALL_PERIODS, PERIODS, type PeriodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
 import { uuid } from './uuid';
 import {
@@ -46,6 +47,25 @@ export interface Amounts {
   model: string;
   sessionId: string;
   requestId: string | null;
+  /** Micro-units; {@link UNKNOWN_COST} until it is priced. */
+  costMicros: number;
+}
+
+/** Nobody said what it cost. */
+export const UNKNOWN_COST = -1;
+
+/** Of tokens, then of money in micro-units, in the order of the periods; `null` is unlimited. */
+export type BudgetLimits = [
+  hourly: number | null,
+  daily: number | null,
+  monthly: number | null,
+  hourlyCost: number | null,
+  dailyCost: number | null,
+  monthlyCost: number | null,
+];
+
+export function hasCost(limits: BudgetLimits): boolean {
+  return limits.some((limit, index) => index >= PERIODS.length && limit !== null);
 }
 
 export interface CheckedUsage extends Amounts {
@@ -67,11 +87,11 @@ export interface CheckedOverride {
   metadata: string | null;
 }
 
-export function readUsage(usage: unknown): CheckedUsage {
-  return isPlain(usage) ? readPlainUsage(usage) : readAnyUsage(usage);
+export function readUsage(usage: unknown, terms: MoneyTerms = DOLLARS): CheckedUsage {
+  return isPlain(usage) ? readPlainUsage(usage, terms) : readAnyUsage(usage, terms);
 }
 
-function readAnyUsage(usage: unknown): CheckedUsage {
+function readAnyUsage(usage: unknown, terms: MoneyTerms): CheckedUsage {
   const source = object(usage, 'usage');
   return {
     orchestratorId: orchestrator(own(source, 'orchestratorId', 'usage'), 'usage.orchestratorId'),
@@ -86,6 +106,7 @@ function readAnyUsage(usage: unknown): CheckedUsage {
     model: text(own(source, 'model', 'usage'), 'usage.model', MODEL_MAX_BYTES, 'well-formed'),
     requestId: optionalText(source, 'requestId', 'usage', ID_MAX_BYTES, 'lone allowed'),
     metadata: optionalMetadata(source, 'usage'),
+    costMicros: optionalCost(source, 'usage', terms, 'half up'),
     given: usage as TokenUsage,
   };
 }
@@ -97,7 +118,7 @@ type Unchecked<T> = { readonly [K in keyof T]?: unknown };
  * property, and each of these loads has a place of its own that V8 can remember the object's shape
  * at. `reading` tells a getter that threw from a value that was refused.
  */
-function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
+function readPlainUsage(source: Unchecked<TokenUsage>, terms: MoneyTerms): CheckedUsage {
   let reading: keyof TokenUsage | '' = '';
   try {
     reading = 'orchestratorId';
@@ -149,6 +170,10 @@ function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
     const data = source.metadata;
     reading = '';
     const metadata = data === undefined ? null : metadataJson(data, 'usage.metadata');
+    reading = 'cost';
+    const money = source.cost;
+    reading = '';
+    const costMicros = money === undefined ? UNKNOWN_COST : readMoney(money, 'usage.cost', terms, 'half up');
     return {
       orchestratorId,
       sessionId,
@@ -162,6 +187,7 @@ function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
       model,
       requestId,
       metadata,
+      costMicros,
       given: source as unknown as TokenUsage,
     };
   } catch (cause) {
@@ -211,12 +237,13 @@ function inheritsNothing(): boolean {
     'totalTokens' in NOTHING ||
     'model' in NOTHING ||
     'requestId' in NOTHING ||
-    'metadata' in NOTHING
+    'metadata' in NOTHING ||
+    'cost' in NOTHING
   );
 }
 
 /** The third argument of `releaseReservation`. */
-export function readAttribution(attribution: unknown, total: number): Amounts {
+export function readAttribution(attribution: unknown, total: number, terms: MoneyTerms = DOLLARS): Amounts {
   if (attribution === undefined) return unattributed(total);
   const source = object(attribution, 'attribution');
   return {
@@ -229,6 +256,7 @@ export function readAttribution(attribution: unknown, total: number): Amounts {
     model: optionalText(source, 'model', 'attribution', MODEL_MAX_BYTES, 'well-formed') ?? '',
     sessionId: optionalText(source, 'sessionId', 'attribution', ID_MAX_BYTES, 'well-formed') ?? '',
     requestId: optionalText(source, 'requestId', 'attribution', ID_MAX_BYTES, 'lone allowed'),
+    costMicros: optionalCost(source, 'attribution', terms, 'half up'),
   };
 }
 
@@ -243,6 +271,7 @@ function unattributed(total: number): Amounts {
     model: '',
     sessionId: '',
     requestId: null,
+    costMicros: UNKNOWN_COST,
   };
 }
 
@@ -289,18 +318,31 @@ export function overrideId(value: unknown, at: string): string {
   return id;
 }
 
-/** Limits in the order of the periods; `null` is unlimited. */
-export function readBudget(budget: unknown, at: string): [number | null, number | null, number | null] {
+const COSTS = ['hourlyCost', 'dailyCost', 'monthlyCost'] as const;
+const BUDGET_FIELDS: ReadonlySet<string> = new Set([...PERIODS, ...COSTS]);
+
+export function readBudget(budget: unknown, at: string, terms: MoneyTerms = DOLLARS): BudgetLimits {
   const source = object(budget, at);
   for (const key of ownNames(source, at)) {
     // A misspelled period would be no limit at all.
-    if (periodIndex(key) < 0) throw invalid(join(at, key), 'no field but hourly, daily and monthly', key);
+    if (!BUDGET_FIELDS.has(key)) {
+      throw invalid(
+        join(at, key),
+        'no field but hourly, daily and monthly, each also with Cost behind it',
+        key,
+      );
+    }
   }
   const limit = (key: string) => {
     const value = own(source, key, at);
     return value === undefined ? null : count(value, join(at, key));
   };
-  return [limit('hourly'), limit('daily'), limit('monthly')];
+  const cost = (key: (typeof COSTS)[number]) => {
+    const value = own(source, key, at);
+    return value === undefined ? null : readMoney(value, join(at, key), terms, 'half up');
+  };
+  const tokens = [limit('hourly'), limit('daily'), limit('monthly')] as const;
+  return [...tokens, cost('hourlyCost'), cost('dailyCost'), cost('monthlyCost')];
 }
 
 /** `'hourly'`, `['hourly', 'daily']` or `'all'`, as a bit mask. */
@@ -330,6 +372,21 @@ export function readOptions(
   const duration =
     given === undefined ? fallback : integer(given, `options.${durationKey}`, min, MAX_DURATION_MS);
   return { signal: signalOf(source), duration };
+}
+
+/** `cost` and `model` of a check or a reservation. */
+export function readCost(options: unknown, terms: MoneyTerms): { costMicros: number; model: string | null } {
+  if (options === undefined) return { costMicros: UNKNOWN_COST, model: null };
+  const source = object(options, 'options');
+  return {
+    costMicros: optionalCost(source, 'options', terms, 'up'),
+    model: optionalText(source, 'model', 'options', MODEL_MAX_BYTES, 'well-formed'),
+  };
+}
+
+function optionalCost(source: object, at: string, terms: MoneyTerms, rounding: 'up' | 'half up'): number {
+  const value = own(source, 'cost', at);
+  return value === undefined ? UNKNOWN_COST : readMoney(value, join(at, 'cost'), terms, rounding);
 }
 
 /** `period`, `offset` and `limit` of a list. */

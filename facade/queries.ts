@@ -3,6 +3,7 @@ import type { CheckedOverride, CheckedPause } from './arguments';
 import { TokenBudgetError } from './errors';
 import { reservationOf } from './events';
 import { RawJson, toJson } from './json';
+import { moneyOf } from './money';
 import { PERIODS, periodName } from './periods';
 import { withoutLoneSurrogates } from './text';
 import type { BudgetInForce, TokenBudget } from './types/budget';
@@ -23,20 +24,22 @@ interface OverrideEntry {
   document: unknown;
 }
 
-export function budgetOf(limits: Limits): TokenBudget {
+export function budgetOf(limits: Limits, currency: string): TokenBudget {
   const budget: TokenBudget = {};
   PERIODS.forEach((period, index) => {
     const limit = limits[index];
     if (typeof limit === 'number') budget[period] = limit;
+    const cost = limits[PERIODS.length + index];
+    if (typeof cost === 'number') budget[`${period}Cost`] = moneyOf(cost, currency);
   });
   return budget;
 }
 
-export function budgetInForce(json: string): BudgetInForce {
-  const answer = JSON.parse(json) as { base: Limits; effective: Limits; stored: boolean };
+export function budgetInForce(json: string, currency: string): BudgetInForce {
+  const answer = JSON.parse(json) as { base: Limits[]; effective: Limits[]; stored: boolean };
   return {
-    base: budgetOf(answer.base),
-    effective: budgetOf(answer.effective),
+    base: budgetOf(answer.base.flat(), currency),
+    effective: budgetOf(answer.effective.flat(), currency),
     source: answer.stored ? 'stored' : 'configured',
   };
 }
@@ -119,7 +122,7 @@ export function pauseOf(entry: PauseEntry, orchestratorId: string): Orchestrator
   return pause;
 }
 
-export function reservations(json: string, orchestratorId: string): TokenReservation[] {
+export function reservations(json: string, orchestratorId: string, currency: string): TokenReservation[] {
   const answer = JSON.parse(json) as {
     reservations: Array<{
       id: string;
@@ -127,10 +130,11 @@ export function reservations(json: string, orchestratorId: string): TokenReserva
       periods: number;
       createdAtMs: number;
       expiresAtMs: number;
+      costMicros: number;
     }>;
   };
-  return answer.reservations.map(({ id, tokens, periods, createdAtMs, expiresAtMs }) =>
-    reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
+  return answer.reservations.map(({ id, tokens, periods, createdAtMs, expiresAtMs, costMicros }) =>
+    reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs, costMicros, currency),
   );
 }
 
@@ -143,10 +147,11 @@ const OPTIONAL_MEMBERS = [
   'metadata',
 ] as const satisfies ReadonlyArray<keyof UsageRecord>;
 
-export function history(json: string, orchestratorId: string): UsageRecord[] {
+export function history(json: string, orchestratorId: string, currency: string): UsageRecord[] {
   return historyRecords(json).map(value => {
     const entry = asObject(value);
     if (entry === undefined) throw damagedHistory();
+    const costMicros = amount(entry, 'costMicros');
     const extras = OPTIONAL_MEMBERS.filter(key => Object.hasOwn(entry, key));
     return {
       orchestratorId,
@@ -157,6 +162,7 @@ export function history(json: string, orchestratorId: string): UsageRecord[] {
       totalTokens: amount(entry, 'totalTokens'),
       model: words(entry, 'model'),
       ...Object.fromEntries(extras.map(key => [key, member(entry, key)])),
+      ...(Number.isSafeInteger(costMicros) && costMicros > 0 && { cost: moneyOf(costMicros, currency) }),
     };
   });
 }

@@ -1,8 +1,10 @@
 import { isAborted, reasonOf, signalOf } from './abort';
 import {
+  hasCost,
   overrideId,
   readAttribution,
   readBudget,
+  readCost,
   readOptions,
   readOverride,
   readPage,
@@ -22,6 +24,7 @@ import { RESERVATION_ID_MAX_LENGTH } from './identifiers';
 import { toJson } from './json';
 import { Orchestrators } from './orchestrators';
 import type { PeriodIndex } from './periods';
+import { Pricing } from './pricing';
 import * as queries from './queries';
 import { TypedEmitter } from './typed-emitter';
 import type { BudgetCheck, BudgetInForce, BudgetPeriod, TokenBudget } from './types/budget';
@@ -70,6 +73,7 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   readonly #backend: Backend;
   readonly #announcer: Announcer;
   readonly #orchestrators = new Orchestrators();
+  readonly #pricing: Pricing;
   #closing: Promise<void> | undefined;
 
   static {
@@ -81,7 +85,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   constructor(config: BudgetConfig = {}) {
     super();
     this.#settings = readConfig(config);
-    this.#announcer = new Announcer(this);
+    this.#announcer = new Announcer(this, this.#settings.money.terms.currency);
+    this.#pricing = new Pricing(this.#settings, this.#announcer);
     try {
       this.#backend = openBackend(this.#settings, this.#announcer);
     } catch (cause) {
@@ -93,7 +98,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   trackUsage(usage: TokenUsage): Promise<void> {
     try {
       this.#assertOpen();
-      const checked = readUsage(usage);
+      const checked = readUsage(usage, this.#settings.money.terms);
+      this.#pricing.price(checked);
       this.#orchestrators.add(checked.orchestratorId);
       return this.#backend.track(checked);
     } catch (error) {
@@ -114,8 +120,9 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
       const tokens = check.count(estimatedTokens, 'estimatedTokens');
       const index = check.period(period, 'period');
       const signal = options === undefined ? undefined : signalOf(check.object(options, 'options'));
+      const cost = this.#pricing.estimate(id, tokens, readCost(options, this.#settings.money.terms));
       if (isAborted(signal)) return Promise.reject(reasonOf(signal));
-      return this.#backend.check(id, tokens, index, signal);
+      return this.#backend.check(id, tokens, index, cost, signal);
     } catch (error) {
       return rejected(error);
     }
@@ -137,8 +144,11 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
       const amount = check.count(tokens, 'tokens');
       const periods = readPeriods(period);
       const { signal, duration } = readOptions(options, 'ttl', this.#settings.reservationTtlMs);
+      const asked = readCost(options, this.#settings.money.terms);
+      const cost = this.#pricing.estimate(id, amount, asked);
       if (isAborted(signal)) return Promise.reject(reasonOf(signal));
-      return this.#backend.reserve(id, amount, periods, duration, signal);
+      const reserved = this.#backend.reserve(id, amount, periods, duration, cost, signal);
+      return asked.model === null ? reserved : this.#pricing.remember(reserved, asked.model);
     } catch (error) {
       return rejected(error);
     }
@@ -158,8 +168,10 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     try {
       this.#assertOpen();
       if (typeof reservationId !== 'string') throw check.invalid('reservationId', 'a string', reservationId);
-      const amounts = readAttribution(attribution, check.count(actualUsed, 'actualUsed'));
+      const { terms } = this.#settings.money;
+      const amounts = readAttribution(attribution, check.count(actualUsed, 'actualUsed'), terms);
       if (reservationId.length > RESERVATION_ID_MAX_LENGTH) throw reservationNotFound(reservationId);
+      this.#pricing.priceSettled(reservationId, amounts);
       return this.#backend.settle(reservationId, amounts);
     } catch (error) {
       return rejected(error);
@@ -193,7 +205,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     const id = this.#ask(orchestratorId);
     const index = check.period(period, 'period');
     const { offset, limit } = readPage(options);
-    return queries.history(await this.#query(Verb.history, id, { period: index, offset, limit }), id);
+    const json = await this.#query(Verb.history, id, { period: index, offset, limit });
+    return queries.history(json, id, this.#currency);
   }
 
   /** Adds to the limit of one period until `expiresAt`. Emits `override:set` with its `id`. */
@@ -232,17 +245,21 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
    */
   async setBudget(orchestratorId: string, budget: TokenBudget | null): Promise<void> {
     const id = this.#ask(orchestratorId);
-    const limits = budget === null ? null : readBudget(budget, 'budget');
+    const limits = budget === null ? null : readBudget(budget, 'budget', this.#settings.money.terms);
     await this.#query(Verb.setBudget, id, { budget: limits });
+    this.#pricing.budgeted(id, limits !== null && hasCost(limits), limits === null);
     this.#announcer.emit('budget:set', {
       orchestratorId: id,
-      budget: limits === null ? null : queries.budgetOf(limits),
+      budget: limits === null ? null : queries.budgetOf(limits, this.#currency),
     });
   }
 
   /** The limits in force, and where they come from. */
   async getBudget(orchestratorId: string): Promise<BudgetInForce> {
-    return queries.budgetInForce(await this.#query(Verb.getBudget, this.#ask(orchestratorId), {}));
+    return queries.budgetInForce(
+      await this.#query(Verb.getBudget, this.#ask(orchestratorId), {}),
+      this.#currency,
+    );
   }
 
   /**
@@ -283,7 +300,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   ): Promise<TokenReservation[]> {
     const id = this.#ask(orchestratorId);
     const { period, offset, limit } = readPage(options);
-    return queries.reservations(await this.#query(Verb.listReservations, id, { period, offset, limit }), id);
+    const json = await this.#query(Verb.listReservations, id, { period, offset, limit });
+    return queries.reservations(json, id, this.#currency);
   }
 
   /**
@@ -348,6 +366,10 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #currency(): string {
+    return this.#settings.money.terms.currency;
   }
 
   #assertOpen(): void {

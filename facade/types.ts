@@ -2,6 +2,7 @@
 export type * from './types/budget';
 export type * from './types/config';
 export type * from './types/events';
+export type * from './types/money';
 export type * from './types/options';
 export type * from './types/override';
 export type * from './types/pause';

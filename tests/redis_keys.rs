@@ -63,7 +63,7 @@ fn keys_have_the_documented_names_types_and_lives() {
     block_on(async {
         let rig = Rig::on_server_clock(RedisServer::start()).await;
         let id = rig.new_id(Periods::ALL);
-        let limits = Limits([Some(1_000), None, Some(5_000)]);
+        let limits = Limits::tokens([Some(1_000), None, Some(5_000)]);
         let operations =
             vec![with_request_id(10, "request-1"), reserve(&id, 20, TTL_MS), Operation::SetBudget(Some(limits))];
         let receipt = rig.apply(operations).await.unwrap();
@@ -270,7 +270,7 @@ proptest! {
     ) {
         block_on(async {
             let mut rig = Rig::new().await;
-            rig.configured = Limits([Some(MAX_TOKENS), None, Some(MAX_TOKENS - 1)]);
+            rig.configured = Limits::tokens([Some(MAX_TOKENS), None, Some(MAX_TOKENS - 1)]);
             let (mut used, mut ids) = (0u64, Vec::new());
             for tokens in tokens {
                 let id = rig.new_id(Periods::ALL);

@@ -60,12 +60,12 @@ export const Kind = {
 /** Which of a record's numbers, counted from behind `call`, measure its texts. */
 const TEXT_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Kind.reserved]: [0],
-  [Kind.settled]: [6],
+  [Kind.settled]: [8],
   [Kind.answer]: [0],
   [Kind.error]: [1],
   [Kind.picked]: [0],
   [Kind.threshold]: [6],
-  [Kind.expired]: [4, 5],
+  [Kind.expired]: [5, 6],
   [Kind.connected]: [0],
   [Kind.disconnected]: [0, 1],
   [Kind.warning]: [0],
@@ -77,8 +77,8 @@ const TEXT_LENGTHS: Readonly<Record<number, readonly number[]>> = {
 
 const NO_TEXT: readonly number[] = [];
 
-/** Numbers of the view of a period: used, reserved, limit, window start and end, paused until. */
-export const VIEW_LENGTH = 6;
+/** Numbers of the view of a period: used, reserved, limit, window start and end, paused until; money used, reserved, limit. */
+export const VIEW_LENGTH = 9;
 /** Where `stats` counts its models; their tokens follow. */
 export const STATS_MODELS = VIEW_LENGTH + 7;
 

@@ -18,14 +18,15 @@ export function announceRecord(announcer: Announcer, record: InboxRecord): void 
       );
       break;
     case Kind.expired: {
-      const id = record.string(4);
+      const id = record.string(5);
       announcer.expired(
         record.number(0),
         record.number(1),
         record.number(2),
         record.number(3),
+        record.number(4),
         id,
-        record.string(5),
+        record.string(6),
       );
       break;
     }

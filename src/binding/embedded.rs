@@ -61,11 +61,11 @@ impl EmbeddedTracker {
         Operations(Rc::clone(&self.embedded))
     }
 
-    #[napi(ts_args_type = "orchestratorId: string, hourly: number, daily: number, monthly: number")]
-    pub fn configure_budget(&self, orchestrator_id: Text, hourly: f64, daily: f64, monthly: f64) -> Result<()> {
+    #[napi(ts_args_type = "orchestratorId: string, limits: Float64Array")]
+    pub fn configure_budget(&self, orchestrator_id: Text, given: Float64Array) -> Result<()> {
         let id = orchestrator(&orchestrator_id)?;
         let settings = &mut self.lock()?.tracker.settings;
-        settings.orchestrator_budgets.insert(id, limits([hourly, daily, monthly]));
+        settings.orchestrator_budgets.insert(id, limits(&given));
         Ok(())
     }
 

@@ -24,7 +24,7 @@ mod verb {
 
 #[derive(Deserialize)]
 struct BudgetArguments {
-    budget: Option<[Option<u64>; PERIOD_COUNT]>,
+    budget: Option<Limits>,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ pub(super) fn operation(verb: u32, arguments: &str) -> Result<Operation, String>
         serde_json::from_str(arguments).map_err(|error| format!("arguments: {error}"))
     }
     Ok(match verb {
-        verb::SET_BUDGET => Operation::SetBudget(parse::<BudgetArguments>(arguments)?.budget.map(Limits)),
+        verb::SET_BUDGET => Operation::SetBudget(parse::<BudgetArguments>(arguments)?.budget),
         verb::GET_BUDGET => Operation::GetBudget,
         verb::SET_OVERRIDE => {
             let OverrideArguments { id, period, additional_tokens, expires_at_ms, document } = parse(arguments)?;
@@ -112,8 +112,9 @@ fn maybe_period(index: Option<usize>) -> Result<Option<Period>, String> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BudgetAnswer {
-    base: [Option<u64>; PERIOD_COUNT],
-    effective: [Option<u64>; PERIOD_COUNT],
+    /// Of tokens, then of money in micro-units.
+    base: [[Option<u64>; PERIOD_COUNT]; 2],
+    effective: [[Option<u64>; PERIOD_COUNT]; 2],
     stored: bool,
 }
 
@@ -135,13 +136,18 @@ struct ReservationAnswer<'a> {
     periods: u8,
     created_at_ms: u64,
     expires_at_ms: u64,
+    cost_micros: u64,
 }
 
 /// The answer to a colder operation.
 pub(super) fn answer_json(outcome: &Outcome) -> String {
     let json = match outcome {
         Outcome::Budget(view) => {
-            let answer = BudgetAnswer { base: view.base.0, effective: view.effective.0, stored: view.stored };
+            let answer = BudgetAnswer {
+                base: [view.base.tokens, view.base.cost],
+                effective: [view.effective.tokens, view.effective.cost],
+                stored: view.stored,
+            };
             serde_json::to_string(&answer)
         }
         Outcome::OverrideRemoved(removed) => Ok(format!(r#"{{"removed":{removed}}}"#)),
@@ -158,6 +164,7 @@ pub(super) fn answer_json(outcome: &Outcome) -> String {
                     periods: open.periods.bits(),
                     created_at_ms: open.created_at_ms,
                     expires_at_ms: open.expires_at_ms,
+                    cost_micros: open.cost_micros,
                 })
                 .collect();
             serde_json::to_string(&reservations).map(|list| format!(r#"{{"reservations":{list}}}"#))

@@ -9,6 +9,7 @@ use super::period::{Period, Periods};
 use super::policy::Limits;
 use super::reservation::{ExpiredReservation, OpenReservation, ReservationId};
 use super::threshold::Transition;
+use super::tokens;
 use super::usage::{Parts, Usage};
 
 /// One thing asked of a store about one orchestrator.
@@ -25,6 +26,9 @@ pub enum Operation {
         tokens: u64,
         periods: Periods,
         ttl_ms: u64,
+        /// Money to hold beside the tokens, in micro-units of the currency.
+        #[serde(default)]
+        cost_micros: u64,
     },
     /// End a reservation. `usage: None` gives the tokens back and records nothing.
     Settle {
@@ -142,8 +146,24 @@ pub struct PeriodView {
     pub reserved: u64,
     pub limit: Option<u64>,
     pub window: Window,
-    /// Until when the orchestrator is paused; [`MAX_TOKENS`](super::tokens::MAX_TOKENS): until somebody resumes.
+    /// Until when the orchestrator is paused; [`MAX_TOKENS`](tokens::MAX_TOKENS): until somebody resumes.
     pub paused_until_ms: Option<u64>,
+    pub cost: CostView,
+}
+
+/// The money of one period, in micro-units of the currency.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CostView {
+    pub used: u64,
+    pub reserved: u64,
+    pub limit: Option<u64>,
+}
+
+impl CostView {
+    /// Whether `micros` more would not fit. Nothing always fits.
+    pub fn is_exceeded_by(&self, micros: u64) -> bool {
+        micros > 0 && self.limit.is_some_and(|limit| micros > tokens::available(limit, self.used, self.reserved))
+    }
 }
 
 impl PeriodView {
@@ -163,7 +183,7 @@ pub enum Outcome {
         expires_at_ms: u64,
         remaining: Option<u64>,
     },
-    /// The first period, shortest first, in which the tokens do not fit; of a paused orchestrator the shortest.
+    /// The first period, shortest first, in which tokens or money do not fit; of a paused orchestrator the shortest.
     Denied(PeriodView),
     Settled(Settlement),
     Tracked {
@@ -199,6 +219,9 @@ pub struct Settlement {
     pub recorded: u64,
     /// Tokens counted beyond those held: `max(0, actual - reserved)`.
     pub overage: u64,
+    /// Micro-units of money that were held, and that were counted.
+    pub reserved_cost: u64,
+    pub recorded_cost: u64,
     /// Whether the reservation had expired before.
     pub late: bool,
     /// Whether the usage was known already by its request id, so that nothing was counted.

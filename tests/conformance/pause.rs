@@ -96,7 +96,7 @@ pub async fn pauses_and_budgets_leave_each_other_alone<H: Harness>(desk: Desk<H>
 pub async fn a_batch_sees_its_own_pause<H: Harness>(desk: Desk<H>) {
     let reserve = |tokens| {
         let (id, periods) = (desk.new_id(Period::Hourly.into()), Period::Hourly.into());
-        Operation::Reserve { id, tokens, periods, ttl_ms: TTL_MS }
+        Operation::Reserve { id, tokens, periods, ttl_ms: TTL_MS, cost_micros: 0 }
     };
     let pause = Operation::Pause { until_ms: None, document_json: "{}".to_owned() };
     let check = || Operation::Check { period: Period::Hourly, tokens: 1 };

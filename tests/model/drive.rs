@@ -43,7 +43,8 @@ pub fn stay_within_the_limit<H: Harness>(steps: &[Step]) {
 
 pub fn stay_within_the_limit_from<H: Harness>(start_ms: u64, steps: &[Step]) {
     const LIMIT: u64 = 100;
-    let play = Play { zone: "UTC", start_ms, limits: Limits([Some(LIMIT); 3]), history_limit: 0, steps: Vec::new() };
+    let play =
+        Play { zone: "UTC", start_ms, limits: Limits::tokens([Some(LIMIT); 3]), history_limit: 0, steps: Vec::new() };
     run(async {
         let mut stage = Stage::<H>::open(&play).await;
         let mut excess = [(0, 0); 3];
@@ -175,14 +176,16 @@ impl<H: Harness> Stage<H> {
     fn operation(&mut self, orchestrator: usize, act: &Act) -> Operation {
         match act.clone() {
             Act::Check(period) => Operation::Check { period, tokens: 1 },
-            Act::Reserve { tokens, periods, ttl_ms } => {
+            Act::Reserve { tokens, cost, periods, ttl_ms } => {
                 let id = self.new_reservation(orchestrator, periods);
-                Operation::Reserve { id, tokens, periods, ttl_ms }
+                Operation::Reserve { id, tokens, periods, ttl_ms, cost_micros: cost }
             }
             Act::ReserveAgain { nth } => {
                 let id = self.reservation(orchestrator, nth);
                 match self.ledgers[orchestrator].is_open(&id, self.now_ms) {
-                    true => Operation::Reserve { periods: id.periods(), id, tokens: 5, ttl_ms: HOUR_MS },
+                    true => {
+                        Operation::Reserve { periods: id.periods(), id, tokens: 5, ttl_ms: HOUR_MS, cost_micros: 0 }
+                    }
                     false => Operation::Sweep,
                 }
             }
@@ -226,6 +229,7 @@ impl<H: Harness> Stage<H> {
             metadata_json: None,
             reported_at_ms: self.now_ms,
             occurred_at_ms: spent.occurred_ms.map(|from_now_ms| self.now_ms.saturating_add_signed(from_now_ms)),
+            cost_micros: spent.cost,
         }
     }
 

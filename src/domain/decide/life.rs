@@ -122,6 +122,12 @@ impl OrchestratorState {
 impl super::state::Section {
     /// Whether nothing was recorded in its window.
     pub(super) fn is_blank(&self) -> bool {
-        self.used == 0 && self.level == 0.0 && self.parts == Parts::default() && self.history.is_empty()
+        let cost = &self.cost;
+        self.used == 0
+            && self.level == 0.0
+            && cost.used == 0
+            && cost.level == 0.0
+            && self.parts == Parts::default()
+            && self.history.is_empty()
     }
 }

@@ -29,7 +29,7 @@ impl Fixture {
     }
 
     fn at(&self, now_ms: u64) -> Context<'_> {
-        Context::new(&self.orchestrator, &self.policy, Limits([Some(100); 3]), now_ms)
+        Context::new(&self.orchestrator, &self.policy, Limits::tokens([Some(100); 3]), now_ms)
     }
 
     fn id(&self) -> ReservationId {
@@ -54,7 +54,8 @@ fn a_single_operation_answers_as_a_batch_of_one() {
     let (mut single, mut batch) = <(OrchestratorState, OrchestratorState)>::default();
 
     let reserved: Outcome = single.reserve(&now, &id, 60, Periods::ALL, MINUTE_MS).answer.into();
-    let reserve = Operation::Reserve { id: id.clone(), tokens: 60, periods: Periods::ALL, ttl_ms: MINUTE_MS };
+    let reserve =
+        Operation::Reserve { id: id.clone(), tokens: 60, periods: Periods::ALL, ttl_ms: MINUTE_MS, cost_micros: 0 };
     assert_eq!(one(&mut batch, &now, reserve), reserved);
 
     let settled = single.settle(&now, &id, Some(&usage(70))).answer.unwrap();

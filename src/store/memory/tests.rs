@@ -228,7 +228,7 @@ fn a_shorter_reservation_brings_the_sweep_forward() {
 fn threads_never_grant_more_than_the_limit() {
     let store = store();
     let policy = policy();
-    let limits = Limits([Some(1_000), None, None]);
+    let limits = Limits::tokens([Some(1_000), None, None]);
     let granted: usize = std::thread::scope(|scope| {
         let reserve_many = || {
             let team = orchestrator("team");

@@ -9,7 +9,7 @@ use crate::domain::calendar::Window;
 use crate::domain::error::{OperationError, StoreError};
 use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{
-    BudgetView, Operation, Outcome, Override, Pause, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
+    BudgetView, CostView, Operation, Outcome, Override, Pause, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
 };
 use crate::domain::period::{PERIOD_COUNT, Period, Periods};
 use crate::domain::policy::Limits;
@@ -136,11 +136,7 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
         Operation::Track(_) => Outcome::Tracked { duplicate: false, transitions: Vec::new() },
         Operation::Stats { period } => Outcome::Stats(read_stats(reader, *period)?),
         Operation::SetBudget(_) => Outcome::BudgetSet,
-        Operation::GetBudget => Outcome::Budget(BudgetView {
-            base: read_limits(reader)?,
-            effective: read_limits(reader)?,
-            stored: reader.uint()? == 1,
-        }),
+        Operation::GetBudget => Outcome::Budget(read_budget(reader)?),
         Operation::SetOverride(_) => Outcome::OverrideSet,
         Operation::RemoveOverride { .. } => Outcome::OverrideRemoved(reader.uint()? == 1),
         Operation::ListOverrides { .. } => Outcome::Overrides(read_overrides(reader)?),
@@ -156,21 +152,29 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
 }
 
 fn read_settlement(reader: &mut Reader<'_>, periods: Periods, now_ms: u64) -> Decoded<Settlement> {
+    let (reserved, recorded, overage) = (reader.uint()?, reader.uint()?, reader.uint()?);
+    let (late, flags) = (reader.uint()? == 1, reader.uint()?);
+    let (reserved_cost, recorded_cost) = if flags & 2 == 0 { (0, 0) } else { (reader.uint()?, reader.uint()?) };
     Ok(Settlement {
+        reserved,
         periods,
-        reserved: reader.uint()?,
-        recorded: reader.uint()?,
-        overage: reader.uint()?,
-        late: reader.uint()? == 1,
-        duplicate: reader.uint()? == 1,
+        recorded,
+        overage,
+        reserved_cost,
+        recorded_cost,
+        late,
+        duplicate: flags & 1 == 1,
         transitions: read_transitions(reader, now_ms)?,
     })
 }
 
 fn read_transitions(reader: &mut Reader<'_>, at_ms: u64) -> Decoded<Vec<Transition>> {
     list(reader, |reader| {
+        let number = reader.uint()? as usize;
+        let (period, unit) = number.checked_sub(1).and_then(Transition::of_number).ok_or("a period")?;
         Ok(Transition {
-            period: read_period(reader)?,
+            period,
+            unit,
             level_before: reader.float()?,
             level_after: reader.float()?,
             used: reader.uint()?,
@@ -186,12 +190,17 @@ fn read_view(reader: &mut Reader<'_>, period: Period) -> Decoded<PeriodView> {
     let window = Window { start_ms: reader.uint()?, end_ms: reader.uint()? };
     let more = reader.uint()?;
     let paused_until_ms = if more & more::PAUSED == 0 { None } else { Some(reader.uint()?) };
-    Ok(PeriodView { period, used, reserved, limit, window, paused_until_ms })
+    let mut cost = CostView::default();
+    if more & more::COST != 0 {
+        cost = CostView { used: reader.uint()?, reserved: reader.uint()?, limit: reader.optional()? };
+    }
+    Ok(PeriodView { period, used, reserved, limit, window, paused_until_ms, cost })
 }
 
 /// What a view tells beside its numbers, as bits.
 mod more {
     pub const PAUSED: u64 = 1;
+    pub const COST: u64 = 2;
 }
 
 fn read_pause(reader: &mut Reader<'_>) -> Decoded<Option<Pause>> {
@@ -219,12 +228,23 @@ fn read_stats(reader: &mut Reader<'_>, period: Period) -> Decoded<Stats> {
     Ok(Stats { view, open_reservations, parts, unattributed, models })
 }
 
-fn read_limits(reader: &mut Reader<'_>) -> Decoded<Limits> {
+fn read_budget(reader: &mut Reader<'_>) -> Decoded<BudgetView> {
+    let mut base = Limits::tokens(read_limits(reader)?);
+    let mut effective = Limits::tokens(read_limits(reader)?);
+    let flags = reader.uint()?;
+    if flags & 2 != 0 {
+        base.cost = read_limits(reader)?;
+        effective.cost = read_limits(reader)?;
+    }
+    Ok(BudgetView { base, effective, stored: flags & 1 == 1 })
+}
+
+fn read_limits(reader: &mut Reader<'_>) -> Decoded<[Option<u64>; PERIOD_COUNT]> {
     let mut limits = [None; PERIOD_COUNT];
     for limit in &mut limits {
         *limit = reader.optional()?;
     }
-    Ok(Limits(limits))
+    Ok(limits)
 }
 
 fn read_overrides(reader: &mut Reader<'_>) -> Decoded<Vec<Override>> {
@@ -241,7 +261,7 @@ fn read_overrides(reader: &mut Reader<'_>) -> Decoded<Vec<Override>> {
     Ok(overrides)
 }
 
-/// A member of `pending`, `<id up to the dot> <tokens> <created ms>`, and its expiry.
+/// A member of `pending`, `<id up to the dot> <tokens> <created ms>`, with money ` <micro-units>`, and its expiry.
 fn read_reservation(reader: &mut Reader<'_>, orchestrator: &OrchestratorId) -> Decoded<OpenReservation> {
     let mut words = reader.text()?.split(' ');
     let expires_at_ms = reader.uint()?;
@@ -249,7 +269,8 @@ fn read_reservation(reader: &mut Reader<'_>, orchestrator: &OrchestratorId) -> D
     let id = ReservationId::parse(&format!("{}.{}", word()?, orchestrator.encoded())).ok_or("a reservation id")?;
     let tokens = word()?.parse().map_err(|_| "the tokens of a reservation")?;
     let created_at_ms = word()?.parse().map_err(|_| "the beginning of a reservation")?;
-    Ok(OpenReservation { periods: id.periods(), id, tokens, created_at_ms, expires_at_ms })
+    let cost_micros = word().map_or(Ok(0), str::parse).map_err(|_| "the money of a reservation")?;
+    Ok(OpenReservation { periods: id.periods(), id, tokens, cost_micros, created_at_ms, expires_at_ms })
 }
 
 fn read_period(reader: &mut Reader<'_>) -> Decoded<Period> {

@@ -6,7 +6,7 @@
 //! 1 <client> <orchestrator> <period> <level before> <level after> <used> <reserved> <limit> <at ms>
 //! ```
 //!
-//! `<orchestrator>` is its encoded form, `<period>` 0, 1 or 2. Pauses and their ends are published as
+//! `<orchestrator>` is its encoded form, `<period>` 0, 1 or 2, of money 3, 4 or 5. Pauses and their ends are published as
 //!
 //! ```text
 //! 2 <client> <orchestrator> <until ms, 0: until resumed> <since ms> <document>
@@ -15,7 +15,6 @@
 
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::operation::Pause;
-use crate::domain::period::Period;
 use crate::domain::threshold::Transition;
 
 /// What happened and who caused it.
@@ -58,12 +57,13 @@ pub fn decode(payload: &[u8]) -> Option<Announcement> {
 
 fn transition(text: &str) -> Option<Transition> {
     let mut words = text.split(' ');
-    let period = Period::from_index(words.next()?.parse().ok()?)?;
+    let (period, unit) = Transition::of_number(words.next()?.parse().ok()?)?;
     let level_before = words.next()?.parse().ok()?;
     let level_after = words.next()?.parse().ok()?;
     let mut number = || words.next()?.parse().ok();
     let transition = Transition {
         period,
+        unit,
         level_before,
         level_after,
         used: number()?,

@@ -1,10 +1,12 @@
--- base: limits without overrides. limits: the effective ones. -1 is unlimited.
+-- base: limits without overrides. limits: the effective ones. -1 is unlimited. 4-6: of money; nil when there are none.
 -- paused: until when, false: it is not.
 -- The index of overrides begins with {soonest expiry, sums per period}, which hold until then.
 limits, base = {}, { A[13], A[14], A[15] }
+local costs = A[25]
 if limits_text then
-  local h, d, m = match(limits_text, '^([%d-]+),([%d-]+),([%d-]+)$')
-  if not h then return redis.error_reply('ERR ' .. KEYS[2] .. ' holds no limits') end
+  local h, d, m, more = match(limits_text, '^([%d-]+),([%d-]+),([%d-]+)(.*)$')
+  costs = { match(more or '', '^;([%d-]+),([%d-]+),([%d-]+)$') }
+  if not h or (more ~= '' and not costs[1]) then return redis.error_reply('ERR ' .. KEYS[2] .. ' holds no limits') end
   base = { tonumber(h) or -1, tonumber(d) or -1, tonumber(m) or -1 }
 end
 paused = false
@@ -32,4 +34,10 @@ if not sums then
 end
 for p = 1, 3 do
   limits[p] = base[p] < 0 and -1 or min(MAX_TOKENS, base[p] + sums[p + 1])
+end
+if costs[1] then
+  for p = 4, 6 do
+    base[p] = tonumber(costs[p - 3]) or -1
+    limits[p] = base[p]
+  end
 end

@@ -37,6 +37,7 @@ local lo, hi, H = 0, -1, false
 local model_index, macc, counted = false, false, false
 local a1, a2, a3, a4, a5, a6 = 0, 0, 0, 0, 0, 0
 local R_state, R_tokens, R_created, R_expires, R_member = false, false, false, false, false
+local R_cost = false -- money held beside the tokens
 local R_new, R_drop, R_copies, removed, removed_count = false, false, false, false, 0
 if records > 0 then
   R_state, R_tokens, R_created, R_expires, R_member = {}, {}, {}, {}, {}

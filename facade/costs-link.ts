@@ -1,0 +1,34 @@
+/** Where a tracker's prices come from. */
+import type { MoneyTerms } from './money';
+import type { BudgetPrices, PricedTokens } from './types/money';
+import * as check from './validate';
+
+/** What a tracker knows of money. */
+export interface MoneySettings {
+  terms: MoneyTerms;
+  prices: BudgetPrices | undefined;
+  unknownModel: 'reject' | 'unpriced';
+  /** Whether usage is priced from the beginning: there are limits of money, or it was asked for. */
+  isActive: boolean;
+}
+
+/** Prices of who brings none: without any, costs have to be told. */
+export function defaultPrices(_terms: MoneyTerms): BudgetPrices | undefined {
+  return undefined;
+}
+
+export function readPrices(value: unknown, at: string): BudgetPrices {
+  const source = check.object(value, at) as Partial<BudgetPrices>;
+  for (const name of ['reserveMicros', 'usageMicros'] as const) {
+    if (typeof source[name] !== 'function') throw check.invalid(`${at}.${name}`, 'a function', source[name]);
+  }
+  return {
+    reserveMicros: (model, tokens) => micros(source.reserveMicros?.(model, tokens)),
+    usageMicros: (usage: PricedTokens) => micros(source.usageMicros?.(usage)),
+  };
+}
+
+/** What cannot be counted is no price. */
+function micros(value: unknown): number | null {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : null;
+}
