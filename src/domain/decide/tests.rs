@@ -128,3 +128,38 @@ fn forgetting_changes_no_answer() {
     state.review(month_end_ms, 10);
     assert!(state.is_blank());
 }
+
+/// As states and entries stood on disk before there was money and pauses.
+#[test]
+fn what_was_written_before_there_was_money_is_read() {
+    let fixture = Fixture::new();
+    let now = fixture.at(NOW_MS);
+    let mut state = OrchestratorState::default();
+    let id = fixture.id();
+    state.reserve(&now, &id, 60, Periods::ALL, MINUTE_MS);
+    state.track(&now, &usage(30)).answer.unwrap();
+    let sections = state.sections.each_ref().map(|section| {
+        let state::Section { window, used, reserved, open_count, level, parts, unattributed, history, cost: _ } =
+            section;
+        (*window, *used, *reserved, *open_count, *level, *parts, *unattributed, *history)
+    });
+    let open = state.open.live(NOW_MS);
+    let open: Vec<_> =
+        open.map(|(key, hold)| (key, (hold.tokens, hold.periods, hold.created_at_ms, hold.expires_at_ms))).collect();
+    let OrchestratorState { models, history, expired, requests, limits, overrides, lives, .. } = &state;
+    let before = (sections, models, history, open, expired, requests, limits, overrides, lives);
+    let read: OrchestratorState = rmp_serde::from_slice(&rmp_serde::to_vec(&before).unwrap()).unwrap();
+    assert_eq!(read, state);
+
+    let limits: Limits = rmp_serde::from_slice(&rmp_serde::to_vec(&[Some(1), None, Some(3)]).unwrap()).unwrap();
+    assert_eq!(limits, Limits::tokens([Some(1), None, Some(3)]));
+    let priced = Limits { cost: [None, Some(5), None], ..limits };
+    for limits in [limits, priced] {
+        assert_eq!(rmp_serde::from_slice::<Limits>(&rmp_serde::to_vec(&limits).unwrap()).unwrap(), limits);
+    }
+    let asked = [("Reserve", (&id, 60_u64, Periods::ALL, MINUTE_MS))];
+    let asked = rmp_serde::to_vec(&std::collections::BTreeMap::from(asked)).unwrap();
+    let Operation::Reserve { tokens: 60, cost_micros: 0, .. } = rmp_serde::from_slice(&asked).unwrap() else {
+        panic!("another operation")
+    };
+}
