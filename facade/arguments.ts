@@ -81,6 +81,8 @@ export interface CheckedOverride {
   orchestratorId: string;
   period: PeriodIndex;
   additionalTokens: number;
+  /** Micro-units; one of the two is 0. */
+  additionalCostMicros: number;
   reason: string;
   expiresAtMs: number;
   createdBy: string;
@@ -275,15 +277,22 @@ function unattributed(total: number): Amounts {
   };
 }
 
-export function readOverride(override: unknown): CheckedOverride {
+export function readOverride(override: unknown, terms: MoneyTerms = DOLLARS): CheckedOverride {
   const source = object(override, 'override');
   const read = (key: string) => own(source, key, 'override');
   const id = read('id');
+  const cost = read('additionalCost');
+  const costMicros = cost === undefined ? 0 : readMoney(cost, 'override.additionalCost', terms, 'half up');
+  const tokens = countField(source, 'additionalTokens', 'override');
+  if (costMicros > 0 && tokens > 0) {
+    throw invalid('override.additionalTokens', '0 beside additionalCost: an override of each', tokens);
+  }
   return {
     id: id === undefined ? uuid() : overrideId(id, 'override.id'),
     orchestratorId: orchestrator(read('orchestratorId'), 'override.orchestratorId'),
     period: period(read('period'), 'override.period'),
-    additionalTokens: countField(source, 'additionalTokens', 'override'),
+    additionalTokens: tokens,
+    additionalCostMicros: costMicros,
     reason: text(read('reason'), 'override.reason', REASON_MAX_BYTES, 'lone allowed'),
     expiresAtMs: instant(read('expiresAt'), 'override.expiresAt'),
     createdBy: text(read('createdBy'), 'override.createdBy', ID_MAX_BYTES, 'lone allowed'),

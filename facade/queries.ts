@@ -19,6 +19,7 @@ interface OverrideEntry {
   id: string;
   period: number;
   additionalTokens: number;
+  additionalCost: number;
   expiresAtMs: number;
   /** As it stands in the store: anybody may have written it. */
   document: unknown;
@@ -44,28 +45,34 @@ export function budgetInForce(json: string, currency: string): BudgetInForce {
   };
 }
 
-export function overrideArguments(override: CheckedOverride): string {
+export function overrideArguments(override: CheckedOverride, currency: string): string {
   const document = {
     id: override.id,
     orchestratorId: override.orchestratorId,
     period: periodName(override.period),
     additionalTokens: override.additionalTokens,
+    ...costOf(override.additionalCostMicros, currency),
     reason: override.reason,
     expiresAt: new Date(override.expiresAtMs).toISOString(),
     createdBy: override.createdBy,
     ...(override.metadata === null ? {} : { metadata: new RawJson(override.metadata) }),
   };
-  const { id, period, additionalTokens, expiresAtMs } = override;
+  const { id, period, additionalTokens, additionalCostMicros: additionalCost, expiresAtMs } = override;
   const raw = new RawJson(withoutLoneSurrogates(toJson(document)));
-  return toJson({ id, period, additionalTokens, expiresAtMs, document: raw });
+  return toJson({ id, period, additionalTokens, additionalCost, expiresAtMs, document: raw });
 }
 
-export function storedOverride(override: CheckedOverride): StoredOverride {
+function costOf(micros: number, currency: string): { additionalCost?: { amount: string; currency: string } } {
+  return micros === 0 ? {} : { additionalCost: moneyOf(micros, currency) };
+}
+
+export function storedOverride(override: CheckedOverride, currency: string): StoredOverride {
   const stored: StoredOverride = {
     id: override.id,
     orchestratorId: override.orchestratorId,
     period: periodName(override.period),
     additionalTokens: override.additionalTokens,
+    ...costOf(override.additionalCostMicros, currency),
     reason: override.reason,
     expiresAt: new Date(override.expiresAtMs),
     createdBy: override.createdBy,
@@ -74,7 +81,7 @@ export function storedOverride(override: CheckedOverride): StoredOverride {
   return stored;
 }
 
-export function overrides(json: string, orchestratorId: string): StoredOverride[] {
+export function overrides(json: string, orchestratorId: string, currency: string): StoredOverride[] {
   const answer = JSON.parse(json) as { overrides: OverrideEntry[] };
   return answer.overrides.map(entry => {
     // The limit is raised whether or not the words about it can be read.
@@ -84,6 +91,7 @@ export function overrides(json: string, orchestratorId: string): StoredOverride[
       orchestratorId,
       period: periodName(entry.period),
       additionalTokens: entry.additionalTokens,
+      ...costOf(entry.additionalCost, currency),
       reason: words(document, 'reason'),
       expiresAt: new Date(entry.expiresAtMs),
       createdBy: words(document, 'createdBy'),

@@ -215,10 +215,14 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     if (!this.#settings.enableOverrides) {
       throw new TokenBudgetError('OVERRIDES_DISABLED', 'Budget overrides are disabled');
     }
-    const checked = readOverride(override);
+    const checked = readOverride(override, this.#settings.money.terms);
     this.#orchestrators.add(checked.orchestratorId);
-    await this.#send(Verb.setOverride, checked.orchestratorId, queries.overrideArguments(checked));
-    this.#announcer.emit('override:set', queries.storedOverride(checked));
+    await this.#send(
+      Verb.setOverride,
+      checked.orchestratorId,
+      queries.overrideArguments(checked, this.#currency),
+    );
+    this.#announcer.emit('override:set', queries.storedOverride(checked, this.#currency));
   }
 
   /** Ends an override before its time; `false` when there was none. Emits `override:removed`. */
@@ -236,7 +240,11 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   async listOverrides(orchestratorId: string, period?: BudgetPeriod): Promise<StoredOverride[]> {
     const id = this.#ask(orchestratorId);
     const index = optionalPeriod(period);
-    return queries.overrides(await this.#query(Verb.listOverrides, id, { period: index }), id);
+    return queries.overrides(
+      await this.#query(Verb.listOverrides, id, { period: index }),
+      id,
+      this.#currency,
+    );
   }
 
   /**

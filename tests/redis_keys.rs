@@ -32,6 +32,7 @@ fn extra(id: &str, expires_at_ms: u64) -> Operation {
         id: id.to_owned(),
         period: Period::Daily,
         additional_tokens: 5,
+        additional_cost: 0,
         expires_at_ms,
         document_json: r#"{"reason":"rush"}"#.to_owned(),
     })

@@ -138,6 +138,7 @@ fn the_least_rights_are_enough() {
             id: "rush".to_owned(),
             period: Period::Daily,
             additional_tokens: 5,
+            additional_cost: 0,
             expires_at_ms: now_ms + TTL_MS,
             document_json: "{}".to_owned(),
         };

@@ -194,6 +194,34 @@ describe.each(Object.keys(STORES))('in %s', store => {
     expect((await subject.reserveTokens('orch', 1)).success).toBe(true);
   });
 
+  test('an override adds tokens or money', async () => {
+    const subject = tracker();
+    const set = heard(subject, 'override:set');
+    const override = {
+      id: 'more',
+      orchestratorId: 'orch',
+      period: 'daily' as const,
+      additionalTokens: 0,
+      additionalCost: usd('0.50'),
+      reason: 'launch',
+      expiresAt: new Date(Date.now() + 3_600_000),
+      createdBy: 'ops',
+    };
+    await subject.setBudgetOverride(override);
+    expect(set).toEqual([[override]]);
+    expect(await subject.listOverrides('orch', 'daily')).toEqual([override]);
+    expect((await subject.getBudget('orch')).effective).toEqual({ daily: 100_000, dailyCost: usd('2.00') });
+    expect((await subject.reserveTokens('orch', 1, 'all', { cost: usd('2') })).success).toBe(true);
+    expect(await subject.removeOverride('orch', 'more')).toBe(true);
+    expect((await subject.checkBudget('orch', 0, 'daily', { cost: usd('0.01') })).cost?.limit).toEqual(
+      usd('1.50'),
+    );
+    const both = await rejection(subject.setBudgetOverride({ ...override, additionalTokens: 5 }));
+    expect(both).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'override.additionalTokens' });
+    const bad = { ...override, additionalCost: { amount: 'x', currency: 'USD' } };
+    expect((await rejection(subject.setBudgetOverride(bad))).field).toBe('override.additionalCost.amount');
+  });
+
   test('held money comes back when it expires, and a late end is recorded', async () => {
     const subject = tracker();
     const expired = heard(subject, 'reservation:expired');

@@ -11,8 +11,8 @@ export interface BudgetThresholdEvent {
   period: BudgetPeriod;
   /** The fraction, as configured. */
   threshold: number;
-  /** What the numbers count: tokens, or units of the currency, which `cost` tells exactly. */
-  unit: 'tokens' | 'cost';
+  /** What the numbers count: tokens, or units of the currency, which `cost` tells exactly. Always told. */
+  unit?: 'tokens' | 'cost';
   /** Used in the window. */
   currentUsage: number;
   limit: number;

@@ -33,6 +33,8 @@ struct OverrideArguments {
     id: String,
     period: usize,
     additional_tokens: u64,
+    #[serde(default)]
+    additional_cost: u64,
     expires_at_ms: u64,
     document: Box<RawValue>,
 }
@@ -70,10 +72,21 @@ pub(super) fn operation(verb: u32, arguments: &str) -> Result<Operation, String>
         verb::SET_BUDGET => Operation::SetBudget(parse::<BudgetArguments>(arguments)?.budget),
         verb::GET_BUDGET => Operation::GetBudget,
         verb::SET_OVERRIDE => {
-            let OverrideArguments { id, period, additional_tokens, expires_at_ms, document } = parse(arguments)?;
+            let given: OverrideArguments = parse(arguments)?;
+            let OverrideArguments { id, period, additional_tokens, additional_cost, expires_at_ms, document } = given;
+            if additional_tokens > 0 && additional_cost > 0 {
+                return Err("additionalCost: expected tokens or money".to_owned());
+            }
             let document_json = document.get().to_owned();
             let period = named_period(period)?;
-            Operation::SetOverride(Override { id, period, additional_tokens, expires_at_ms, document_json })
+            Operation::SetOverride(Override {
+                id,
+                period,
+                additional_tokens,
+                expires_at_ms,
+                document_json,
+                additional_cost,
+            })
         }
         verb::REMOVE_OVERRIDE => Operation::RemoveOverride { id: parse::<IdArguments>(arguments)?.id },
         verb::LIST_OVERRIDES => {
@@ -124,6 +137,7 @@ struct OverrideAnswer<'a> {
     id: &'a str,
     period: usize,
     additional_tokens: u64,
+    additional_cost: u64,
     expires_at_ms: u64,
     document: Option<&'a RawValue>,
 }
@@ -197,6 +211,7 @@ fn override_answer(granted: &Override) -> OverrideAnswer<'_> {
         id: &granted.id,
         period: granted.period.index(),
         additional_tokens: granted.additional_tokens,
+        additional_cost: granted.additional_cost,
         expires_at_ms: granted.expires_at_ms,
         document: serde_json::from_str(&granted.document_json).ok(),
     }

@@ -102,7 +102,7 @@ impl Operation {
     }
 }
 
-/// Extra tokens in one period until an instant.
+/// Extra tokens or money in one period until an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     pub id: String,
@@ -111,6 +111,9 @@ pub struct Override {
     pub expires_at_ms: u64,
     /// The override as its author wrote it (reason, author, metadata), a JSON object as text.
     pub document_json: String,
+    /// Money instead of tokens, in micro-units of the currency: one of the two is 0.
+    #[serde(default)]
+    pub additional_cost: u64,
 }
 
 /// Nothing is granted to a paused orchestrator; what it used is recorded all the same.

@@ -2,7 +2,7 @@ use super::desk::*;
 use super::harness::Harness;
 use token_budget::domain::error::OperationError;
 use token_budget::domain::identifier::{ReservationId, UnheldId};
-use token_budget::domain::operation::{CostView, Operation, Outcome, PeriodView, Request};
+use token_budget::domain::operation::{CostView, Operation, Outcome, Override, PeriodView, Request};
 use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::Limits;
 use token_budget::domain::threshold::{Transition, Unit};
@@ -236,4 +236,33 @@ pub async fn a_repeated_batch_costs_once<H: Harness>(desk: Desk<H>) {
     batch.ticket.retry = true;
     desk.send(&batch).await;
     assert_eq!(cost(&desk, Period::Hourly).await, [25, 0]);
+}
+
+pub async fn an_override_raises_the_limit_of_money<H: Harness>(desk: Desk<H>) {
+    let desk = with_cost(desk);
+    let more = |id: &str, period, additional_cost| {
+        let document_json = format!(r#"{{"id":"{id}"}}"#);
+        let expires_at_ms = desk.now() + MINUTE_MS;
+        Override { id: id.to_owned(), period, additional_tokens: 0, expires_at_ms, document_json, additional_cost }
+    };
+    let entries = [more("a", Period::Daily, 5), more("b", Period::Hourly, 30), more("c", Period::Hourly, 20)];
+    for entry in &entries {
+        desk.one(Operation::SetOverride(entry.clone())).await.unwrap();
+    }
+    desk.raise("t", 7, MINUTE_MS).await;
+    let view = desk.check(Period::Hourly).await;
+    assert_eq!((view.cost.limit, view.limit), (Some(150), Some(107)));
+    assert_eq!(desk.check(Period::Daily).await.cost.limit, None, "unlimited stays unlimited");
+    let Ok(Outcome::Overrides(listed)) = desk.one(Operation::ListOverrides { period: Some(Period::Daily) }).await
+    else {
+        panic!("it lists")
+    };
+    assert_eq!(listed, entries[..1]);
+    let Ok(Outcome::Budget(budget)) = desk.one(Operation::GetBudget).await else { panic!("it tells") };
+    assert_eq!((budget.base.cost[0], budget.effective.cost[0]), (Some(100), Some(150)));
+    reserve(&desk, 0, 150, Period::Hourly.into()).await.unwrap();
+    assert_eq!(desk.one(Operation::RemoveOverride { id: "b".to_owned() }).await, Ok(Outcome::OverrideRemoved(true)));
+    assert_eq!(desk.check(Period::Hourly).await.cost.limit, Some(120));
+    desk.advance(MINUTE_MS);
+    assert_eq!(desk.check(Period::Hourly).await.cost.limit, Some(100));
 }

@@ -244,6 +244,7 @@ impl<H: Harness> Desk<H> {
             id: id.to_owned(),
             period,
             additional_tokens,
+            additional_cost: 0,
             expires_at_ms: self.now() + lasts_ms,
             document_json: format!(r#"{{"id":"{id}"}}"#),
         }

@@ -210,6 +210,7 @@ impl Driver {
                 id: format!("o{}", self.below(5)),
                 period: Period::Daily,
                 additional_tokens: self.below(1_000),
+                additional_cost: 0,
                 expires_at_ms: self.now_ms + self.below(3_600_000),
                 document_json: r#"{"reason":"x"}"#.into(),
             }),

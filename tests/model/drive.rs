@@ -197,10 +197,11 @@ impl<H: Harness> Stage<H> {
             Act::Stats(period) => Operation::Stats { period },
             Act::SetBudget(limits) => Operation::SetBudget(limits),
             Act::GetBudget => Operation::GetBudget,
-            Act::SetOverride { id, period, tokens, lasts_ms } => Operation::SetOverride(Override {
+            Act::SetOverride { id, period, amount, of_money, lasts_ms } => Operation::SetOverride(Override {
                 id: format!("o{id}"),
                 period,
-                additional_tokens: tokens,
+                additional_tokens: if of_money { 0 } else { amount },
+                additional_cost: if of_money { amount } else { 0 },
                 expires_at_ms: self.now_ms.saturating_add_signed(lasts_ms),
                 document_json: "{}".to_owned(),
             }),

@@ -141,7 +141,10 @@ impl Ledger {
             }
             Operation::GetBudget => Outcome::Budget(BudgetView {
                 base: self.base(),
-                effective: Limits { tokens: Period::ALL.map(|period| self.limit(period)), cost: self.base().cost },
+                effective: Limits {
+                    tokens: Period::ALL.map(|period| self.limit(period)),
+                    cost: Period::ALL.map(|period| self.cost_limit(period)),
+                },
                 stored: self.stored().is_some(),
             }),
             Operation::SetOverride(entry) => {
@@ -337,7 +340,7 @@ impl Ledger {
             cost: CostView {
                 used: used(|usage| usage.cost_micros),
                 reserved: self.reserved(period, |open| open.cost_micros),
-                limit: self.base().cost[period.index()],
+                limit: self.cost_limit(period),
             },
         }
     }
@@ -491,6 +494,11 @@ impl Ledger {
 
     fn base(&self) -> Limits {
         self.stored().unwrap_or(self.configured)
+    }
+
+    fn cost_limit(&self, period: Period) -> Option<u64> {
+        let extra = self.overrides(Some(period)).iter().fold(0, |sum, entry| add(sum, entry.additional_cost));
+        self.base().cost[period.index()].map(|base| add(base, extra))
     }
 
     fn limit(&self, period: Period) -> Option<u64> {

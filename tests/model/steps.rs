@@ -38,7 +38,7 @@ pub enum Act {
     Stats(Period),
     SetBudget(Option<Limits>),
     GetBudget,
-    SetOverride { id: u8, period: Period, tokens: u64, lasts_ms: i64 },
+    SetOverride { id: u8, period: Period, amount: u64, of_money: bool, lasts_ms: i64 },
     RemoveOverride { id: u8 },
     ListOverrides(Option<Period>),
     ListReservations { period: Option<Period>, offset: u64, limit: u64 },
@@ -143,8 +143,8 @@ fn act() -> impl Strategy<Value = Act> {
         2 => period().prop_map(Act::Stats),
         1 => prop::option::of(limits()).prop_map(Act::SetBudget),
         1 => Just(Act::GetBudget),
-        2 => (0..4_u8, period(), tokens(), select(vec![-1, 0, 1_000, 600_000, 3_600_000, 90_000_000]))
-            .prop_map(|(id, period, tokens, lasts_ms)| Act::SetOverride { id, period, tokens, lasts_ms }),
+        2 => (0..4_u8, period(), tokens(), prop::bool::weighted(0.3), select(vec![-1, 0, 1_000, 600_000, 3_600_000, 90_000_000]))
+            .prop_map(|(id, period, amount, of_money, lasts_ms)| Act::SetOverride { id, period, amount, of_money, lasts_ms }),
         1 => (0..4_u8).prop_map(|id| Act::RemoveOverride { id }),
         1 => prop::option::of(period()).prop_map(Act::ListOverrides),
         1 => (prop::option::of(period()), page())

@@ -15,7 +15,8 @@ impl OrchestratorState {
 
     /// The limit of `period` in micro-units of money; `None` is unlimited.
     pub(super) fn cost_limit(&self, context: &Context<'_>, period: Period) -> Option<u64> {
-        self.base_limits(context).cost[period.index()]
+        let base = self.base_limits(context).cost[period.index()]?;
+        Some(tokens::add(base, self.overrides.extra_cost(context.now_ms, period)))
     }
 
     pub(super) fn budget(&self, context: &Context<'_>) -> BudgetView {

@@ -101,6 +101,7 @@ fn reading_does_not_change_what_a_write_finds() {
         id: "o".to_owned(),
         period: Period::Hourly,
         additional_tokens: 50,
+        additional_cost: 0,
         expires_at_ms: NOW_MS + MINUTE_MS,
         document_json: "{}".to_owned(),
     };

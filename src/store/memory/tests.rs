@@ -180,6 +180,7 @@ fn overrides_are_forgotten_and_set_budgets_are_not() {
         id: "o".to_owned(),
         period: Period::Hourly,
         additional_tokens: 1,
+        additional_cost: 0,
         expires_at_ms: START_MS + MINUTE_MS,
         document_json: String::new(),
     };

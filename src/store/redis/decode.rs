@@ -14,7 +14,7 @@ use crate::domain::operation::{
 use crate::domain::period::{PERIOD_COUNT, Period, Periods};
 use crate::domain::policy::Limits;
 use crate::domain::reservation::OpenReservation;
-use crate::domain::threshold::Transition;
+use crate::domain::threshold::{Transition, Unit};
 use crate::domain::usage::{Parts, Usage};
 use crate::store::Batch;
 
@@ -170,8 +170,7 @@ fn read_settlement(reader: &mut Reader<'_>, periods: Periods, now_ms: u64) -> De
 
 fn read_transitions(reader: &mut Reader<'_>, at_ms: u64) -> Decoded<Vec<Transition>> {
     list(reader, |reader| {
-        let number = reader.uint()? as usize;
-        let (period, unit) = number.checked_sub(1).and_then(Transition::of_number).ok_or("a period")?;
+        let (period, unit) = read_period_and_unit(reader)?;
         Ok(Transition {
             period,
             unit,
@@ -249,13 +248,12 @@ fn read_limits(reader: &mut Reader<'_>) -> Decoded<[Option<u64>; PERIOD_COUNT]> 
 
 fn read_overrides(reader: &mut Reader<'_>) -> Decoded<Vec<Override>> {
     let mut overrides = list(reader, |reader| {
-        Ok(Override {
-            id: reader.text()?.to_owned(),
-            period: read_period(reader)?,
-            additional_tokens: reader.uint()?,
-            expires_at_ms: reader.uint()?,
-            document_json: String::new(),
-        })
+        let id = reader.text()?.to_owned();
+        let (period, unit) = read_period_and_unit(reader)?;
+        let (amount, expires_at_ms) = (reader.uint()?, reader.uint()?);
+        let (additional_tokens, additional_cost) = if unit == Unit::Cost { (0, amount) } else { (amount, 0) };
+        let document_json = String::new();
+        Ok(Override { id, period, additional_tokens, expires_at_ms, document_json, additional_cost })
     })?;
     overrides.sort_by(|a, b| (a.expires_at_ms, &a.id).cmp(&(b.expires_at_ms, &b.id)));
     Ok(overrides)
@@ -271,6 +269,11 @@ fn read_reservation(reader: &mut Reader<'_>, orchestrator: &OrchestratorId) -> D
     let created_at_ms = word()?.parse().map_err(|_| "the beginning of a reservation")?;
     let cost_micros = word().map_or(Ok(0), str::parse).map_err(|_| "the money of a reservation")?;
     Ok(OpenReservation { periods: id.periods(), id, tokens, cost_micros, created_at_ms, expires_at_ms })
+}
+
+fn read_period_and_unit(reader: &mut Reader<'_>) -> Decoded<(Period, Unit)> {
+    let number = reader.uint()? as usize;
+    number.checked_sub(1).and_then(Transition::of_number).ok_or("a period")
 }
 
 fn read_period(reader: &mut Reader<'_>) -> Decoded<Period> {

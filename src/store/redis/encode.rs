@@ -417,8 +417,13 @@ fn model_name(usage: &Usage) -> &str {
 fn write_override(writer: &mut Writer, entry: &Override, override_key: usize) {
     writer.uint(override_key as u64);
     writer.text(&entry.id);
-    writer.uint(number(entry.period));
-    writer.uint(entry.additional_tokens);
+    // One of money is one of the periods behind those of tokens.
+    let (behind, amount) = match entry.additional_cost {
+        0 => (0, entry.additional_tokens),
+        cost => (Period::ALL.len() as u64, cost),
+    };
+    writer.uint(number(entry.period) + behind);
+    writer.uint(amount);
     writer.uint(entry.expires_at_ms);
     writer.text(&entry.document_json);
 }

@@ -27,7 +27,7 @@ if stored[3] and not over then
   end
 end
 if not sums then
-  sums = { 0, 0, 0, 0 }
+  sums = { 0, 0, 0, 0, 0, 0, 0 }
   for k = 1, over and #over or 0, 4 do
     if over[k + 3] > now then sums[over[k + 1] + 1] = sums[over[k + 1] + 1] + over[k + 2] end
   end
@@ -38,6 +38,6 @@ end
 if costs[1] then
   for p = 4, 6 do
     base[p] = tonumber(costs[p - 3]) or -1
-    limits[p] = base[p]
+    limits[p] = base[p] < 0 and -1 or min(MAX_TOKENS, base[p] + (sums[p + 1] or 0))
   end
 end

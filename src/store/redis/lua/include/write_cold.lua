@@ -11,7 +11,7 @@ if limits_changed then
   end
 end
 if over_changed then
-  local head, latest = { MAX_TOKENS, 0, 0, 0 }, 0
+  local head, latest = { MAX_TOKENS, 0, 0, 0, 0, 0, 0 }, 0
   for k = 1, #over, 4 do
     local period, tokens, expires = over[k + 1], over[k + 2], over[k + 3]
     head[1], latest = min(head[1], expires), max(latest, expires)
