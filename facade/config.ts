@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { type BudgetLimits, hasCost, readBudget } from './arguments';
 import { asConfig, readStore, STORE_OPTIONS } from './config/store';
-import { defaultPrices, type MoneySettings, readPrices } from './costs-link';
+import { type MoneySettings, pricesWhenAsked, readPrices } from './costs-link';
 import { TokenBudgetError } from './errors';
 import { toJson } from './json';
 import { DOLLARS, type MoneyTerms, readCurrency, readRates } from './money';
@@ -89,7 +89,7 @@ function read(config: object): Settings {
   const limits = [defaultBudget, ...orchestratorBudgets.map(([, budget]) => budget)];
   const money: MoneySettings = {
     terms,
-    prices: prices ?? defaultPrices(terms),
+    prices: prices ?? pricesWhenAsked(terms),
     unknownModel: optional('unknownModel', 'reject' as const, oneOf('reject', 'unpriced')),
     isActive: limits.some(hasCost) || prices !== undefined || field('currency') !== undefined,
   };

@@ -6,15 +6,28 @@ import * as check from './validate';
 /** What a tracker knows of money. */
 export interface MoneySettings {
   terms: MoneyTerms;
-  prices: BudgetPrices | undefined;
+  prices: BudgetPrices;
   unknownModel: 'reject' | 'unpriced';
   /** Whether usage is priced from the beginning: there are limits of money, or it was asked for. */
   isActive: boolean;
 }
 
 /** Prices of who brings none: without any, costs have to be told. */
-export function defaultPrices(_terms: MoneyTerms): BudgetPrices | undefined {
+function defaultPrices(_terms: MoneyTerms): BudgetPrices | undefined {
   return undefined;
+}
+
+/** The same, looked for when something is first priced: most trackers never ask. */
+export function pricesWhenAsked(terms: MoneyTerms): BudgetPrices {
+  let prices: BudgetPrices | undefined | null = null;
+  const found = () => {
+    if (prices === null) prices = defaultPrices(terms);
+    return prices;
+  };
+  return {
+    reserveMicros: (model, tokens) => found()?.reserveMicros(model, tokens) ?? null,
+    usageMicros: usage => found()?.usageMicros(usage) ?? null,
+  };
 }
 
 export function readPrices(value: unknown, at: string): BudgetPrices {

@@ -50,7 +50,7 @@ export class Pricing {
     if (costMicros !== UNKNOWN_COST) return costMicros;
     if (!this.#isActive) return 0;
     const { prices, unknownModel } = this.#settings.money;
-    const estimate = model === null ? undefined : prices?.reserveMicros(model, tokens);
+    const estimate = model === null ? undefined : prices.reserveMicros(model, tokens);
     if (typeof estimate === 'number') return estimate;
     const isBudgeted = this.#budgeted.get(id) ?? this.#isBudgetedByDefault;
     if (!isBudgeted || unknownModel === 'unpriced') return 0;
@@ -87,7 +87,7 @@ export class Pricing {
 
   #used(amounts: Amounts, model: string, timestampMs: number | undefined): number {
     if (amounts.total === 0) return 0;
-    const cost = this.#settings.money.prices?.usageMicros({
+    const cost = this.#settings.money.prices.usageMicros({
       model,
       ...(timestampMs !== undefined && { timestamp: new Date(timestampMs) }),
       promptTokens: amounts.prompt,

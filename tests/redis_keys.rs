@@ -368,6 +368,14 @@ fn lost_money_is_found_again() {
             panic!("it checks")
         };
         assert_eq!((view.cost.used, view.cost.reserved, view.reserved), (305, 70, 5));
+        // Whoever comes first may know nothing of money.
+        let _: () = redis::cmd("DEL").arg(rig.keys().state()).query(&mut connection).unwrap();
+        rig.one(Operation::Track(usage(1))).await.unwrap();
+        rig.one(priced(1, 5)).await.unwrap();
+        let Ok(Outcome::Check(view)) = rig.one(Operation::Check { period: Period::Daily, tokens: 1 }).await else {
+            panic!("it checks")
+        };
+        assert_eq!((view.cost.used, view.cost.reserved, view.reserved), (310, 70, 5));
         // What is no amount refuses the batch and changes nothing.
         let _: () = redis::cmd("DEL").arg(rig.keys().state()).query(&mut connection).unwrap();
         let _: () =

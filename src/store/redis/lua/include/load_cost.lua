@@ -1,7 +1,9 @@
 -- The money of this window. Without it, what the keys of money say: there are none, or the state was lost.
+-- M[10]: money is known to be held only, for who made M anew did not know the keys.
 local kept = false
-if not M then
-  M, kept = { 0, 0, 0, 0, 0, 0, 0, 0, 0 }, call('MGET', KEYS[A[26]], KEYS[A[26] + 1], KEYS[A[26] + 2])
+if A[26] > 0 and (not M or M[10]) then
+  M = M or { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  M[10], kept = nil, call('MGET', KEYS[A[26]], KEYS[A[26] + 1], KEYS[A[26] + 2])
 end
 for p = 1, 3 do
   if stored[1] and rolled and rolled[p] then

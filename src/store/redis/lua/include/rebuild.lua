@@ -9,7 +9,7 @@ for g = 1, #members, 2 do
   local cost = tonumber(match(members[g], '^%S+ %d+ %d+ (%d+)$'))
   bits, tokens = tonumber(bits), tonumber(tokens)
   if cost and not M then
-    M = { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    M = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 } -- see load_cost
     for p = 4, 6 do used[p], held[p] = 0, 0 end
   end
   for p = 1, 3 do
