@@ -3,53 +3,6 @@
 import { EventEmitter } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
 
-/**
- * What went wrong, for programs. Stable: a code is never renamed.
- *
- * | code | meaning |
- * |---|---|
- * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
- * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
- * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
- * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
- * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer; the circuit breaker was made with other options |
- * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
- * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
- * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
- * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
- * | `LINE_FULL` | `maxWaiting` requests wait already |
- * | `PERMIT_NOT_FOUND` | the permit has ended before |
- * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
- * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
- * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
- * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
- */
-type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND' | 'TIMER_NOT_FOUND' | 'TIMER_CANCELLED' | 'RETRIES_EXHAUSTED' | 'CIRCUIT_OPEN';
-/**
- * Every failure of this package. A denied budget is none: it is a result.
- *
- * @example
- * ```ts
- * try {
- *   await tracker.releaseReservation(id, 1200);
- * } catch (error) {
- *   if (error instanceof TokenBudgetError && error.code === 'RESERVATION_NOT_FOUND') return;
- *   throw error;
- * }
- * ```
- */
-declare class TokenBudgetError extends Error {
-    readonly name = "TokenBudgetError";
-    readonly code: TokenBudgetErrorCode;
-    /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
-    readonly field: string | undefined;
-    constructor(code: TokenBudgetErrorCode, message: string, details?: {
-        field?: string;
-        cause?: unknown;
-    });
-}
-
 type Listener<Arguments> = Arguments extends readonly unknown[] ? (...args: Arguments) => void : never;
 type Arguments<Given> = Given extends readonly unknown[] ? Given : never;
 /** Node's emitter, with listeners typed by the name of the event. */
@@ -65,13 +18,72 @@ interface TypedEmitter<Events> extends EventEmitter {
 }
 declare const TypedEmitter: new <Events>() => TypedEmitter<Events>;
 
+/** An amount of money. What the package tells is exact decimal text with at most six decimals. */
+interface Money {
+    /** A decimal number as text, `'25.00'`, or a number; not negative. */
+    amount: string | number;
+    /** ISO 4217. */
+    currency: string;
+}
+/** Prices for budgets in money, in whole micro-units (10^-6) of the tracker's currency; `null`: no price is known. */
+interface BudgetPrices {
+    /** The most that so many tokens of the model can cost, rounded up. */
+    reserveMicros(model: string, tokens: number): number | null;
+    /** What they have cost, rounded half up. */
+    usageMicros(usage: PricedTokens): number | null;
+}
+/** Tokens that were used. What the total has beyond its parts is of unknown kind. */
+interface PricedTokens {
+    model: string;
+    timestamp?: Date;
+    promptTokens: number;
+    completionTokens: number;
+    cacheReadTokens: number;
+    cacheWriteTokens: number;
+    reasoningTokens: number;
+    totalTokens: number;
+}
+/** The money of one period. */
+interface CostStats {
+    used: Money;
+    /** Held by reservations. */
+    reserved: Money;
+    /** `null`: unlimited. */
+    limit: Money | null;
+    remaining: Money | null;
+    /** `(used + reserved) / limit * 100`; 0 when unlimited. */
+    percentUsed: number;
+    currency: string;
+}
+/** The money of a reservation that ended. */
+interface CostSettlement {
+    reserved: Money;
+    recorded: Money;
+    /** Recorded beyond what was held. */
+    overage: Money;
+}
+
 /** A calendar period, in the time zone of `timeZone`. */
 type BudgetPeriod = 'hourly' | 'daily' | 'monthly';
-/** Tokens per period. A period left out is unlimited; 0 allows nothing. */
+/** Tokens and money per period. What is left out is unlimited; 0 allows nothing. */
 interface TokenBudget {
     hourly?: number;
     daily?: number;
     monthly?: number;
+    /** Money beside the tokens: a reservation holds both or nothing. */
+    hourlyCost?: Money;
+    dailyCost?: Money;
+    monthlyCost?: Money;
+}
+/** The money of a check or a refused reservation. */
+interface CostCheck {
+    /** What was asked for. */
+    estimated: Money;
+    /** What there is before it; `null`: unlimited. */
+    available: Money | null;
+    limit: Money | null;
+    /** `(used + reserved) / limit * 100`, before what was asked for. */
+    percentUsed: number;
 }
 /** The answer of `checkBudget`. */
 interface BudgetCheck {
@@ -85,10 +97,16 @@ interface BudgetCheck {
     percentUsed: number;
     estimatedTokens: number;
     wouldExceed: boolean;
+    /** Which limit it is refused by; tokens when it is both. */
+    limitedBy?: 'tokens' | 'cost';
+    /** Where there is money in the period, or a cost was asked about. */
+    cost?: CostCheck;
     /** Why it is refused, or that there is no limit. */
     message?: string;
     /** What there is before the estimated tokens. */
     available?: number;
+    /** `true` while the orchestrator is paused: nothing is allowed, whatever would fit. */
+    paused?: boolean;
     /** `true` when the store was away and `onStoreError` answered; then the numbers say nothing. */
     storeUnavailable?: boolean;
 }
@@ -212,6 +230,20 @@ interface BudgetConfig extends StoreOptions {
     defaultBudget?: TokenBudget;
     /** Each replaces the default as a whole. */
     orchestratorBudgets?: Record<string, TokenBudget>;
+    /** In which money is counted, ISO 4217; the same for all that share a store. Default `USD`. */
+    currency?: string;
+    /** Units of other currencies for one US dollar, such as `{ EUR: '0.92' }`, for amounts that are given in them. */
+    currencyRates?: Record<string, number | string>;
+    /**
+     * What tokens cost, for reservations and usage that name a model and no cost. Asked where money is counted: a budget has
+     * a limit of money, or `currency` or `priceSource` is given.
+     */
+    priceSource?: BudgetPrices;
+    /**
+     * What becomes of a check or a reservation whose cost is not known, by an orchestrator with a limit of money: it is
+     * refused with `INVALID_ARGUMENT`, or costs nothing. What was used is always recorded. Default `reject`.
+     */
+    unknownModel?: 'reject' | 'unpriced';
     /** Ascending fractions above 0, at most 1000. Default `[0.5, 0.75, 0.9, 1.0]`. */
     thresholds?: readonly number[];
     /** Life of a reservation that nobody releases. Default 900,000 (15 minutes). */
@@ -235,7 +267,7 @@ interface BudgetConfig extends StoreOptions {
 }
 
 /**
- * Extra tokens in one period until an instant, for every process at once. An orchestrator can have
+ * Extra tokens, or money, in one period until an instant, for every process at once. An orchestrator can have
  * 1,000 live ones; one more is refused with `INVALID_ARGUMENT`.
  *
  * @example
@@ -249,8 +281,10 @@ interface BudgetConfig extends StoreOptions {
 interface BudgetOverride {
     orchestratorId: string;
     period: BudgetPeriod;
-    /** An exact integer from 0 to 2^53 - 1. */
+    /** An exact integer from 0 to 2^53 - 1; 0 with `additionalCost`. */
     additionalTokens: number;
+    /** Money instead of tokens. */
+    additionalCost?: Money;
     /** At most 4,096 bytes. */
     reason: string;
     /** In the past it has no effect. */
@@ -267,11 +301,29 @@ interface StoredOverride extends BudgetOverride {
     id: string;
 }
 
+/** Options of `pauseOrchestrator`. */
+interface PauseOptions {
+    /** Why; at most 4,096 bytes. */
+    reason?: string;
+    /** When it ends by itself, by the store's clock. Default: when somebody resumes. In the past it pauses nothing. */
+    until?: Date;
+    /** Who; at most 1,024 bytes. */
+    pausedBy?: string;
+}
+/** An orchestrator that is granted nothing. What it uses is recorded all the same. */
+interface OrchestratorPause extends PauseOptions {
+    orchestratorId: string;
+    /** By the store's clock. */
+    pausedAt: Date;
+}
+
 /** Tokens held for a call in flight. */
 interface TokenReservation {
     id: string;
     orchestratorId: string;
     tokens: number;
+    /** Money held beside the tokens. */
+    cost?: Money;
     /** The shortest of {@link TokenReservation.periods}. */
     period: BudgetPeriod;
     /** By the store's clock. */
@@ -296,11 +348,20 @@ interface ReservationResult {
     available?: number;
     /** When refused: the period, shortest first, in which the tokens did not fit. */
     period?: BudgetPeriod;
+    /** When refused: which limit it was; tokens when it was both. */
+    limitedBy?: 'tokens' | 'cost';
+    /** When refused: the money of that period, where there is any. */
+    cost?: CostCheck;
     /** When refused: the limit of that period, with live overrides. */
     limit?: number;
     /** When refused: `false` when the tokens exceed the limit itself, so that waiting is in vain. */
     retryable?: boolean;
-    /** When refused: the end of that period's window, when what was used no longer counts. */
+    /** `true` when it was refused because the orchestrator is paused. */
+    paused?: boolean;
+    /**
+     * When refused: the end of that period's window, when what was used no longer counts; of a paused orchestrator
+     * the end of the pause, absent when that is not known.
+     */
     resetsAt?: Date;
     /** `true` when the store was away and `onStoreError` answered; nothing is held then. */
     storeUnavailable?: boolean;
@@ -317,6 +378,8 @@ interface ReservationSettlement {
     late: boolean;
     /** Tokens that were recorded: 0 for a known `requestId`, and with `settle: 'release-only'`. */
     recorded: number;
+    /** Where money was held or recorded. */
+    cost?: CostSettlement;
 }
 
 /** How the tokens of a call came about. All are exact integers from 0 to 2^53 - 1. */
@@ -361,6 +424,8 @@ interface TokenUsage extends TokenParts {
     requestId?: string;
     /** Kept in the history as JSON, at most 64 KiB of it. */
     metadata?: Record<string, unknown>;
+    /** What it cost. Default: what `priceSource` says, where money is counted. */
+    cost?: Money;
 }
 /** Who used the tokens of a reservation that ends. */
 interface UsageAttribution extends Partial<TokenParts> {
@@ -368,6 +433,8 @@ interface UsageAttribution extends Partial<TokenParts> {
     sessionId?: string;
     /** As in {@link TokenUsage.requestId}. */
     requestId?: string;
+    /** As in {@link TokenUsage.cost}; without a model, that of the reservation is asked for. */
+    cost?: Money;
 }
 /** One entry of the history of a period. */
 interface UsageRecord extends TokenUsage {
@@ -387,6 +454,8 @@ interface UsageStats {
     /** `(totalUsed + reservedTokens) / limit * 100`; 0 when unlimited, 100 when the limit is 0. */
     percentUsed: number;
     reservedTokens: number;
+    /** Where money is counted. */
+    cost?: CostStats;
     activeReservations: number;
     /** The window `[periodStart, periodEnd)`, by the store's clock. */
     periodStart: Date;
@@ -414,13 +483,22 @@ interface BudgetThresholdEvent {
     period: BudgetPeriod;
     /** The fraction, as configured. */
     threshold: number;
-    /** Tokens used in the window. */
+    /** What the numbers count: tokens, or units of the currency, which `cost` tells exactly. Always told. */
+    unit?: 'tokens' | 'cost';
+    /** Used in the window. */
     currentUsage: number;
     limit: number;
     /** `(used + reserved) / limit * 100`. */
     percentUsed: number;
     timestamp: Date;
+    /** Of tokens. */
     reservedTokens?: number;
+    /** Of money. */
+    cost?: {
+        used: Money;
+        reserved: Money;
+        limit: Money;
+    };
 }
 /** A check or a reservation that was refused. */
 interface BudgetDeniedEvent {
@@ -431,6 +509,9 @@ interface BudgetDeniedEvent {
     limit: number;
     timestamp: Date;
     source: 'check' | 'reserve';
+    /** Which limit it was; none for a paused orchestrator and for a store that is away. */
+    limitedBy?: 'tokens' | 'cost';
+    cost?: CostCheck;
 }
 /** What happens between this process and the store. */
 interface StoreEvents {
@@ -474,17 +555,29 @@ interface TrackerEvents extends StoreEvents {
         orchestratorId: string;
         id: string;
     }];
+    /** With `broadcast` in every process, else in the one that asked for it. So is its end, but for one by itself. */
+    'orchestrator:paused': [pause: OrchestratorPause];
+    'orchestrator:resumed': [event: {
+        orchestratorId: string;
+    }];
 }
 type TrackerEventName = keyof TrackerEvents;
 type TrackerListener<E extends TrackerEventName> = (...args: TrackerEvents[E]) => void;
 
-/** Options of `checkBudget` and `getUsageStats`. */
-interface CheckOptions {
+/** What a call will cost. With a limit of money one of them has to be known, see `unknownModel`. */
+interface CostOptions {
+    /** Rounded up to a millionth. */
+    cost?: Money;
+    /** Without `cost`: the most that its tokens can cost by this model. */
+    model?: string;
+}
+/** Options of `checkBudget` and `getUsageStats`; the latter has no cost. */
+interface CheckOptions extends CostOptions {
     /** When it aborts, the promise rejects with its reason. */
     signal?: AbortSignal;
 }
 /** Options of `reserveTokens`. */
-interface ReserveOptions {
+interface ReserveOptions extends CostOptions {
     /** When it aborts, the promise rejects with its reason; a grant that comes later is released. */
     signal?: AbortSignal;
     /** Milliseconds; wins over `reservationTTL`. */
@@ -570,6 +663,21 @@ declare class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     setBudget(orchestratorId: string, budget: TokenBudget | null): Promise<void>;
     /** The limits in force, and where they come from. */
     getBudget(orchestratorId: string): Promise<BudgetInForce>;
+    /**
+     * Grants nothing to an orchestrator until `until`, or until it is resumed, in every process: `checkBudget` answers
+     * `allowed: false`, `reserveTokens` `success: false`, both with `paused: true`. What is held stays held, what is used
+     * is recorded. Replaces an earlier pause. Emits `orchestrator:paused`.
+     *
+     * @example
+     * ```ts
+     * await tracker.pauseOrchestrator('team-a', { reason: 'Runaway loop', until: new Date(Date.now() + 600_000) });
+     * ```
+     */
+    pauseOrchestrator(orchestratorId: string, options?: PauseOptions): Promise<void>;
+    /** Ends a pause; `false` when there was none. Emits `orchestrator:resumed`. */
+    resumeOrchestrator(orchestratorId: string): Promise<boolean>;
+    /** The pause in force; `null` when there is none. */
+    getPause(orchestratorId: string): Promise<OrchestratorPause | null>;
     /** Reservations that hold tokens, soonest expiry first. */
     listReservations(orchestratorId: string, options?: ListReservationsOptions): Promise<TokenReservation[]>;
     /**
@@ -590,6 +698,425 @@ declare class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     disconnect(): Promise<void>;
     /** For `await using`. */
     [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What a session has used so far. Exact integers from 0 to 2^53 - 1; what is left out is not known. */
+interface DaemonSessionMetrics {
+    /** All tokens. Left out: the sum of the two parts. */
+    tokensUsed?: number;
+    promptTokens?: number;
+    completionTokens?: number;
+    cacheReadTokens?: number;
+    cacheWriteTokens?: number;
+    reasoningTokens?: number;
+}
+/** A session as a daemon tells of it. */
+interface DaemonSession {
+    id: string;
+    orchestratorId: string;
+    model?: string;
+    /** `completed`, `failed` and `terminated` have ended. */
+    status?: string;
+    /** With it, and its id, the usage of a session counts once, whoever reports it. */
+    startedAt?: Date;
+    metrics?: DaemonSessionMetrics;
+}
+/** Whoever emits the events of sessions. */
+interface SessionEmitter {
+    on(event: string, listener: (...args: any[]) => void): unknown;
+    off(event: string, listener: (...args: any[]) => void): unknown;
+}
+/** A daemon: the one of the orchestrator package, or what looks like it. */
+interface SessionDaemon extends SessionEmitter {
+    stopSession?(sessionId: string): unknown;
+}
+/** What {@link attachBudget} needs of a tracker. */
+type SessionTracker = Pick<TokenBudgetTracker, 'checkBudget' | 'reserveTokens' | 'releaseReservation' | 'trackUsage' | 'on' | 'off'>;
+/** How {@link attachBudget} treats sessions. */
+interface AttachBudgetOptions {
+    /**
+     * `reserve` holds the estimated tokens until the session ends, so that sessions together cannot spend more than there
+     * is; `check` only looks. Default `reserve`.
+     */
+    mode?: 'reserve' | 'check';
+    /** Tokens that a session is expected to use. Default 10,000. */
+    estimate?: number | ((session: DaemonSession) => number | Promise<number>);
+    /** Where they have to fit. Default `hourly`. */
+    period?: BudgetPeriod | readonly BudgetPeriod[] | 'all';
+    /** The model of sessions that name none. Default `unknown`. */
+    model?: string | ((session: DaemonSession) => string | undefined);
+    /** How long tokens are held at most, in milliseconds. What is used later still counts. Default: the tracker's. */
+    reservationTTL?: number;
+    /** Who else tells of sessions. Default: the `sessionManager` of the daemon, when it has one. */
+    sessions?: SessionEmitter;
+    /** Stops a session that was refused. Default: `stopSession` of the daemon, else of `sessions`. */
+    stop?(session: DaemonSession): unknown;
+    /** Told before it is stopped. */
+    onRefused?(session: DaemonSession, answer: BudgetCheck | ReservationResult): void;
+    /** Whatever fails. A session that could not be checked goes on. Default: the `error` event of the tracker, when heard. */
+    onError?(error: unknown, session: DaemonSession | null): void;
+}
+/** Listens no more. Resolves when everything that was under way is done; never rejects. */
+type DetachBudget = () => Promise<void>;
+
+/**
+ * Makes the sessions of a daemon live within a budget: what a session is expected to use is reserved (or checked) when it
+ * starts, one that is refused is stopped, and what it used is recorded when it ends, however it ends. Answers a
+ * function that lets go. Throws `INVALID_ARGUMENT`, naming the field; what fails later is told by `onError`.
+ *
+ * @example
+ * ```ts
+ * const detach = attachBudget(daemon, tracker, { estimate: 10_000, period: ['hourly', 'daily'] });
+ * process.once('SIGTERM', async () => {
+ *   await daemon.stop();
+ *   await detach();
+ *   await tracker.close();
+ * });
+ * ```
+ */
+declare function attachBudget(daemon: SessionDaemon, tracker: SessionTracker, options?: AttachBudgetOptions): DetachBudget;
+
+/** What tokens cost: prices, usage and estimates. */
+/** The currencies of the published module. */
+type Currency = 'USD' | 'EUR' | 'GBP';
+/** Any ISO 4217 code whose rate is known; see `setCurrencyRate`. */
+type CurrencyCode = Currency | (string & {});
+/**
+ * What becomes of usage by a model that no price is known for.
+ *
+ * | policy | the cost |
+ * |---|---|
+ * | `'estimate'` | by the dearest model that its name has most words in common with, or the dearest of all; marked `isEstimate` |
+ * | `'reject'` | throws `INVALID_ARGUMENT` that names `modelId` |
+ * | `'unpriced'` | 0, with `isPriced: false`, and listed as `unpriced` in estimates |
+ */
+type UnknownModelPolicy = 'reject' | 'estimate' | 'unpriced';
+/** Prices that hold for the whole request once its input, cached or not, has more tokens than `aboveInputTokens`. */
+interface LongContextPrices {
+    aboveInputTokens: number;
+    /** Per million tokens. What is left out keeps its price. */
+    inputTokenCost?: number;
+    outputTokenCost?: number;
+    cacheReadTokenCost?: number;
+    cacheWriteTokenCost?: number;
+    reasoningTokenCost?: number;
+}
+/**
+ * What the tokens of a model cost, per million of them. Prices are exact to a millionth of the currency.
+ *
+ * @example
+ * ```ts
+ * calculator.addCustomPricing({
+ *   modelId: 'our-llama', provider: 'custom', currency: 'EUR', effectiveDate: new Date('2026-01-01'),
+ *   inputTokenCost: 0.2, outputTokenCost: 0.6, cacheReadTokenCost: 0.02,
+ * });
+ * ```
+ */
+interface ModelPricing {
+    /** At most 256 bytes of UTF-8. */
+    modelId: string;
+    /** `'custom'` for every other provider; `providerId` tells which. */
+    provider: 'anthropic' | 'openai' | 'google' | 'custom';
+    inputTokenCost: number;
+    outputTokenCost: number;
+    currency: Currency;
+    /** From when on. Of several prices of a model in `prices` the latest one of the usage's day counts. */
+    effectiveDate: Date;
+    /** Such as `deepseek`. */
+    providerId?: string;
+    /** Input tokens from the provider's cache; the price of input without it. */
+    cacheReadTokenCost?: number;
+    /** Input tokens into the provider's cache; the price of input without it. */
+    cacheWriteTokenCost?: number;
+    /** Output tokens for reasoning; the price of output without it. */
+    reasoningTokenCost?: number;
+    /** For each request, whatever its tokens. */
+    requestCost?: number;
+    /** What a batch pays, in percent of the price of its tokens; 100 without it. */
+    batchPercent?: number;
+    /** Ascending. */
+    longContext?: LongContextPrices[];
+}
+/** What tells the cost of usage, beside its tokens. All are exact integers from 0 to 2^53 - 1. */
+interface CostParts {
+    /** Of the input tokens. */
+    cacheReadTokens?: number;
+    /** Of the input tokens. */
+    cacheWriteTokens?: number;
+    /** Of the output tokens. */
+    reasoningTokens?: number;
+    /** Whether it was sent in a batch. */
+    batch?: boolean;
+}
+/** One usage, as it is recorded and reported. */
+interface TokenUsageRecord extends CostParts {
+    id: string;
+    orchestratorId: string;
+    sessionId: string;
+    timestamp: Date;
+    modelId: string;
+    provider: string;
+    inputTokens: number;
+    outputTokens: number;
+    totalTokens: number;
+    toolName?: string;
+    toolCallId?: string;
+    metadata?: Record<string, unknown>;
+}
+/** What `costOf` needs to know of a usage. */
+interface PricedUsage extends CostParts {
+    modelId: string;
+    /** Who sold it; without it, who makes it. */
+    provider?: string;
+    /** When prices are asked for; now without it. */
+    timestamp?: Date;
+    /** All input tokens, cached or not. */
+    inputTokens: number;
+    /** All output tokens, with those for reasoning. */
+    outputTokens: number;
+}
+/** An exact cost, in pico-units (10^-12) of the calculator's currency. */
+interface UsageCost {
+    inputPico: bigint;
+    outputPico: bigint;
+    currency: Currency;
+    /** `false`: no price is known, and the cost is 0 because the calculator's policy is `'unpriced'`. */
+    isPriced: boolean;
+    /** The model whose prices were used; `null` when it is not priced. */
+    model: string | null;
+    /** Whether those are the prices of another model, because no price is known. */
+    isEstimate: boolean;
+}
+/** What a call will cost at most. */
+interface CallCost extends UsageCost {
+    /** Both sides as decimal text in the currency, rounded up to a millionth: `0.012345`. */
+    amount: string;
+}
+/** What a cost is asked for. */
+interface CostParams {
+    orchestratorId?: string;
+    sessionId?: string;
+    startTime: Date;
+    endTime: Date;
+    currency?: Currency;
+    includeProjection?: boolean;
+}
+/** What usage has cost, by model. */
+interface CostEstimate {
+    totalCost: number;
+    currency: string;
+    /** Dearest first. */
+    breakdown: CostBreakdown[];
+    projection?: CostProjection;
+    /** Usage that no price is known for and that `totalCost` does not contain; left out when there is none. */
+    unpriced?: UnpricedUsage[];
+}
+/** What one model has cost. */
+interface CostBreakdown {
+    modelId: string;
+    provider: string;
+    inputTokens: number;
+    outputTokens: number;
+    inputCost: number;
+    outputCost: number;
+    totalCost: number;
+    /** Of all costs, 0 to 100. */
+    percentage: number;
+    /** `true` where the prices are those of another model, because none are known. */
+    isEstimate?: boolean;
+}
+/** What an unknown model has used. */
+interface UnpricedUsage {
+    modelId: string;
+    inputTokens: number;
+    outputTokens: number;
+    records: number;
+}
+/** What a time to come will cost if it goes on like this. */
+interface CostProjection {
+    projectionPeriod: 'daily' | 'weekly' | 'monthly';
+    projectedCost: number;
+    /** From 0 (nothing to go by) over 0.1 (three days and less) to 0.95: the share of thirty days that is known. */
+    confidence: number;
+    /** Days between the first and the last usage, rounded to a tenth. */
+    basedOnDays: number;
+}
+/** How a `CostCalculator` is made, beside a list of prices. */
+interface CostCalculatorOptions {
+    /** Over all other prices. Several of one model are its history, by `effectiveDate`. */
+    prices?: ModelPricing[];
+    /** Default `'estimate'`. */
+    unknownModel?: UnknownModelPolicy;
+    /** Units of each currency for one US dollar, such as `{ EUR: 0.92 }`, over those of the published module. */
+    currencyRates?: Record<string, number | string>;
+    /** Of `costOf` and `estimateCost`; default `'USD'`. */
+    currency?: Currency;
+}
+/** Tokens whose price in micro-units a {@link PriceSource} is asked for. */
+interface MeteredUsage {
+    model: string;
+    provider?: string;
+    timestamp?: Date;
+    promptTokens: number;
+    completionTokens: number;
+    cacheReadTokens?: number;
+    cacheWriteTokens?: number;
+    reasoningTokens?: number;
+    /** What it has beyond prompt and completion tokens is priced as the dearer of the two. */
+    totalTokens?: number;
+}
+/** Of `priceSource`. */
+interface PriceSourceOptions {
+    /** Default: the calculator's. */
+    currency?: Currency;
+    /** `'estimate'`: of an unknown model its dearest relative's price; else it has none, `null`. */
+    unknownModel?: UnknownModelPolicy;
+}
+/** Prices for budgets in money: whole micro-units (10^-6) of `currency`; `null` for a model without a price. */
+interface PriceSource {
+    readonly currency: Currency;
+    /** The most that so many tokens can cost, rounded up. */
+    reserveMicros(model: string, tokens: number): number | null;
+    /** What they have cost, rounded half up. Never throws for tokens that were counted in another way. */
+    usageMicros(usage: MeteredUsage): number | null;
+}
+
+/** What usage costs, with the interface of the published module. */
+
+/**
+ * What tokens cost. Prices come from a snapshot of what providers ask (`pricesVersion`), over which you may lay your own;
+ * all sums are exact until they are shown. Nothing is asked of anybody: it works offline, and reads the snapshot when a
+ * price is first needed.
+ *
+ * Methods of the published module answer what they answered there, in floating point; `costOf` and `estimateCost` are
+ * exact, and know caches, reasoning, batches and long contexts. `docs/costs.md` says where the two differ.
+ *
+ * @example
+ * ```ts
+ * const calculator = new CostCalculator({ unknownModel: 'reject', currencyRates: { EUR: '0.8631' } });
+ * const { inputPico, outputPico } = calculator.costOf({
+ *   modelId: 'claude-sonnet-4-5', inputTokens: 12_000, cacheReadTokens: 10_000, outputTokens: 800,
+ * });
+ * ```
+ */
+declare class CostCalculator {
+    #private;
+    /**
+     * Throws `INVALID_CONFIG` for a price, a rate or an option that cannot be.
+     *
+     * @param options A list of prices over all others, or options.
+     */
+    constructor(options?: ModelPricing[] | CostCalculatorOptions);
+    /** Of the prices that are shipped: `genai-prices 0.1.8 (2026-09-23)`. */
+    get pricesVersion(): string;
+    /** Sets the prices of a model, over all others that it has. */
+    addCustomPricing(pricing: ModelPricing): void;
+    /** The prices of a model at present, under any of its names; `null` when it has none. */
+    getModelPricing(modelId: string): ModelPricing | null;
+    /**
+     * The cost of one record. `INVALID_ARGUMENT` names what is wrong with it, and under the policy `'reject'` a model without
+     * a price.
+     */
+    calculateRecordCost(record: TokenUsageRecord, targetCurrency?: CurrencyCode): number;
+    /**
+     * What records have cost, by model, and on request what a period to come will cost if it goes on like this. Usage
+     * without a price is treated as the calculator's policy says: estimated rows are marked, unpriced usage is listed.
+     */
+    calculateCostEstimate(records: TokenUsageRecord[], targetCurrency?: CurrencyCode, includeProjection?: boolean, projectionPeriod?: CostProjection['projectionPeriod']): CostEstimate;
+    /** An amount in another currency, by the rates that are set. */
+    convertCurrency(amount: number, fromCurrency: CurrencyCode, toCurrency: CurrencyCode): number;
+    /**
+     * The prices at present of all models of the published module, of your own, and of those that Anthropic, OpenAI and
+     * Google make. Models of others are found by `getModelPricing`.
+     */
+    getAllPricing(): ModelPricing[];
+    /** The price of a thousand tokens at present, in the currency of the model's prices; `null` when it has none. */
+    getCostPer1KTokens(modelId: string, type: 'input' | 'output'): number | null;
+    /**
+     * The exact cost of one usage, by the prices of its time and of who sold it.
+     *
+     * @example
+     * ```ts
+     * const { inputPico, outputPico, currency } = calculator.costOf({
+     *   modelId: 'gpt-4o', inputTokens: 1000, outputTokens: 500, batch: true,
+     * });
+     * ```
+     */
+    costOf(usage: PricedUsage): UsageCost;
+    /** What a call costs at most: nothing is known of caches yet. */
+    estimateCost(model: string, inputTokens: number, maxOutputTokens: number): CallCost;
+    /**
+     * What one US dollar is in a currency. A number or a decimal string, of which nine decimals count. Costs of before are
+     * not changed.
+     *
+     * @example
+     * ```ts
+     * calculator.setCurrencyRate('CHF', '0.8042');
+     * calculator.convertCurrency(10, 'USD', 'CHF'); // 8.042
+     * ```
+     */
+    setCurrencyRate(currency: CurrencyCode, unitsPerDollar: number | string): void;
+    /**
+     * Prices for budgets in money, in whole micro-units. An unknown model has none (`null`), whatever the calculator's policy
+     * is, unless `unknownModel` is `'estimate'`: a limit is not to be kept by a guess that nobody asked for.
+     */
+    priceSource(options?: PriceSourceOptions): PriceSource;
+}
+/**
+ * The calculator that everybody shares. With prices or options a new one takes its place.
+ *
+ * @example
+ * ```ts
+ * const cost = getCostCalculator().calculateRecordCost(record, 'EUR');
+ * ```
+ */
+declare function getCostCalculator(options?: ModelPricing[] | CostCalculatorOptions): CostCalculator;
+
+/**
+ * What went wrong, for programs. Stable: a code is never renamed.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
+ * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
+ * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
+ * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer; the circuit breaker was made with other options |
+ * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
+ * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
+ * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
+ * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
+ * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
+ * | `LINE_FULL` | `maxWaiting` requests wait already |
+ * | `PERMIT_NOT_FOUND` | the permit has ended before |
+ * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
+ * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
+ * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
+ * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
+ */
+type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND' | 'TIMER_NOT_FOUND' | 'TIMER_CANCELLED' | 'RETRIES_EXHAUSTED' | 'CIRCUIT_OPEN';
+/**
+ * Every failure of this package. A denied budget is none: it is a result.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await tracker.releaseReservation(id, 1200);
+ * } catch (error) {
+ *   if (error instanceof TokenBudgetError && error.code === 'RESERVATION_NOT_FOUND') return;
+ *   throw error;
+ * }
+ * ```
+ */
+declare class TokenBudgetError extends Error {
+    readonly name = "TokenBudgetError";
+    readonly code: TokenBudgetErrorCode;
+    /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
+    readonly field: string | undefined;
+    constructor(code: TokenBudgetErrorCode, message: string, details?: {
+        field?: string;
+        cause?: unknown;
+    });
 }
 
 interface BackoffOptions {
@@ -2777,5 +3304,5 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
  */
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
-export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, createDashboard, createTokenCoordinator, estimateTokens, formatRateLimits, instrumentTracker, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
-export type { AcquireOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CredentialHeader, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, HistoryOptions, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, PatternOptions, PeriodWindow, PermitSettlement, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, StorageOptions, StoreEvents, StoreOptions, StoredOverride, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TrackerEventName, TrackerEvents, TrackerListener, UsageAttribution, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };
+export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, CostCalculator, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, attachBudget, createDashboard, createTokenCoordinator, estimateTokens, formatRateLimits, getCostCalculator, instrumentTracker, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
+export type { AcquireOptions, AttachBudgetOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetPrices, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallCost, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CostBreakdown, CostCalculatorOptions, CostCheck, CostEstimate, CostOptions, CostParams, CostParts, CostProjection, CostSettlement, CostStats, CredentialHeader, Currency, CurrencyCode, DaemonSession, DaemonSessionMetrics, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, DetachBudget, HistoryOptions, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, LongContextPrices, MeteredUsage, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, ModelPricing, Money, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, OrchestratorPause, PatternOptions, PauseOptions, PeriodWindow, PermitSettlement, PriceSource, PriceSourceOptions, PricedTokens, PricedUsage, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, SessionDaemon, SessionEmitter, SessionTracker, StorageOptions, StoreEvents, StoreOptions, StoredOverride, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TokenUsageRecord, TrackerEventName, TrackerEvents, TrackerListener, UnknownModelPolicy, UnpricedUsage, UsageAttribution, UsageCost, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };

@@ -2,7 +2,8 @@
 import { types } from 'node:util';
 import { signalOf } from './abort';
 import { metadataJson } from './json';
-import { ALL_PERIODS, type PeriodIndex, periodIndex } from './periods';
+import { DOLLARS, type MoneyTerms, readMoney } from './money';
+import { ALL_PERIODS, PERIODS, type PeriodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
 import { uuid } from './uuid';
 import {
@@ -15,6 +16,7 @@ import {
   join,
   MAX_DURATION_MS,
   object,
+  onlyNames,
   optionalCountField,
   orchestrator,
   own,
@@ -45,6 +47,25 @@ export interface Amounts {
   model: string;
   sessionId: string;
   requestId: string | null;
+  /** Micro-units; {@link UNKNOWN_COST} until it is priced. */
+  costMicros: number;
+}
+
+/** Nobody said what it cost. */
+export const UNKNOWN_COST = -1;
+
+/** Of tokens, then of money in micro-units, in the order of the periods; `null` is unlimited. */
+export type BudgetLimits = [
+  hourly: number | null,
+  daily: number | null,
+  monthly: number | null,
+  hourlyCost: number | null,
+  dailyCost: number | null,
+  monthlyCost: number | null,
+];
+
+export function hasCost(limits: BudgetLimits): boolean {
+  return limits.some((limit, index) => index >= PERIODS.length && limit !== null);
 }
 
 export interface CheckedUsage extends Amounts {
@@ -60,17 +81,19 @@ export interface CheckedOverride {
   orchestratorId: string;
   period: PeriodIndex;
   additionalTokens: number;
+  /** Micro-units; one of the two is 0. */
+  additionalCostMicros: number;
   reason: string;
   expiresAtMs: number;
   createdBy: string;
   metadata: string | null;
 }
 
-export function readUsage(usage: unknown): CheckedUsage {
-  return isPlain(usage) ? readPlainUsage(usage) : readAnyUsage(usage);
+export function readUsage(usage: unknown, terms: MoneyTerms = DOLLARS): CheckedUsage {
+  return isPlain(usage) ? readPlainUsage(usage, terms) : readAnyUsage(usage, terms);
 }
 
-function readAnyUsage(usage: unknown): CheckedUsage {
+function readAnyUsage(usage: unknown, terms: MoneyTerms): CheckedUsage {
   const source = object(usage, 'usage');
   return {
     orchestratorId: orchestrator(own(source, 'orchestratorId', 'usage'), 'usage.orchestratorId'),
@@ -85,6 +108,7 @@ function readAnyUsage(usage: unknown): CheckedUsage {
     model: text(own(source, 'model', 'usage'), 'usage.model', MODEL_MAX_BYTES, 'well-formed'),
     requestId: optionalText(source, 'requestId', 'usage', ID_MAX_BYTES, 'lone allowed'),
     metadata: optionalMetadata(source, 'usage'),
+    costMicros: optionalCost(source, 'usage', terms, 'half up'),
     given: usage as TokenUsage,
   };
 }
@@ -96,7 +120,7 @@ type Unchecked<T> = { readonly [K in keyof T]?: unknown };
  * property, and each of these loads has a place of its own that V8 can remember the object's shape
  * at. `reading` tells a getter that threw from a value that was refused.
  */
-function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
+function readPlainUsage(source: Unchecked<TokenUsage>, terms: MoneyTerms): CheckedUsage {
   let reading: keyof TokenUsage | '' = '';
   try {
     reading = 'orchestratorId';
@@ -148,6 +172,10 @@ function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
     const data = source.metadata;
     reading = '';
     const metadata = data === undefined ? null : metadataJson(data, 'usage.metadata');
+    reading = 'cost';
+    const money = source.cost;
+    reading = '';
+    const costMicros = money === undefined ? UNKNOWN_COST : readMoney(money, 'usage.cost', terms, 'half up');
     return {
       orchestratorId,
       sessionId,
@@ -161,6 +189,7 @@ function readPlainUsage(source: Unchecked<TokenUsage>): CheckedUsage {
       model,
       requestId,
       metadata,
+      costMicros,
       given: source as unknown as TokenUsage,
     };
   } catch (cause) {
@@ -210,12 +239,13 @@ function inheritsNothing(): boolean {
     'totalTokens' in NOTHING ||
     'model' in NOTHING ||
     'requestId' in NOTHING ||
-    'metadata' in NOTHING
+    'metadata' in NOTHING ||
+    'cost' in NOTHING
   );
 }
 
 /** The third argument of `releaseReservation`. */
-export function readAttribution(attribution: unknown, total: number): Amounts {
+export function readAttribution(attribution: unknown, total: number, terms: MoneyTerms = DOLLARS): Amounts {
   if (attribution === undefined) return unattributed(total);
   const source = object(attribution, 'attribution');
   return {
@@ -228,6 +258,7 @@ export function readAttribution(attribution: unknown, total: number): Amounts {
     model: optionalText(source, 'model', 'attribution', MODEL_MAX_BYTES, 'well-formed') ?? '',
     sessionId: optionalText(source, 'sessionId', 'attribution', ID_MAX_BYTES, 'well-formed') ?? '',
     requestId: optionalText(source, 'requestId', 'attribution', ID_MAX_BYTES, 'lone allowed'),
+    costMicros: optionalCost(source, 'attribution', terms, 'half up'),
   };
 }
 
@@ -242,22 +273,51 @@ function unattributed(total: number): Amounts {
     model: '',
     sessionId: '',
     requestId: null,
+    costMicros: UNKNOWN_COST,
   };
 }
 
-export function readOverride(override: unknown): CheckedOverride {
+export function readOverride(override: unknown, terms: MoneyTerms = DOLLARS): CheckedOverride {
   const source = object(override, 'override');
   const read = (key: string) => own(source, key, 'override');
   const id = read('id');
+  const cost = read('additionalCost');
+  const costMicros = cost === undefined ? 0 : readMoney(cost, 'override.additionalCost', terms, 'half up');
+  const tokens = countField(source, 'additionalTokens', 'override');
+  if (costMicros > 0 && tokens > 0) {
+    throw invalid('override.additionalTokens', '0 beside additionalCost: an override of each', tokens);
+  }
   return {
     id: id === undefined ? uuid() : overrideId(id, 'override.id'),
     orchestratorId: orchestrator(read('orchestratorId'), 'override.orchestratorId'),
     period: period(read('period'), 'override.period'),
-    additionalTokens: countField(source, 'additionalTokens', 'override'),
+    additionalTokens: tokens,
+    additionalCostMicros: costMicros,
     reason: text(read('reason'), 'override.reason', REASON_MAX_BYTES, 'lone allowed'),
     expiresAtMs: instant(read('expiresAt'), 'override.expiresAt'),
     createdBy: text(read('createdBy'), 'override.createdBy', ID_MAX_BYTES, 'lone allowed'),
     metadata: optionalMetadata(source, 'override'),
+  };
+}
+
+export interface CheckedPause {
+  untilMs: number | null;
+  reason: string | null;
+  pausedBy: string | null;
+}
+
+const PAUSE_OPTIONS: ReadonlySet<string> = new Set(['reason', 'until', 'pausedBy']);
+
+/** The options of `pauseOrchestrator`. */
+export function readPause(options: unknown): CheckedPause {
+  if (options === undefined) return { untilMs: null, reason: null, pausedBy: null };
+  const source = object(options, 'options');
+  onlyNames(source, 'options', PAUSE_OPTIONS);
+  const until = own(source, 'until', 'options');
+  return {
+    untilMs: until === undefined ? null : instant(until, 'options.until'),
+    reason: optionalText(source, 'reason', 'options', REASON_MAX_BYTES, 'lone allowed'),
+    pausedBy: optionalText(source, 'pausedBy', 'options', ID_MAX_BYTES, 'lone allowed'),
   };
 }
 
@@ -267,18 +327,31 @@ export function overrideId(value: unknown, at: string): string {
   return id;
 }
 
-/** Limits in the order of the periods; `null` is unlimited. */
-export function readBudget(budget: unknown, at: string): [number | null, number | null, number | null] {
+const COSTS = ['hourlyCost', 'dailyCost', 'monthlyCost'] as const;
+const BUDGET_FIELDS: ReadonlySet<string> = new Set([...PERIODS, ...COSTS]);
+
+export function readBudget(budget: unknown, at: string, terms: MoneyTerms = DOLLARS): BudgetLimits {
   const source = object(budget, at);
   for (const key of ownNames(source, at)) {
     // A misspelled period would be no limit at all.
-    if (periodIndex(key) < 0) throw invalid(join(at, key), 'no field but hourly, daily and monthly', key);
+    if (!BUDGET_FIELDS.has(key)) {
+      throw invalid(
+        join(at, key),
+        'no field but hourly, daily and monthly, each also with Cost behind it',
+        key,
+      );
+    }
   }
   const limit = (key: string) => {
     const value = own(source, key, at);
     return value === undefined ? null : count(value, join(at, key));
   };
-  return [limit('hourly'), limit('daily'), limit('monthly')];
+  const cost = (key: (typeof COSTS)[number]) => {
+    const value = own(source, key, at);
+    return value === undefined ? null : readMoney(value, join(at, key), terms, 'half up');
+  };
+  const tokens = [limit('hourly'), limit('daily'), limit('monthly')] as const;
+  return [...tokens, cost('hourlyCost'), cost('dailyCost'), cost('monthlyCost')];
 }
 
 /** `'hourly'`, `['hourly', 'daily']` or `'all'`, as a bit mask. */
@@ -308,6 +381,21 @@ export function readOptions(
   const duration =
     given === undefined ? fallback : integer(given, `options.${durationKey}`, min, MAX_DURATION_MS);
   return { signal: signalOf(source), duration };
+}
+
+/** `cost` and `model` of a check or a reservation. */
+export function readCost(options: unknown, terms: MoneyTerms): { costMicros: number; model: string | null } {
+  if (options === undefined) return { costMicros: UNKNOWN_COST, model: null };
+  const source = object(options, 'options');
+  return {
+    costMicros: optionalCost(source, 'options', terms, 'up'),
+    model: optionalText(source, 'model', 'options', MODEL_MAX_BYTES, 'well-formed'),
+  };
+}
+
+function optionalCost(source: object, at: string, terms: MoneyTerms, rounding: 'up' | 'half up'): number {
+  const value = own(source, 'cost', at);
+  return value === undefined ? UNKNOWN_COST : readMoney(value, join(at, 'cost'), terms, rounding);
 }
 
 /** `period`, `offset` and `limit` of a list. */

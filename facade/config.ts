@@ -1,16 +1,16 @@
 /** From what the constructor is given to what the addon is told: checks and defaults. */
 import { types } from 'node:util';
-import { readBudget } from './arguments';
+import { type BudgetLimits, hasCost, readBudget } from './arguments';
 import { asConfig, readStore, STORE_OPTIONS } from './config/store';
+import { type MoneySettings, pricesWhenAsked, readPrices } from './costs-link';
 import { TokenBudgetError } from './errors';
 import { toJson } from './json';
+import { DOLLARS, type MoneyTerms, readCurrency, readRates } from './money';
 import { isTimeZone } from './native';
 import { percentOf } from './percent';
 import { describe } from './text';
 import type { BudgetConfig } from './types/config';
 import * as check from './validate';
-
-type Limits = [number | null, number | null, number | null];
 
 export interface Settings {
   store: 'memory' | 'disk' | 'redis';
@@ -18,7 +18,9 @@ export interface Settings {
   nativeConfig: string;
   /** Ascending. */
   thresholds: readonly number[];
-  orchestratorBudgets: ReadonlyArray<readonly [orchestratorId: string, limits: Limits]>;
+  orchestratorBudgets: ReadonlyArray<readonly [orchestratorId: string, limits: BudgetLimits]>;
+  defaultBudget: BudgetLimits;
+  money: MoneySettings;
   reservationTtlMs: number;
   enableOverrides: boolean;
   releaseOnly: boolean;
@@ -31,6 +33,7 @@ export interface Settings {
 }
 
 const DEFAULT_THRESHOLDS = [0.5, 0.75, 0.9, 1];
+const NO_LIMITS: BudgetLimits = [null, null, null, null, null, null];
 const THRESHOLD_MAX = 1000;
 const THRESHOLDS_MAX_LENGTH = 100;
 
@@ -43,6 +46,10 @@ const NAMES: ReadonlySet<string> = new Set<keyof BudgetConfig>([
   ...STORE_OPTIONS,
   'defaultBudget',
   'orchestratorBudgets',
+  'currency',
+  'currencyRates',
+  'priceSource',
+  'unknownModel',
   'thresholds',
   'reservationTTL',
   'enableOverrides',
@@ -69,10 +76,27 @@ function read(config: object): Settings {
   const releaseOnly =
     optional('settle', 'record' as const, oneOf('record', 'release-only')) === 'release-only';
   const thresholds = optional('thresholds', DEFAULT_THRESHOLDS, readThresholds);
+  const terms: MoneyTerms = {
+    currency: optional('currency', 'USD', readCurrency),
+    rates: optional('currencyRates', DOLLARS.rates, readRates),
+  };
+  const budgetOf = (value: unknown, at: string) => readBudget(value, at, terms);
+  const defaultBudget = optional<BudgetLimits>('defaultBudget', NO_LIMITS, budgetOf);
+  const orchestratorBudgets = optional('orchestratorBudgets', [], (value, at) =>
+    readBudgets(value, at, terms),
+  );
+  const prices = optional('priceSource', undefined, readPrices);
+  const limits = [defaultBudget, ...orchestratorBudgets.map(([, budget]) => budget)];
+  const money: MoneySettings = {
+    terms,
+    prices: prices ?? pricesWhenAsked(terms),
+    unknownModel: optional('unknownModel', 'reject' as const, oneOf('reject', 'unpriced')),
+    isActive: limits.some(hasCost) || prices !== undefined || field('currency') !== undefined,
+  };
   const budgets = {
     timeZone: optional('timeZone', 'UTC', readTimeZone),
     thresholds,
-    defaultBudget: optional<Limits>('defaultBudget', [null, null, null], readBudget),
+    defaultBudget,
     idempotencyTtlMs: duration('idempotencyTTL', 3_600_000, 1),
     lateSettleTtlMs: duration('lateSettleTTL', 86_400_000, 0),
     historyLimit: optional('historyLimit', 100_000, check.count),
@@ -84,7 +108,9 @@ function read(config: object): Settings {
     store: store.store,
     nativeConfig: toJson({ budgets, ...store.native }),
     thresholds,
-    orchestratorBudgets: optional('orchestratorBudgets', [], readBudgets),
+    orchestratorBudgets,
+    defaultBudget,
+    money,
     reservationTtlMs: duration('reservationTTL', 900_000, 1),
     enableOverrides: optional('enableOverrides', true, check.boolean),
     releaseOnly,
@@ -121,7 +147,7 @@ function readThresholds(value: unknown, at: string): number[] {
   });
 }
 
-function readBudgets(value: unknown, at: string): Array<readonly [string, Limits]> {
+function readBudgets(value: unknown, at: string, terms: MoneyTerms): Array<readonly [string, BudgetLimits]> {
   const source = check.object(value, at);
   if (types.isMap(source)) throw check.invalid(at, 'an object with a budget per orchestrator', 'a Map');
   let ids: string[];
@@ -133,6 +159,6 @@ function readBudgets(value: unknown, at: string): Array<readonly [string, Limits
   return ids.map(id => {
     const path = `${at}[${describe(id)}]`;
     check.orchestrator(id, path);
-    return [id, readBudget(check.own(source, id, at), path)] as const;
+    return [id, readBudget(check.own(source, id, at), path, terms)] as const;
   });
 }

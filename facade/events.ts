@@ -1,6 +1,8 @@
+import type { EventEmitter } from 'node:events';
 import type { Amounts } from './arguments';
+import { moneyOf } from './money';
 import { percentOf, percentUsed } from './percent';
-import { periodName, periodsOf } from './periods';
+import { PERIODS, periodName, periodsOf } from './periods';
 import { Telling } from './telling';
 import type { BudgetDeniedEvent, BudgetThresholdEvent, TrackerEvents } from './types/events';
 import type { ReservationSettlement, TokenReservation } from './types/reservation';
@@ -8,6 +10,14 @@ import type { TokenUsage } from './types/usage';
 
 /** Tells the listeners of a tracker. */
 export class Announcer extends Telling<TrackerEvents> {
+  /** Of the money in what is told. */
+  readonly currency: string;
+
+  constructor(emitter: EventEmitter, currency: string) {
+    super(emitter);
+    this.currency = currency;
+  }
+
   threshold(
     period: number,
     threshold: number,
@@ -19,16 +29,32 @@ export class Announcer extends Telling<TrackerEvents> {
   ): void {
     const event: BudgetThresholdEvent = {
       orchestratorId,
-      period: periodName(period),
+      period: periodName(period % PERIODS.length),
       threshold,
+      unit: 'tokens',
       currentUsage: used,
       limit,
       percentUsed: percentUsed(used, reserved, limit),
       timestamp: new Date(atMs),
       reservedTokens: reserved,
     };
+    // Periods of money follow those of tokens.
+    if (period >= PERIODS.length) this.#inMoney(event, used, reserved, limit);
     this.emit(`threshold:${percentOf(threshold)}`, event);
     if (threshold >= 1) this.emit('budget:exceeded', event);
+  }
+
+  #inMoney(event: BudgetThresholdEvent, used: number, reserved: number, limit: number): void {
+    const cost = {
+      used: moneyOf(used, this.currency),
+      reserved: moneyOf(reserved, this.currency),
+      limit: moneyOf(limit, this.currency),
+    };
+    event.unit = 'cost';
+    event.currentUsage = Number(cost.used.amount);
+    event.limit = Number(cost.limit.amount);
+    event.cost = cost;
+    delete event.reservedTokens;
   }
 
   expired(
@@ -36,13 +62,14 @@ export class Announcer extends Telling<TrackerEvents> {
     periods: number,
     createdAtMs: number,
     expiresAtMs: number,
+    costMicros: number,
     id: string,
     orchestratorId: string,
   ): void {
     if (!this.reaches('reservation:expired')) return;
     this.emit(
       'reservation:expired',
-      reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
+      reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs, costMicros, this.currency),
     );
   }
 
@@ -56,7 +83,8 @@ export class Announcer extends Telling<TrackerEvents> {
 
   settled(reservationId: string, settlement: ReservationSettlement, usage: () => TokenUsage): void {
     if (this.reaches('reservation:released')) this.emit('reservation:released', reservationId, settlement);
-    if (settlement.recorded > 0 && this.reaches('usage:tracked')) this.emit('usage:tracked', usage());
+    const isRecorded = settlement.recorded > 0 || Number(settlement.cost?.recorded.amount ?? 0) > 0;
+    if (isRecorded && this.reaches('usage:tracked')) this.emit('usage:tracked', usage());
   }
 }
 
@@ -67,9 +95,11 @@ export function reservationOf(
   mask: number,
   createdAtMs: number,
   expiresAtMs: number,
+  costMicros: number,
+  currency: string,
 ): TokenReservation {
   const periods = periodsOf(mask);
-  return {
+  const reservation: TokenReservation = {
     id,
     orchestratorId,
     tokens,
@@ -78,10 +108,17 @@ export function reservationOf(
     expiresAt: new Date(expiresAtMs),
     periods,
   };
+  if (costMicros > 0) reservation.cost = moneyOf(costMicros, currency);
+  return reservation;
 }
 
 /** The usage that ending a reservation recorded. */
-export function settledUsage(orchestratorId: string, amounts: Amounts, nowMs: number): TokenUsage {
+export function settledUsage(
+  orchestratorId: string,
+  amounts: Amounts,
+  nowMs: number,
+  currency: string,
+): TokenUsage {
   const usage: TokenUsage = {
     orchestratorId,
     sessionId: amounts.sessionId,
@@ -95,5 +132,6 @@ export function settledUsage(orchestratorId: string, amounts: Amounts, nowMs: nu
     model: amounts.model === '' ? 'unknown' : amounts.model,
   };
   if (amounts.requestId !== null) usage.requestId = amounts.requestId;
+  if (amounts.costMicros > 0) usage.cost = moneyOf(amounts.costMicros, currency);
   return usage;
 }

@@ -17,7 +17,8 @@ export interface EmbeddedOperations {
 
 export interface EmbeddedTracker {
   operations(): EmbeddedOperations;
-  configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
+  /** Of tokens, then of money in micro-units; NaN is unlimited. */
+  configureBudget(orchestratorId: string, limits: Float64Array): void;
   stats(orchestratorId: string, period: number, nowMs: number): string;
   query(verb: number, orchestratorId: string, argumentsJson: string, nowMs: number): string;
   sweep(nowMs: number): number;
@@ -29,7 +30,8 @@ export interface EmbeddedTracker {
 }
 
 export interface RemoteTracker {
-  configureBudget(orchestratorId: string, hourly: number, daily: number, monthly: number): void;
+  /** Of tokens, then of money in micro-units; NaN is unlimited. */
+  configureBudget(orchestratorId: string, limits: Float64Array): void;
   open(wake: () => void): void;
   /** Whether there are answers to take already. `alone`: no other call is awaited. */
   submit(numbers: Float64Array, count: number, text: string, alone: boolean): boolean;

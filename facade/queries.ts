@@ -1,12 +1,14 @@
 /** The colder operations: their arguments and answers as JSON. */
-import type { CheckedOverride } from './arguments';
+import type { CheckedOverride, CheckedPause } from './arguments';
 import { TokenBudgetError } from './errors';
 import { reservationOf } from './events';
 import { RawJson, toJson } from './json';
+import { moneyOf } from './money';
 import { PERIODS, periodName } from './periods';
 import { withoutLoneSurrogates } from './text';
 import type { BudgetInForce, TokenBudget } from './types/budget';
 import type { StoredOverride } from './types/override';
+import type { OrchestratorPause } from './types/pause';
 import type { TokenReservation } from './types/reservation';
 import type { UsageRecord } from './types/usage';
 
@@ -17,51 +19,60 @@ interface OverrideEntry {
   id: string;
   period: number;
   additionalTokens: number;
+  additionalCost: number;
   expiresAtMs: number;
   /** As it stands in the store: anybody may have written it. */
   document: unknown;
 }
 
-export function budgetOf(limits: Limits): TokenBudget {
+export function budgetOf(limits: Limits, currency: string): TokenBudget {
   const budget: TokenBudget = {};
   PERIODS.forEach((period, index) => {
     const limit = limits[index];
     if (typeof limit === 'number') budget[period] = limit;
+    const cost = limits[PERIODS.length + index];
+    if (typeof cost === 'number') budget[`${period}Cost`] = moneyOf(cost, currency);
   });
   return budget;
 }
 
-export function budgetInForce(json: string): BudgetInForce {
-  const answer = JSON.parse(json) as { base: Limits; effective: Limits; stored: boolean };
+export function budgetInForce(json: string, currency: string): BudgetInForce {
+  const answer = JSON.parse(json) as { base: Limits[]; effective: Limits[]; stored: boolean };
   return {
-    base: budgetOf(answer.base),
-    effective: budgetOf(answer.effective),
+    base: budgetOf(answer.base.flat(), currency),
+    effective: budgetOf(answer.effective.flat(), currency),
     source: answer.stored ? 'stored' : 'configured',
   };
 }
 
-export function overrideArguments(override: CheckedOverride): string {
+export function overrideArguments(override: CheckedOverride, currency: string): string {
   const document = {
     id: override.id,
     orchestratorId: override.orchestratorId,
     period: periodName(override.period),
     additionalTokens: override.additionalTokens,
+    ...costOf(override.additionalCostMicros, currency),
     reason: override.reason,
     expiresAt: new Date(override.expiresAtMs).toISOString(),
     createdBy: override.createdBy,
     ...(override.metadata === null ? {} : { metadata: new RawJson(override.metadata) }),
   };
-  const { id, period, additionalTokens, expiresAtMs } = override;
+  const { id, period, additionalTokens, additionalCostMicros: additionalCost, expiresAtMs } = override;
   const raw = new RawJson(withoutLoneSurrogates(toJson(document)));
-  return toJson({ id, period, additionalTokens, expiresAtMs, document: raw });
+  return toJson({ id, period, additionalTokens, additionalCost, expiresAtMs, document: raw });
 }
 
-export function storedOverride(override: CheckedOverride): StoredOverride {
+function costOf(micros: number, currency: string): { additionalCost?: { amount: string; currency: string } } {
+  return micros === 0 ? {} : { additionalCost: moneyOf(micros, currency) };
+}
+
+export function storedOverride(override: CheckedOverride, currency: string): StoredOverride {
   const stored: StoredOverride = {
     id: override.id,
     orchestratorId: override.orchestratorId,
     period: periodName(override.period),
     additionalTokens: override.additionalTokens,
+    ...costOf(override.additionalCostMicros, currency),
     reason: override.reason,
     expiresAt: new Date(override.expiresAtMs),
     createdBy: override.createdBy,
@@ -70,7 +81,7 @@ export function storedOverride(override: CheckedOverride): StoredOverride {
   return stored;
 }
 
-export function overrides(json: string, orchestratorId: string): StoredOverride[] {
+export function overrides(json: string, orchestratorId: string, currency: string): StoredOverride[] {
   const answer = JSON.parse(json) as { overrides: OverrideEntry[] };
   return answer.overrides.map(entry => {
     // The limit is raised whether or not the words about it can be read.
@@ -80,6 +91,7 @@ export function overrides(json: string, orchestratorId: string): StoredOverride[
       orchestratorId,
       period: periodName(entry.period),
       additionalTokens: entry.additionalTokens,
+      ...costOf(entry.additionalCost, currency),
       reason: words(document, 'reason'),
       expiresAt: new Date(entry.expiresAtMs),
       createdBy: words(document, 'createdBy'),
@@ -90,7 +102,35 @@ export function overrides(json: string, orchestratorId: string): StoredOverride[
   });
 }
 
-export function reservations(json: string, orchestratorId: string): TokenReservation[] {
+/** A pause as it stands in the store. */
+interface PauseEntry {
+  untilMs: number | null;
+  sinceMs: number;
+  /** Anybody may have written it. */
+  document: unknown;
+}
+
+export function pauseArguments({ untilMs, reason, pausedBy }: CheckedPause): string {
+  const document = { reason: reason ?? undefined, pausedBy: pausedBy ?? undefined };
+  return toJson({ untilMs, document: new RawJson(withoutLoneSurrogates(toJson(document))) });
+}
+
+export function pause(json: string, orchestratorId: string): OrchestratorPause | null {
+  const answer = JSON.parse(json) as { pause: PauseEntry | null };
+  return answer.pause === null ? null : pauseOf(answer.pause, orchestratorId);
+}
+
+export function pauseOf(entry: PauseEntry, orchestratorId: string): OrchestratorPause {
+  const document = asObject(entry.document) ?? {};
+  const pause: OrchestratorPause = { orchestratorId, pausedAt: new Date(entry.sinceMs) };
+  const [reason, pausedBy] = [member(document, 'reason'), member(document, 'pausedBy')];
+  if (typeof reason === 'string') pause.reason = reason;
+  if (entry.untilMs !== null) pause.until = new Date(entry.untilMs);
+  if (typeof pausedBy === 'string') pause.pausedBy = pausedBy;
+  return pause;
+}
+
+export function reservations(json: string, orchestratorId: string, currency: string): TokenReservation[] {
   const answer = JSON.parse(json) as {
     reservations: Array<{
       id: string;
@@ -98,10 +138,11 @@ export function reservations(json: string, orchestratorId: string): TokenReserva
       periods: number;
       createdAtMs: number;
       expiresAtMs: number;
+      costMicros: number;
     }>;
   };
-  return answer.reservations.map(({ id, tokens, periods, createdAtMs, expiresAtMs }) =>
-    reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs),
+  return answer.reservations.map(({ id, tokens, periods, createdAtMs, expiresAtMs, costMicros }) =>
+    reservationOf(id, orchestratorId, tokens, periods, createdAtMs, expiresAtMs, costMicros, currency),
   );
 }
 
@@ -114,10 +155,11 @@ const OPTIONAL_MEMBERS = [
   'metadata',
 ] as const satisfies ReadonlyArray<keyof UsageRecord>;
 
-export function history(json: string, orchestratorId: string): UsageRecord[] {
+export function history(json: string, orchestratorId: string, currency: string): UsageRecord[] {
   return historyRecords(json).map(value => {
     const entry = asObject(value);
     if (entry === undefined) throw damagedHistory();
+    const costMicros = amount(entry, 'costMicros');
     const extras = OPTIONAL_MEMBERS.filter(key => Object.hasOwn(entry, key));
     return {
       orchestratorId,
@@ -128,6 +170,7 @@ export function history(json: string, orchestratorId: string): UsageRecord[] {
       totalTokens: amount(entry, 'totalTokens'),
       model: words(entry, 'model'),
       ...Object.fromEntries(extras.map(key => [key, member(entry, key)])),
+      ...(Number.isSafeInteger(costMicros) && costMicros > 0 && { cost: moneyOf(costMicros, currency) }),
     };
   });
 }

@@ -1,11 +1,14 @@
 import { isAborted, reasonOf, signalOf } from './abort';
 import {
+  hasCost,
   overrideId,
   readAttribution,
   readBudget,
+  readCost,
   readOptions,
   readOverride,
   readPage,
+  readPause,
   readPeriods,
   readUsage,
 } from './arguments';
@@ -21,6 +24,7 @@ import { RESERVATION_ID_MAX_LENGTH } from './identifiers';
 import { toJson } from './json';
 import { Orchestrators } from './orchestrators';
 import type { PeriodIndex } from './periods';
+import { Pricing } from './pricing';
 import * as queries from './queries';
 import { TypedEmitter } from './typed-emitter';
 import type { BudgetCheck, BudgetInForce, BudgetPeriod, TokenBudget } from './types/budget';
@@ -35,6 +39,7 @@ import type {
   ReserveOptions,
 } from './types/options';
 import type { BudgetOverride, StoredOverride } from './types/override';
+import type { OrchestratorPause, PauseOptions } from './types/pause';
 import type { ReservationResult, TokenReservation } from './types/reservation';
 import type { TokenUsage, UsageAttribution, UsageRecord, UsageStats } from './types/usage';
 import * as check from './validate';
@@ -68,6 +73,7 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   readonly #backend: Backend;
   readonly #announcer: Announcer;
   readonly #orchestrators = new Orchestrators();
+  readonly #pricing: Pricing;
   #closing: Promise<void> | undefined;
 
   static {
@@ -79,7 +85,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   constructor(config: BudgetConfig = {}) {
     super();
     this.#settings = readConfig(config);
-    this.#announcer = new Announcer(this);
+    this.#announcer = new Announcer(this, this.#settings.money.terms.currency);
+    this.#pricing = new Pricing(this.#settings, this.#announcer);
     try {
       this.#backend = openBackend(this.#settings, this.#announcer);
     } catch (cause) {
@@ -91,7 +98,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   trackUsage(usage: TokenUsage): Promise<void> {
     try {
       this.#assertOpen();
-      const checked = readUsage(usage);
+      const checked = readUsage(usage, this.#settings.money.terms);
+      this.#pricing.price(checked);
       this.#orchestrators.add(checked.orchestratorId);
       return this.#backend.track(checked);
     } catch (error) {
@@ -112,8 +120,9 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
       const tokens = check.count(estimatedTokens, 'estimatedTokens');
       const index = check.period(period, 'period');
       const signal = options === undefined ? undefined : signalOf(check.object(options, 'options'));
+      const cost = this.#pricing.estimate(id, tokens, readCost(options, this.#settings.money.terms));
       if (isAborted(signal)) return Promise.reject(reasonOf(signal));
-      return this.#backend.check(id, tokens, index, signal);
+      return this.#backend.check(id, tokens, index, cost, signal);
     } catch (error) {
       return rejected(error);
     }
@@ -135,8 +144,11 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
       const amount = check.count(tokens, 'tokens');
       const periods = readPeriods(period);
       const { signal, duration } = readOptions(options, 'ttl', this.#settings.reservationTtlMs);
+      const asked = readCost(options, this.#settings.money.terms);
+      const cost = this.#pricing.estimate(id, amount, asked);
       if (isAborted(signal)) return Promise.reject(reasonOf(signal));
-      return this.#backend.reserve(id, amount, periods, duration, signal);
+      const reserved = this.#backend.reserve(id, amount, periods, duration, cost, signal);
+      return asked.model === null ? reserved : this.#pricing.remember(reserved, asked.model);
     } catch (error) {
       return rejected(error);
     }
@@ -156,8 +168,10 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     try {
       this.#assertOpen();
       if (typeof reservationId !== 'string') throw check.invalid('reservationId', 'a string', reservationId);
-      const amounts = readAttribution(attribution, check.count(actualUsed, 'actualUsed'));
+      const { terms } = this.#settings.money;
+      const amounts = readAttribution(attribution, check.count(actualUsed, 'actualUsed'), terms);
       if (reservationId.length > RESERVATION_ID_MAX_LENGTH) throw reservationNotFound(reservationId);
+      this.#pricing.priceSettled(reservationId, amounts);
       return this.#backend.settle(reservationId, amounts);
     } catch (error) {
       return rejected(error);
@@ -191,7 +205,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     const id = this.#ask(orchestratorId);
     const index = check.period(period, 'period');
     const { offset, limit } = readPage(options);
-    return queries.history(await this.#query(Verb.history, id, { period: index, offset, limit }), id);
+    const json = await this.#query(Verb.history, id, { period: index, offset, limit });
+    return queries.history(json, id, this.#currency);
   }
 
   /** Adds to the limit of one period until `expiresAt`. Emits `override:set` with its `id`. */
@@ -200,10 +215,14 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
     if (!this.#settings.enableOverrides) {
       throw new TokenBudgetError('OVERRIDES_DISABLED', 'Budget overrides are disabled');
     }
-    const checked = readOverride(override);
+    const checked = readOverride(override, this.#settings.money.terms);
     this.#orchestrators.add(checked.orchestratorId);
-    await this.#send(Verb.setOverride, checked.orchestratorId, queries.overrideArguments(checked));
-    this.#announcer.emit('override:set', queries.storedOverride(checked));
+    await this.#send(
+      Verb.setOverride,
+      checked.orchestratorId,
+      queries.overrideArguments(checked, this.#currency),
+    );
+    this.#announcer.emit('override:set', queries.storedOverride(checked, this.#currency));
   }
 
   /** Ends an override before its time; `false` when there was none. Emits `override:removed`. */
@@ -221,7 +240,11 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   async listOverrides(orchestratorId: string, period?: BudgetPeriod): Promise<StoredOverride[]> {
     const id = this.#ask(orchestratorId);
     const index = optionalPeriod(period);
-    return queries.overrides(await this.#query(Verb.listOverrides, id, { period: index }), id);
+    return queries.overrides(
+      await this.#query(Verb.listOverrides, id, { period: index }),
+      id,
+      this.#currency,
+    );
   }
 
   /**
@@ -230,17 +253,52 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
    */
   async setBudget(orchestratorId: string, budget: TokenBudget | null): Promise<void> {
     const id = this.#ask(orchestratorId);
-    const limits = budget === null ? null : readBudget(budget, 'budget');
+    const limits = budget === null ? null : readBudget(budget, 'budget', this.#settings.money.terms);
     await this.#query(Verb.setBudget, id, { budget: limits });
+    this.#pricing.budgeted(id, limits !== null && hasCost(limits), limits === null);
     this.#announcer.emit('budget:set', {
       orchestratorId: id,
-      budget: limits === null ? null : queries.budgetOf(limits),
+      budget: limits === null ? null : queries.budgetOf(limits, this.#currency),
     });
   }
 
   /** The limits in force, and where they come from. */
   async getBudget(orchestratorId: string): Promise<BudgetInForce> {
-    return queries.budgetInForce(await this.#query(Verb.getBudget, this.#ask(orchestratorId), {}));
+    return queries.budgetInForce(
+      await this.#query(Verb.getBudget, this.#ask(orchestratorId), {}),
+      this.#currency,
+    );
+  }
+
+  /**
+   * Grants nothing to an orchestrator until `until`, or until it is resumed, in every process: `checkBudget` answers
+   * `allowed: false`, `reserveTokens` `success: false`, both with `paused: true`. What is held stays held, what is used
+   * is recorded. Replaces an earlier pause. Emits `orchestrator:paused`.
+   *
+   * @example
+   * ```ts
+   * await tracker.pauseOrchestrator('team-a', { reason: 'Runaway loop', until: new Date(Date.now() + 600_000) });
+   * ```
+   */
+  async pauseOrchestrator(orchestratorId: string, options?: PauseOptions): Promise<void> {
+    const id = this.#ask(orchestratorId);
+    const json = await this.#send(Verb.pause, id, queries.pauseArguments(readPause(options)));
+    const pause = queries.pause(json, id);
+    if (pause !== null) this.#announcer.emit('orchestrator:paused', pause);
+  }
+
+  /** Ends a pause; `false` when there was none. Emits `orchestrator:resumed`. */
+  async resumeOrchestrator(orchestratorId: string): Promise<boolean> {
+    const id = this.#ask(orchestratorId);
+    const { resumed } = JSON.parse(await this.#query(Verb.resume, id, {})) as { resumed: boolean };
+    if (resumed) this.#announcer.emit('orchestrator:resumed', { orchestratorId: id });
+    return resumed;
+  }
+
+  /** The pause in force; `null` when there is none. */
+  async getPause(orchestratorId: string): Promise<OrchestratorPause | null> {
+    const id = this.#ask(orchestratorId);
+    return queries.pause(await this.#query(Verb.getPause, id, {}), id);
   }
 
   /** Reservations that hold tokens, soonest expiry first. */
@@ -250,7 +308,8 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   ): Promise<TokenReservation[]> {
     const id = this.#ask(orchestratorId);
     const { period, offset, limit } = readPage(options);
-    return queries.reservations(await this.#query(Verb.listReservations, id, { period, offset, limit }), id);
+    const json = await this.#query(Verb.listReservations, id, { period, offset, limit });
+    return queries.reservations(json, id, this.#currency);
   }
 
   /**
@@ -315,6 +374,10 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
   /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #currency(): string {
+    return this.#settings.money.terms.currency;
   }
 
   #assertOpen(): void {

@@ -62,7 +62,7 @@ fn held_tokens_stay_held_when_one_batch_releases_and_reserves() {
         let first = reserve(&desk, 50, 2 * SECOND_MS).await;
         let id = desk.new_id(Period::Hourly.into());
         let release = Operation::Settle { id: first, usage: None };
-        let next = Operation::Reserve { periods: id.periods(), id, tokens: 30, ttl_ms: 10 * MINUTE_MS };
+        let next = Operation::Reserve { periods: id.periods(), id, tokens: 30, ttl_ms: 10 * MINUTE_MS, cost_micros: 0 };
         desk.apply(vec![release, next]).await;
         desk.advance(3 * SECOND_MS);
         assert!(is_there(&desk, "hourly:reservations:total"));

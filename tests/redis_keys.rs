@@ -32,6 +32,7 @@ fn extra(id: &str, expires_at_ms: u64) -> Operation {
         id: id.to_owned(),
         period: Period::Daily,
         additional_tokens: 5,
+        additional_cost: 0,
         expires_at_ms,
         document_json: r#"{"reason":"rush"}"#.to_owned(),
     })
@@ -63,7 +64,7 @@ fn keys_have_the_documented_names_types_and_lives() {
     block_on(async {
         let rig = Rig::on_server_clock(RedisServer::start()).await;
         let id = rig.new_id(Periods::ALL);
-        let limits = Limits([Some(1_000), None, Some(5_000)]);
+        let limits = Limits::tokens([Some(1_000), None, Some(5_000)]);
         let operations =
             vec![with_request_id(10, "request-1"), reserve(&id, 20, TTL_MS), Operation::SetBudget(Some(limits))];
         let receipt = rig.apply(operations).await.unwrap();
@@ -270,7 +271,7 @@ proptest! {
     ) {
         block_on(async {
             let mut rig = Rig::new().await;
-            rig.configured = Limits([Some(MAX_TOKENS), None, Some(MAX_TOKENS - 1)]);
+            rig.configured = Limits::tokens([Some(MAX_TOKENS), None, Some(MAX_TOKENS - 1)]);
             let (mut used, mut ids) = (0u64, Vec::new());
             for tokens in tokens {
                 let id = rig.new_id(Periods::ALL);
@@ -314,5 +315,73 @@ fn learn_the_clock(offset_ms: i64) {
         rig.store = RedisStore::new(transport, Keys::new("test", false));
         let receipt = rig.apply(vec![Operation::Track(usage(1))]).await.unwrap();
         assert!(rig.store.now_ms().abs_diff(receipt.now_ms) < 1_000);
+    });
+}
+
+fn names_of(connection: &mut Connection) -> Vec<String> {
+    keys_of(connection).into_keys().collect()
+}
+
+fn priced(total: u64, cost_micros: u64) -> Operation {
+    let mut usage = usage(total);
+    usage.cost_micros = cost_micros;
+    Operation::Track(usage)
+}
+
+#[test]
+fn money_has_keys_of_its_own_once_something_costs_any() {
+    block_on(async {
+        let rig = Rig::on_server_clock(RedisServer::start()).await;
+        let mut connection = rig.server.connection();
+        let (cheap, dear) = (rig.new_id(Periods::ALL), rig.new_id(Periods::ALL));
+        rig.apply(vec![reserve(&cheap, 20, TTL_MS), Operation::Track(usage(10))]).await.unwrap();
+        assert!(!names_of(&mut connection).iter().any(|name| name.contains("cost")));
+        let state: Vec<u8> = redis::cmd("GET").arg(rig.keys().state()).query(&mut connection).unwrap();
+        let Operation::Reserve { tokens, periods, ttl_ms, .. } = reserve(&dear, 5, TTL_MS) else { unreachable!() };
+        rig.one(Operation::Reserve { id: dear.clone(), tokens, periods, ttl_ms, cost_micros: 70 }).await.unwrap();
+        let receipt = rig.apply(vec![priced(1, 300)]).await.unwrap();
+        let ends = rig.policy.calendar.windows(receipt.now_ms).map(|window| window.end_ms as i64);
+        let found = keys_of(&mut connection);
+        for period in Period::ALL {
+            let key = rig.keys().cost_usage(period);
+            let name = String::from_utf8(key.clone()).unwrap();
+            assert_eq!(found[&name], ("string".to_owned(), ends[period.index()]), "{name}");
+            assert_eq!(redis::cmd("GET").arg(key).query::<u64>(&mut connection).unwrap(), 300);
+        }
+        let with_money: Vec<u8> = redis::cmd("GET").arg(rig.keys().state()).query(&mut connection).unwrap();
+        assert!(with_money.len() > state.len());
+    });
+}
+
+#[test]
+fn lost_money_is_found_again() {
+    block_on(async {
+        let rig = Rig::new().await;
+        let mut connection = rig.server.connection();
+        let id = rig.new_id(Periods::ALL);
+        let reserve =
+            Operation::Reserve { id: id.clone(), tokens: 5, periods: Periods::ALL, ttl_ms: TTL_MS, cost_micros: 70 };
+        rig.apply(vec![priced(1, 300), reserve]).await.unwrap();
+        let _: () = redis::cmd("DEL").arg(rig.keys().state()).query(&mut connection).unwrap();
+        rig.one(priced(1, 5)).await.unwrap();
+        let Ok(Outcome::Check(view)) = rig.one(Operation::Check { period: Period::Daily, tokens: 1 }).await else {
+            panic!("it checks")
+        };
+        assert_eq!((view.cost.used, view.cost.reserved, view.reserved), (305, 70, 5));
+        // Whoever comes first may know nothing of money.
+        let _: () = redis::cmd("DEL").arg(rig.keys().state()).query(&mut connection).unwrap();
+        rig.one(Operation::Track(usage(1))).await.unwrap();
+        rig.one(priced(1, 5)).await.unwrap();
+        let Ok(Outcome::Check(view)) = rig.one(Operation::Check { period: Period::Daily, tokens: 1 }).await else {
+            panic!("it checks")
+        };
+        assert_eq!((view.cost.used, view.cost.reserved, view.reserved), (310, 70, 5));
+        // What is no amount refuses the batch and changes nothing.
+        let _: () = redis::cmd("DEL").arg(rig.keys().state()).query(&mut connection).unwrap();
+        let _: () =
+            redis::cmd("SET").arg(rig.keys().cost_usage(Period::Daily)).arg("lots").query(&mut connection).unwrap();
+        let before = digest(&mut connection);
+        assert!(matches!(rig.apply(vec![priced(1, 5)]).await, Err(StoreError::Refused { .. })));
+        assert_eq!(digest(&mut connection), before);
     });
 }

@@ -26,6 +26,7 @@ fn granted(rig: &Rig, id: &str, period: Period, tokens: u64) -> Override {
         id: id.to_owned(),
         period,
         additional_tokens: tokens,
+        additional_cost: 0,
         expires_at_ms: rig.clock_ms() + HOUR_MS,
         document_json: format!(r#"{{"reason":"{id} {} {tokens}"}}"#, period.name()),
     }

@@ -138,6 +138,7 @@ fn the_least_rights_are_enough() {
             id: "rush".to_owned(),
             period: Period::Daily,
             additional_tokens: 5,
+            additional_cost: 0,
             expires_at_ms: now_ms + TTL_MS,
             document_json: "{}".to_owned(),
         };
@@ -264,7 +265,7 @@ fn transitions_are_announced_when_asked_for() {
         // The first one was silent, so the first message is of the second.
         let message = heard.get_message().unwrap();
         let announcement = events::decode(message.get_payload_bytes()).unwrap();
-        assert_eq!(announcement.transition, transitions[0]);
+        assert_eq!(announcement.news, events::News::Crossed(transitions[0]));
         assert_eq!((announcement.client.as_str(), announcement.orchestrator), ("client-1", rig.orchestrator.clone()));
         assert!(heard.get_message().is_err(), "nothing else is announced");
     });

@@ -77,7 +77,7 @@ fn measure_nothing(connection: &mut redis::Connection) -> f64 {
 fn server_time_per_call() {
     block_on(async {
         let mut rig = Rig::on_server_clock(RedisServer::start()).await;
-        rig.configured = Limits([Some(MAX_TOKENS), Some(MAX_TOKENS), Some(MAX_TOKENS)]);
+        rig.configured = Limits::tokens([Some(MAX_TOKENS), Some(MAX_TOKENS), Some(MAX_TOKENS)]);
         let mut connection = rig.server.connection();
         rig.one(Operation::Track(usage(10))).await.unwrap();
         for round in 0..2 {

@@ -28,6 +28,7 @@ describe('threshold events', () => {
         orchestratorId: 'orch',
         period: 'hourly',
         threshold: 0.5,
+        unit: 'tokens',
         currentUsage: 500,
         limit: 1000,
         percentUsed: 50,
@@ -162,6 +163,7 @@ describe('events of operations', () => {
       period: 'daily',
       available: 10,
       limit: 10,
+      limitedBy: 'tokens',
       timestamp: new Date(NOON),
     };
     expect(denied).toEqual([

@@ -40,6 +40,7 @@ describe('reserveTokens', () => {
       available: 100,
       period: 'hourly',
       limit: 1000,
+      limitedBy: 'tokens',
       retryable: true,
       resetsAt: new Date(Date.UTC(2026, 0, 14, 13)),
     });

@@ -14,6 +14,7 @@ export interface Backend {
     orchestratorId: string,
     tokens: number,
     period: PeriodIndex,
+    costMicros: number,
     signal: AbortSignal | undefined,
   ): Promise<BudgetCheck>;
   reserve(
@@ -21,6 +22,7 @@ export interface Backend {
     tokens: number,
     periods: number,
     ttlMs: number,
+    costMicros: number,
     signal: AbortSignal | undefined,
   ): Promise<ReservationResult>;
   settle(reservationId: string, amounts: Amounts): Promise<void>;

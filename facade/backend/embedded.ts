@@ -12,6 +12,7 @@ import type { UsageStats } from '../types/usage';
 import type { Backend } from './backend';
 import { ExpiryTimer } from './expiry-timer';
 import { errorCode, Kind, numberAt, type VerbNumber } from './protocol';
+import { tellDenied } from './without-store';
 
 const NUMBERS_LENGTH = 64;
 /** Where a frequent operation is told which texts come with it. */
@@ -50,14 +51,22 @@ export class EmbeddedBackend implements Backend {
     this.#now = settings.now;
     this.#record = !settings.releaseOnly;
     this.#timer = new ExpiryTimer(settings.now, () => this.#sweep());
-    for (const [id, [hourly, daily, monthly]] of settings.orchestratorBudgets) {
-      this.#native.configureBudget(id, hourly ?? NaN, daily ?? NaN, monthly ?? NaN);
+    for (const [id, limits] of settings.orchestratorBudgets) {
+      this.#native.configureBudget(
+        id,
+        Float64Array.from(limits, limit => limit ?? NaN),
+      );
     }
     // Of those before us, whose timers are gone.
     if (settings.store === 'disk') this.#timer.next(this.#native.nextExpiryMs());
   }
 
-  check(orchestratorId: string, tokens: number, period: PeriodIndex): Promise<BudgetCheck> {
+  check(
+    orchestratorId: string,
+    tokens: number,
+    period: PeriodIndex,
+    costMicros: number,
+  ): Promise<BudgetCheck> {
     const now = this.#now();
     const numbers = this.#numbers;
     numbers[0] = now;
@@ -73,18 +82,10 @@ export class EmbeddedBackend implements Backend {
     }
     const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status);
-    const check = checkAnswer(numbers, 0, tokens, period);
+    const check = checkAnswer(numbers, 0, tokens, period, costMicros, this.#announcer.currency);
     if (status === EVENTS_WAIT) this.#announce();
-    if (check.wouldExceed) {
-      this.#announcer.denied({
-        orchestratorId,
-        period: check.period,
-        tokens,
-        available: check.available ?? 0,
-        limit: check.limit,
-        timestamp: new Date(now),
-        source: 'check',
-      });
+    if (!check.allowed) {
+      tellDenied(this.#announcer, orchestratorId, tokens, check, 'check', now);
     }
     return Promise.resolve(check);
   }
@@ -94,6 +95,7 @@ export class EmbeddedBackend implements Backend {
     tokens: number,
     periods: number,
     ttlMs: number,
+    costMicros: number,
   ): Promise<ReservationResult> {
     const now = this.#now();
     const numbers = this.#numbers;
@@ -101,6 +103,7 @@ export class EmbeddedBackend implements Backend {
     numbers[1] = tokens;
     numbers[2] = periods;
     numbers[3] = ttlMs;
+    numbers[4] = costMicros;
     let id: string | undefined;
     if (orchestratorId === this.#orchestratorId) {
       numbers[GIVEN] = 0;
@@ -113,22 +116,14 @@ export class EmbeddedBackend implements Backend {
     const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status);
     if (id === undefined) {
-      const denied = deniedAnswer(numbers, 0, tokens, false);
+      const denied = deniedAnswer(numbers, 0, tokens, false, costMicros, this.#announcer.currency);
       if (status === EVENTS_WAIT) this.#announce();
-      const { period, available, limit } = denied;
-      this.#announcer.denied({
-        orchestratorId,
-        period,
-        tokens,
-        available,
-        limit,
-        timestamp: new Date(now),
-        source: 'reserve',
-      });
+      tellDenied(this.#announcer, orchestratorId, tokens, denied, 'reserve', now);
       return Promise.resolve(denied);
     }
     const expiresAtMs = numberAt(numbers, 1);
-    const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods);
+    const { currency } = this.#announcer;
+    const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods, costMicros, currency);
     if (status === EVENTS_WAIT) this.#announce();
     this.#timer.atLatest(expiresAtMs, now);
     this.#announcer.emit('reservation:created', granted.reservation);
@@ -150,10 +145,10 @@ export class EmbeddedBackend implements Backend {
     this.#sessionId = sessionId;
     const status = numberAt(numbers, STATUS);
     if (status < 0) throw this.#failure(status, reservationId);
-    const settlement = settlementAnswer(numbers, 0, amounts.total);
+    const settlement = settlementAnswer(numbers, 0, amounts.total, this.#announcer.currency);
     if (status === EVENTS_WAIT) this.#announce();
     this.#announcer.settled(reservationId, settlement, () =>
-      settledUsage(orchestratorOf(reservationId), amounts, now),
+      settledUsage(orchestratorOf(reservationId), amounts, now, this.#announcer.currency),
     );
     return Promise.resolve();
   }
@@ -187,7 +182,14 @@ export class EmbeddedBackend implements Backend {
     const models = this.#native.stats(orchestratorId, period, this.#now());
     const status = numberAt(this.#numbers, STATUS);
     if (status < 0) throw this.#failure(status);
-    const stats = statsAnswer(this.#numbers, 0, JSON.parse(models) as string[], orchestratorId, period);
+    const stats = statsAnswer(
+      this.#numbers,
+      0,
+      JSON.parse(models) as string[],
+      orchestratorId,
+      period,
+      this.#announcer.currency,
+    );
     if (status === EVENTS_WAIT) this.#announce();
     return Promise.resolve(stats);
   }
@@ -223,6 +225,7 @@ export class EmbeddedBackend implements Backend {
     numbers[5] = amounts.cacheRead;
     numbers[6] = amounts.cacheWrite;
     numbers[7] = amounts.reasoning;
+    numbers[8] = amounts.costMicros;
   }
 
   #changed(model: string, sessionId: string): number {

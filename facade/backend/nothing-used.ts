@@ -11,4 +11,5 @@ export const NOTHING_USED: Amounts = {
   model: '',
   sessionId: '',
   requestId: null,
+  costMicros: 0,
 };

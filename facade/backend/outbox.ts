@@ -45,17 +45,25 @@ export class Outbox {
     numbers[at + 2] = tokens;
   }
 
-  reserve(call: number, orchestratorId: string, tokens: number, periods: number, ttlMs: number): void {
-    const at = this.#begin(6, Op.reserve, call);
+  reserve(
+    call: number,
+    orchestratorId: string,
+    tokens: number,
+    periods: number,
+    ttlMs: number,
+    costMicros: number,
+  ): void {
+    const at = this.#begin(7, Op.reserve, call);
     const numbers = this.#numbers;
     numbers[at] = this.#writeOrchestrator(orchestratorId);
     numbers[at + 1] = periods;
     numbers[at + 2] = tokens;
     numbers[at + 3] = ttlMs;
+    numbers[at + 4] = costMicros;
   }
 
   settle(call: number, reservationId: string, record: boolean, amounts: Amounts, nowMs: number): void {
-    const at = this.#begin(14, Op.settle, call);
+    const at = this.#begin(15, Op.settle, call);
     const numbers = this.#numbers;
     numbers[at] = this.#write(reservationId);
     numbers[at + 1] = this.#writeModel(amounts.model);
@@ -64,10 +72,11 @@ export class Outbox {
     numbers[at + 4] = record ? 1 : 0;
     this.#amounts(at + 5, amounts);
     numbers[at + 11] = nowMs;
+    numbers[at + 12] = amounts.costMicros;
   }
 
   track(call: number, usage: CheckedUsage, nowMs: number): void {
-    const at = this.#begin(15, Op.track, call);
+    const at = this.#begin(16, Op.track, call);
     const numbers = this.#numbers;
     numbers[at] = this.#writeOrchestrator(usage.orchestratorId);
     numbers[at + 1] = this.#writeModel(usage.model);
@@ -77,6 +86,7 @@ export class Outbox {
     this.#amounts(at + 5, usage);
     numbers[at + 11] = usage.timestampMs;
     numbers[at + 12] = nowMs;
+    numbers[at + 13] = usage.costMicros;
   }
 
   stats(call: number, orchestratorId: string, period: number): void {

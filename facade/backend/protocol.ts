@@ -54,29 +54,33 @@ export const Kind = {
   message: 26,
   breaker: 27,
   listening: 28,
+  pause: 29,
 } as const;
 
 /** Which of a record's numbers, counted from behind `call`, measure its texts. */
 const TEXT_LENGTHS: Readonly<Record<number, readonly number[]>> = {
   [Kind.reserved]: [0],
-  [Kind.settled]: [6],
+  [Kind.settled]: [8],
   [Kind.answer]: [0],
   [Kind.error]: [1],
   [Kind.picked]: [0],
   [Kind.threshold]: [6],
-  [Kind.expired]: [4, 5],
+  [Kind.expired]: [5, 6],
   [Kind.connected]: [0],
   [Kind.disconnected]: [0, 1],
   [Kind.warning]: [0],
   [Kind.due]: [1],
   [Kind.message]: [0],
   [Kind.breaker]: [0, 1],
+  [Kind.pause]: [0, 1],
 };
 
 const NO_TEXT: readonly number[] = [];
 
+/** Numbers of the view of a period: used, reserved, limit, window start and end, paused until; money used, reserved, limit. */
+export const VIEW_LENGTH = 9;
 /** Where `stats` counts its models; their tokens follow. */
-export const STATS_MODELS = 12;
+export const STATS_MODELS = VIEW_LENGTH + 7;
 
 /** The text of a record whose numbers begin at `at`, in UTF-16 code units. */
 export function textLength(kind: number, numbers: Float64Array, at: number): number {
@@ -100,6 +104,9 @@ export const Verb = {
   listReservations: 6,
   history: 7,
   clearThresholds: 8,
+  pause: 9,
+  resume: 10,
+  getPause: 11,
 } as const;
 
 export type VerbNumber = (typeof Verb)[keyof typeof Verb];

@@ -1,16 +1,23 @@
 /** What the frequent operations on Redis wait for, and how their answers become results and events. */
-import { checkAnswer, checkWithoutStore, deniedAnswer, grantedAnswer, settlementAnswer } from '../answers';
+import {
+  checkAnswer,
+  checkWithoutStore,
+  costSettlement,
+  deniedAnswer,
+  grantedAnswer,
+  settlementAnswer,
+} from '../answers';
 import type { Amounts } from '../arguments';
 import { reservationNotFound, TokenBudgetError } from '../errors';
 import { type Announcer, settledUsage } from '../events';
 import { orchestratorOf } from '../identifiers';
 import type { PeriodIndex } from '../periods';
 import type { BudgetCheck } from '../types/budget';
-import type { ReservationResult } from '../types/reservation';
+import type { ReservationResult, ReservationSettlement } from '../types/reservation';
 import type { TokenUsage } from '../types/usage';
 import { Call } from './calls';
 import type { InboxRecord } from './inbox';
-import { errorCode, Kind } from './protocol';
+import { errorCode, Kind, VIEW_LENGTH } from './protocol';
 import { tellDenied } from './without-store';
 
 export class CheckCall extends Call<BudgetCheck> {
@@ -18,23 +25,31 @@ export class CheckCall extends Call<BudgetCheck> {
   readonly orchestratorId: string;
   readonly tokens: number;
   readonly period: PeriodIndex;
+  readonly costMicros: number;
 
-  constructor(announcer: Announcer, orchestratorId: string, tokens: number, period: PeriodIndex) {
+  constructor(
+    announcer: Announcer,
+    orchestratorId: string,
+    tokens: number,
+    period: PeriodIndex,
+    costMicros: number,
+  ) {
     super();
     this.announcer = announcer;
     this.orchestratorId = orchestratorId;
     this.tokens = tokens;
     this.period = period;
+    this.costMicros = costMicros;
   }
 
   finish(record: InboxRecord): BudgetCheck {
-    const { tokens, period } = this;
+    const { tokens, period, costMicros, announcer } = this;
     if (record.kind !== Kind.check && record.kind !== Kind.storeDown) throw failure(record);
     const check =
       record.kind === Kind.check
-        ? checkAnswer(record.numbers, record.at, tokens, period)
+        ? checkAnswer(record.numbers, record.at, tokens, period, costMicros, announcer.currency)
         : checkWithoutStore(record.number(0) === 1, tokens, period);
-    if (check.wouldExceed) tellDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
+    if (!check.allowed) tellDenied(this.announcer, this.orchestratorId, tokens, check, 'check');
     return check;
   }
 }
@@ -44,6 +59,7 @@ export class ReserveCall extends Call<ReservationResult> {
   readonly orchestratorId: string;
   readonly tokens: number;
   readonly periods: number;
+  readonly costMicros: number;
   readonly giveBack: (reservationId: string) => void;
 
   constructor(
@@ -51,6 +67,7 @@ export class ReserveCall extends Call<ReservationResult> {
     orchestratorId: string,
     tokens: number,
     periods: number,
+    costMicros: number,
     giveBack: (reservationId: string) => void,
   ) {
     super();
@@ -58,6 +75,7 @@ export class ReserveCall extends Call<ReservationResult> {
     this.orchestratorId = orchestratorId;
     this.tokens = tokens;
     this.periods = periods;
+    this.costMicros = costMicros;
     this.giveBack = giveBack;
   }
 
@@ -71,17 +89,29 @@ export class ReserveCall extends Call<ReservationResult> {
   }
 
   finish(record: InboxRecord): ReservationResult {
-    const { orchestratorId, tokens, periods } = this;
+    const { orchestratorId, tokens, periods, costMicros } = this;
     const { numbers, at } = record;
+    const { currency } = this.announcer;
     if (record.kind === Kind.reserved) {
       const storeDown = record.number(4) === 1;
-      const granted = grantedAnswer(numbers, at + 1, record.string(0), orchestratorId, tokens, periods);
+      const granted = grantedAnswer(
+        numbers,
+        at + 1,
+        record.string(0),
+        orchestratorId,
+        tokens,
+        periods,
+        // While the store is away nothing is held.
+        storeDown ? 0 : costMicros,
+        currency,
+      );
       if (storeDown) granted.storeUnavailable = true;
       this.announcer.emit('reservation:created', granted.reservation);
       return granted;
     }
     if (record.kind !== Kind.denied) throw failure(record);
-    const denied = deniedAnswer(numbers, at, tokens, record.number(6) === 1);
+    const storeDown = record.number(1 + VIEW_LENGTH) === 1;
+    const denied = deniedAnswer(numbers, at, tokens, storeDown, costMicros, currency);
     tellDenied(this.announcer, orchestratorId, tokens, denied, 'reserve');
     return denied;
   }
@@ -108,22 +138,35 @@ export class SettleCall extends Call<void> {
       return;
     }
     if (record.kind !== Kind.settled) throw failure(record, reservationId);
-    const settlement = settlementAnswer(record.numbers, record.at, amounts.total);
-    const orchestratorId = record.string(6);
-    this.announcer.settled(reservationId, settlement, () => settledUsage(orchestratorId, amounts, nowMs));
+    const { currency } = this.announcer;
+    const settlement = settlementAnswer(record.numbers, record.at, amounts.total, currency);
+    const orchestratorId = record.string(8);
+    const usage = () => settledUsage(orchestratorId, amounts, nowMs, currency);
+    this.announcer.settled(reservationId, settlement, usage);
   }
 
   /** A reservation that was granted while the store was away has ended; it held nothing. */
   #finishUnheld(isRecorded: boolean): void {
     const { reservationId, amounts, nowMs } = this;
     const recorded = isRecorded ? amounts.total : 0;
-    const settlement = { reserved: 0, actual: amounts.total, overage: recorded, late: false, recorded };
-    const usage = () => settledUsage(orchestratorOf(reservationId), amounts, nowMs);
+    const { currency } = this.announcer;
+    const settlement: ReservationSettlement = {
+      reserved: 0,
+      actual: amounts.total,
+      overage: recorded,
+      late: false,
+      recorded,
+    };
+    if (isRecorded && amounts.costMicros > 0) {
+      settlement.cost = costSettlement(0, amounts.costMicros, currency);
+    }
+    const usage = () => settledUsage(orchestratorOf(reservationId), amounts, nowMs, currency);
     this.announcer.settled(reservationId, settlement, usage);
   }
 
   override spooled(): void {
-    const usage = settledUsage(orchestratorOf(this.reservationId), this.amounts, this.nowMs);
+    const { currency } = this.announcer;
+    const usage = settledUsage(orchestratorOf(this.reservationId), this.amounts, this.nowMs, currency);
     this.announcer.emit('usage:spooled', usage);
   }
 }

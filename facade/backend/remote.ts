@@ -27,8 +27,11 @@ export class RemoteBackend implements Backend {
     this.#channel = new Channel({ nativeConfig, maxPending, telling: announcer, onEvent });
     this.#announcer = announcer;
     this.#record = !settings.releaseOnly;
-    for (const [id, [hourly, daily, monthly]] of settings.orchestratorBudgets) {
-      this.#channel.native.configureBudget(id, hourly ?? NaN, daily ?? NaN, monthly ?? NaN);
+    for (const [id, limits] of settings.orchestratorBudgets) {
+      this.#channel.native.configureBudget(
+        id,
+        Float64Array.from(limits, limit => limit ?? NaN),
+      );
     }
   }
 
@@ -36,10 +39,11 @@ export class RemoteBackend implements Backend {
     orchestratorId: string,
     tokens: number,
     period: PeriodIndex,
+    costMicros: number,
     signal: AbortSignal | undefined,
   ): Promise<BudgetCheck> {
     const promise = this.#channel.begin(
-      new CheckCall(this.#announcer, orchestratorId, tokens, period),
+      new CheckCall(this.#announcer, orchestratorId, tokens, period, costMicros),
       signal,
     );
     this.#channel.outbox.check(this.#channel.last, orchestratorId, tokens, period);
@@ -51,12 +55,13 @@ export class RemoteBackend implements Backend {
     tokens: number,
     periods: number,
     ttlMs: number,
+    costMicros: number,
     signal: AbortSignal | undefined,
   ): Promise<ReservationResult> {
     const giveBack = (reservationId: string) => this.#giveBack(reservationId);
-    const call = new ReserveCall(this.#announcer, orchestratorId, tokens, periods, giveBack);
+    const call = new ReserveCall(this.#announcer, orchestratorId, tokens, periods, costMicros, giveBack);
     const promise = this.#channel.begin(call, signal);
-    this.#channel.outbox.reserve(this.#channel.last, orchestratorId, tokens, periods, ttlMs);
+    this.#channel.outbox.reserve(this.#channel.last, orchestratorId, tokens, periods, ttlMs, costMicros);
     return promise;
   }
 
@@ -85,7 +90,7 @@ export class RemoteBackend implements Backend {
       const count = record.number(STATS_MODELS);
       const names = STATS_MODELS + 1 + count;
       const models = Array.from({ length: count }, (_, rank) => record.string(names + rank));
-      return statsAnswer(record.numbers, record.at, models, orchestratorId, period);
+      return statsAnswer(record.numbers, record.at, models, orchestratorId, period, this.#announcer.currency);
     };
     const promise = this.#channel.begin(new ColdCall(finish), signal);
     this.#channel.outbox.stats(this.#channel.last, orchestratorId, period);

@@ -4,9 +4,12 @@ import { crypto } from '../crypto';
 import type { Announcer } from '../events';
 import { encodeIdentifier } from '../native';
 import type { BudgetCheck } from '../types/budget';
+import type { BudgetDeniedEvent } from '../types/events';
 import type { ReservationResult } from '../types/reservation';
+import { VIEW_LENGTH } from './protocol';
 
 const UNLIMITED = -1;
+const NONE = -1;
 const ID_BYTES = 16;
 
 /** A grant holds nothing; the usage it ends with is recorded. */
@@ -18,12 +21,14 @@ export function reserveWithoutStore(
   nowMs: number,
 ): ReservationResult {
   if (!isAllowed) {
-    const shortest = 31 - Math.clz32(periods & -periods);
-    return deniedAnswer(Float64Array.of(shortest, 0, 0, 0, 0, 0), 0, tokens, true);
+    const numbers = new Float64Array(1 + VIEW_LENGTH).fill(NONE);
+    // The shortest period that was asked for.
+    numbers[0] = 31 - Math.clz32(periods & -periods);
+    return deniedAnswer(numbers, 0, tokens, true, 0, '');
   }
   const id = unheldId(orchestratorId);
   const numbers = Float64Array.of(nowMs, nowMs, UNLIMITED);
-  const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods);
+  const granted = grantedAnswer(numbers, 0, id, orchestratorId, tokens, periods, 0, '');
   granted.storeUnavailable = true;
   return granted;
 }
@@ -42,9 +47,16 @@ export function tellDenied(
     period,
     available = 0,
     limit = Infinity,
-  }: Pick<BudgetCheck | ReservationResult, 'period' | 'available' | 'limit'>,
+    limitedBy,
+    cost,
+  }: Pick<BudgetCheck | ReservationResult, 'period' | 'available' | 'limit' | 'limitedBy' | 'cost'>,
   source: 'check' | 'reserve',
+  nowMs = Date.now(),
 ): void {
   if (period === undefined) return;
-  announcer.denied({ orchestratorId, period, tokens, available, limit, timestamp: new Date(), source });
+  const timestamp = new Date(nowMs);
+  const event: BudgetDeniedEvent = { orchestratorId, period, tokens, available, limit, timestamp, source };
+  if (limitedBy !== undefined) event.limitedBy = limitedBy;
+  if (cost !== undefined) event.cost = cost;
+  announcer.denied(event);
 }

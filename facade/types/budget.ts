@@ -1,11 +1,28 @@
+import type { Money } from './money';
+
 /** A calendar period, in the time zone of `timeZone`. */
 export type BudgetPeriod = 'hourly' | 'daily' | 'monthly';
 
-/** Tokens per period. A period left out is unlimited; 0 allows nothing. */
+/** Tokens and money per period. What is left out is unlimited; 0 allows nothing. */
 export interface TokenBudget {
   hourly?: number;
   daily?: number;
   monthly?: number;
+  /** Money beside the tokens: a reservation holds both or nothing. */
+  hourlyCost?: Money;
+  dailyCost?: Money;
+  monthlyCost?: Money;
+}
+
+/** The money of a check or a refused reservation. */
+export interface CostCheck {
+  /** What was asked for. */
+  estimated: Money;
+  /** What there is before it; `null`: unlimited. */
+  available: Money | null;
+  limit: Money | null;
+  /** `(used + reserved) / limit * 100`, before what was asked for. */
+  percentUsed: number;
 }
 
 /** The answer of `checkBudget`. */
@@ -20,10 +37,16 @@ export interface BudgetCheck {
   percentUsed: number;
   estimatedTokens: number;
   wouldExceed: boolean;
+  /** Which limit it is refused by; tokens when it is both. */
+  limitedBy?: 'tokens' | 'cost';
+  /** Where there is money in the period, or a cost was asked about. */
+  cost?: CostCheck;
   /** Why it is refused, or that there is no limit. */
   message?: string;
   /** What there is before the estimated tokens. */
   available?: number;
+  /** `true` while the orchestrator is paused: nothing is allowed, whatever would fit. */
+  paused?: boolean;
   /** `true` when the store was away and `onStoreError` answered; then the numbers say nothing. */
   storeUnavailable?: boolean;
 }

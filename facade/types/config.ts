@@ -1,4 +1,5 @@
 import type { TokenBudget } from './budget';
+import type { BudgetPrices } from './money';
 
 /** One server address. */
 export interface RedisNode {
@@ -98,6 +99,20 @@ export interface BudgetConfig extends StoreOptions {
   defaultBudget?: TokenBudget;
   /** Each replaces the default as a whole. */
   orchestratorBudgets?: Record<string, TokenBudget>;
+  /** In which money is counted, ISO 4217; the same for all that share a store. Default `USD`. */
+  currency?: string;
+  /** Units of other currencies for one US dollar, such as `{ EUR: '0.92' }`, for amounts that are given in them. */
+  currencyRates?: Record<string, number | string>;
+  /**
+   * What tokens cost, for reservations and usage that name a model and no cost. Asked where money is counted: a budget has
+   * a limit of money, or `currency` or `priceSource` is given.
+   */
+  priceSource?: BudgetPrices;
+  /**
+   * What becomes of a check or a reservation whose cost is not known, by an orchestrator with a limit of money: it is
+   * refused with `INVALID_ARGUMENT`, or costs nothing. What was used is always recorded. Default `reject`.
+   */
+  unknownModel?: 'reject' | 'unpriced';
   /** Ascending fractions above 0, at most 1000. Default `[0.5, 0.75, 0.9, 1.0]`. */
   thresholds?: readonly number[];
   /** Life of a reservation that nobody releases. Default 900,000 (15 minutes). */

@@ -1,5 +1,7 @@
-import type { BudgetPeriod, TokenBudget } from './budget';
+import type { BudgetPeriod, CostCheck, TokenBudget } from './budget';
+import type { Money } from './money';
 import type { StoredOverride } from './override';
+import type { OrchestratorPause } from './pause';
 import type { ReservationSettlement, TokenReservation } from './reservation';
 import type { TokenUsage } from './usage';
 
@@ -9,13 +11,18 @@ export interface BudgetThresholdEvent {
   period: BudgetPeriod;
   /** The fraction, as configured. */
   threshold: number;
-  /** Tokens used in the window. */
+  /** What the numbers count: tokens, or units of the currency, which `cost` tells exactly. Always told. */
+  unit?: 'tokens' | 'cost';
+  /** Used in the window. */
   currentUsage: number;
   limit: number;
   /** `(used + reserved) / limit * 100`. */
   percentUsed: number;
   timestamp: Date;
+  /** Of tokens. */
   reservedTokens?: number;
+  /** Of money. */
+  cost?: { used: Money; reserved: Money; limit: Money };
 }
 
 /** A check or a reservation that was refused. */
@@ -27,6 +34,9 @@ export interface BudgetDeniedEvent {
   limit: number;
   timestamp: Date;
   source: 'check' | 'reserve';
+  /** Which limit it was; none for a paused orchestrator and for a store that is away. */
+  limitedBy?: 'tokens' | 'cost';
+  cost?: CostCheck;
 }
 
 /** What happens between this process and the store. */
@@ -59,6 +69,9 @@ export interface TrackerEvents extends StoreEvents {
   'reservation:expired': [reservation: TokenReservation];
   'override:set': [override: StoredOverride];
   'override:removed': [event: { orchestratorId: string; id: string }];
+  /** With `broadcast` in every process, else in the one that asked for it. So is its end, but for one by itself. */
+  'orchestrator:paused': [pause: OrchestratorPause];
+  'orchestrator:resumed': [event: { orchestratorId: string }];
 }
 
 export type TrackerEventName = keyof TrackerEvents;

@@ -1,13 +1,22 @@
 import type { BudgetPeriod } from './budget';
+import type { Money } from './money';
 
-/** Options of `checkBudget` and `getUsageStats`. */
-export interface CheckOptions {
+/** What a call will cost. With a limit of money one of them has to be known, see `unknownModel`. */
+export interface CostOptions {
+  /** Rounded up to a millionth. */
+  cost?: Money;
+  /** Without `cost`: the most that its tokens can cost by this model. */
+  model?: string;
+}
+
+/** Options of `checkBudget` and `getUsageStats`; the latter has no cost. */
+export interface CheckOptions extends CostOptions {
   /** When it aborts, the promise rejects with its reason. */
   signal?: AbortSignal;
 }
 
 /** Options of `reserveTokens`. */
-export interface ReserveOptions {
+export interface ReserveOptions extends CostOptions {
   /** When it aborts, the promise rejects with its reason; a grant that comes later is released. */
   signal?: AbortSignal;
   /** Milliseconds; wins over `reservationTTL`. */

@@ -1,7 +1,8 @@
 import type { BudgetPeriod } from './budget';
+import type { Money } from './money';
 
 /**
- * Extra tokens in one period until an instant, for every process at once. An orchestrator can have
+ * Extra tokens, or money, in one period until an instant, for every process at once. An orchestrator can have
  * 1,000 live ones; one more is refused with `INVALID_ARGUMENT`.
  *
  * @example
@@ -15,8 +16,10 @@ import type { BudgetPeriod } from './budget';
 export interface BudgetOverride {
   orchestratorId: string;
   period: BudgetPeriod;
-  /** An exact integer from 0 to 2^53 - 1. */
+  /** An exact integer from 0 to 2^53 - 1; 0 with `additionalCost`. */
   additionalTokens: number;
+  /** Money instead of tokens. */
+  additionalCost?: Money;
   /** At most 4,096 bytes. */
   reason: string;
   /** In the past it has no effect. */

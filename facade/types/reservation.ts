@@ -1,10 +1,13 @@
-import type { BudgetPeriod } from './budget';
+import type { BudgetPeriod, CostCheck } from './budget';
+import type { CostSettlement, Money } from './money';
 
 /** Tokens held for a call in flight. */
 export interface TokenReservation {
   id: string;
   orchestratorId: string;
   tokens: number;
+  /** Money held beside the tokens. */
+  cost?: Money;
   /** The shortest of {@link TokenReservation.periods}. */
   period: BudgetPeriod;
   /** By the store's clock. */
@@ -30,11 +33,20 @@ export interface ReservationResult {
   available?: number;
   /** When refused: the period, shortest first, in which the tokens did not fit. */
   period?: BudgetPeriod;
+  /** When refused: which limit it was; tokens when it was both. */
+  limitedBy?: 'tokens' | 'cost';
+  /** When refused: the money of that period, where there is any. */
+  cost?: CostCheck;
   /** When refused: the limit of that period, with live overrides. */
   limit?: number;
   /** When refused: `false` when the tokens exceed the limit itself, so that waiting is in vain. */
   retryable?: boolean;
-  /** When refused: the end of that period's window, when what was used no longer counts. */
+  /** `true` when it was refused because the orchestrator is paused. */
+  paused?: boolean;
+  /**
+   * When refused: the end of that period's window, when what was used no longer counts; of a paused orchestrator
+   * the end of the pause, absent when that is not known.
+   */
   resetsAt?: Date;
   /** `true` when the store was away and `onStoreError` answered; nothing is held then. */
   storeUnavailable?: boolean;
@@ -52,4 +64,6 @@ export interface ReservationSettlement {
   late: boolean;
   /** Tokens that were recorded: 0 for a known `requestId`, and with `settle: 'release-only'`. */
   recorded: number;
+  /** Where money was held or recorded. */
+  cost?: CostSettlement;
 }

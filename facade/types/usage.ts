@@ -1,4 +1,5 @@
 import type { BudgetPeriod } from './budget';
+import type { CostStats, Money } from './money';
 
 /** How the tokens of a call came about. All are exact integers from 0 to 2^53 - 1. */
 export interface TokenParts {
@@ -43,6 +44,8 @@ export interface TokenUsage extends TokenParts {
   requestId?: string;
   /** Kept in the history as JSON, at most 64 KiB of it. */
   metadata?: Record<string, unknown>;
+  /** What it cost. Default: what `priceSource` says, where money is counted. */
+  cost?: Money;
 }
 
 /** Who used the tokens of a reservation that ends. */
@@ -51,6 +54,8 @@ export interface UsageAttribution extends Partial<TokenParts> {
   sessionId?: string;
   /** As in {@link TokenUsage.requestId}. */
   requestId?: string;
+  /** As in {@link TokenUsage.cost}; without a model, that of the reservation is asked for. */
+  cost?: Money;
 }
 
 /** One entry of the history of a period. */
@@ -72,6 +77,8 @@ export interface UsageStats {
   /** `(totalUsed + reservedTokens) / limit * 100`; 0 when unlimited, 100 when the limit is 0. */
   percentUsed: number;
   reservedTokens: number;
+  /** Where money is counted. */
+  cost?: CostStats;
   activeReservations: number;
   /** The window `[periodStart, periodEnd)`, by the store's clock. */
   periodStart: Date;

@@ -37,6 +37,7 @@ pub(super) mod kind {
     pub const MESSAGE: f64 = 26.0;
     pub const BREAKER: f64 = 27.0;
     pub const LISTENING: f64 = 28.0;
+    pub const PAUSE: f64 = 29.0;
 }
 
 impl Outbox for Records {
@@ -149,12 +150,14 @@ fn write_json(records: &mut Records, call: CallId, outcome: &impl serde::Seriali
 
 fn write_view(record: &mut RecordWriter<'_>, view: &PeriodView) {
     record.amount(view.used).amount(view.reserved).limit(view.limit);
-    record.amount(view.window.start_ms).amount(view.window.end_ms);
+    record.amount(view.window.start_ms).amount(view.window.end_ms).limit(view.paused_until_ms);
+    record.amount(view.cost.used).amount(view.cost.reserved).limit(view.cost.limit);
 }
 
 fn write_settlement(record: &mut RecordWriter<'_>, settlement: &Settlement) {
     record.amount(settlement.reserved).amount(settlement.recorded).amount(settlement.overage);
     record.flag(settlement.late).flag(settlement.duplicate).amount(settlement.periods.bits().into());
+    record.amount(settlement.reserved_cost).amount(settlement.recorded_cost);
 }
 
 fn write_stats(record: &mut RecordWriter<'_>, stats: &Stats) {
@@ -174,14 +177,19 @@ fn write_stats(record: &mut RecordWriter<'_>, stats: &Stats) {
 fn write_event(records: &mut Records, event: &Event) {
     match event {
         Event::Threshold { orchestrator, threshold, transition } => records.push(kind::THRESHOLD, 0, |record| {
-            record.amount(transition.period.index() as u64).number(*threshold);
+            record.amount(transition.number() as u64).number(*threshold);
             record.amount(transition.used).amount(transition.reserved).amount(transition.limit);
             record.amount(transition.at_ms).units(&orchestrator.decoded_utf16());
         }),
         Event::Expired { orchestrator, reservation } => records.push(kind::EXPIRED, 0, |record| {
             record.amount(reservation.tokens).amount(reservation.periods.bits().into());
             record.amount(reservation.created_at_ms).amount(reservation.expires_at_ms);
+            record.amount(reservation.cost_micros);
             record.text(reservation.id.as_str()).units(&orchestrator.decoded_utf16());
+        }),
+        Event::Pause { orchestrator, pause } => records.push(kind::PAUSE, 0, |record| {
+            let json = pause.as_ref().map_or(String::new(), query::pause_json);
+            record.text(&json).units(&orchestrator.decoded_utf16());
         }),
         Event::Connected { address } => records.push(kind::CONNECTED, 0, |record| {
             record.text(address);

@@ -182,11 +182,11 @@ fn kind(code: u32, call: CallId, reader: &mut Reader<'_>) -> Result<CallKind, Ma
         }
         operation::RESERVE => {
             let (length, bits) = (reader.repeatable()?, reader.need()?);
-            let (tokens, ttl_ms) = (reader.need()?, reader.need()?);
+            let (tokens, ttl_ms, cost_micros) = (reader.need()?, reader.need()?, reader.need()?);
             let orchestrator = reader.orchestrator(length)?;
             let periods = periods(bits)?;
             let id = ReservationId::generate(&orchestrator, periods);
-            Ok(plain(orchestrator, Operation::Reserve { id, tokens, periods, ttl_ms }))
+            Ok(plain(orchestrator, Operation::Reserve { id, tokens, periods, ttl_ms, cost_micros }))
         }
         operation::SETTLE => settle(reader),
         operation::TRACK => track(reader),
@@ -330,7 +330,7 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     let request = reader.length()?;
     let record = reader.need()? != 0;
     let (total, parts) = (reader.need()?, parts(reader)?);
-    let now_ms = reader.need()?;
+    let (now_ms, cost_micros) = (reader.need()?, reader.need()?);
     let name = reader.string(id)?;
     let usage = Usage {
         total,
@@ -341,6 +341,7 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         metadata_json: None,
         reported_at_ms: now_ms,
         occurred_at_ms: None,
+        cost_micros,
     };
     let usage = record.then_some(usage);
     if let Some(id) = UnheldId::parse(&name) {
@@ -359,7 +360,7 @@ fn track(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     let (id, model, session) = (reader.repeatable()?, reader.repeatable()?, reader.repeatable()?);
     let (request, metadata) = (reader.length()?, reader.length()?);
     let (total, parts) = (reader.need()?, parts(reader)?);
-    let (reported_at_ms, now_ms) = (reader.need()?, reader.need()?);
+    let (reported_at_ms, now_ms, cost_micros) = (reader.need()?, reader.need()?, reader.need()?);
     let id = reader.orchestrator(id);
     let usage = Usage {
         total,
@@ -371,6 +372,7 @@ fn track(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         reported_at_ms,
         // What is dated now or later counts as now, whatever the store's clock says.
         occurred_at_ms: (reported_at_ms < now_ms).then_some(reported_at_ms),
+        cost_micros,
     };
     let operation = Operation::Track(usage);
     Ok(CallKind::Operate { orchestrator: id?, operation, caller_now_ms: Some(now_ms) })

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use crate::domain::calendar::Calendar;
 use crate::domain::identifier::OrchestratorId;
-use crate::domain::period::PERIOD_COUNT;
 use crate::domain::policy::{Limits, Policy};
 use crate::domain::{rate_limit, timers};
 use crate::service::settings::{Listens, OnStoreError, RemoteSettings, Serves, Settings};
@@ -40,7 +39,7 @@ pub(super) struct StorageConfig {
 struct Budgets {
     time_zone: String,
     thresholds: Vec<f64>,
-    default_budget: [Option<u64>; PERIOD_COUNT],
+    default_budget: Limits,
     idempotency_ttl_ms: u64,
     late_settle_ttl_ms: u64,
     history_limit: u64,
@@ -177,7 +176,7 @@ impl Budgets {
         };
         Ok(Settings {
             policy: Arc::new(policy),
-            default_budget: Limits(self.default_budget),
+            default_budget: self.default_budget,
             orchestrator_budgets: Default::default(),
             release_only: self.release_only,
         })

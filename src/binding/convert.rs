@@ -31,13 +31,29 @@ pub(super) fn orchestrator(id: &Text) -> Result<OrchestratorId> {
     calls::orchestrator(id.as_units()).map_err(malformed)
 }
 
-/// NaN is unlimited.
-pub(super) fn limits(limits: [f64; PERIOD_COUNT]) -> Limits {
-    Limits(limits.map(amount))
+/// Of tokens, then of money in micro-units; NaN is unlimited.
+pub(super) fn limits(limits: &[f64]) -> Limits {
+    let at = |index: usize| limits.get(index).copied().and_then(amount);
+    Limits { tokens: std::array::from_fn(at), cost: std::array::from_fn(|index| at(PERIOD_COUNT + index)) }
 }
 
-/// Used, reserved, limit (-1 is unlimited), start and end of the window.
-pub(super) fn view_numbers(view: &PeriodView) -> [f64; 5] {
-    let limit = view.limit.map_or(-1.0, |limit| limit as f64);
-    [view.used as f64, view.reserved as f64, limit, view.window.start_ms as f64, view.window.end_ms as f64]
+/// Numbers of a view.
+pub(super) const VIEW_LENGTH: usize = 9;
+
+/// Used, reserved, limit (-1 is unlimited), start and end of the window, until when it is paused (-1: it is not);
+/// money used, reserved and its limit in micro-units.
+pub(super) fn view_numbers(view: &PeriodView) -> [f64; VIEW_LENGTH] {
+    let number = |number: Option<u64>| number.map_or(-1.0, |number| number as f64);
+    let window = [view.window.start_ms, view.window.end_ms].map(|bound_ms| bound_ms as f64);
+    [
+        view.used as f64,
+        view.reserved as f64,
+        number(view.limit),
+        window[0],
+        window[1],
+        number(view.paused_until_ms),
+        view.cost.used as f64,
+        view.cost.reserved as f64,
+        number(view.cost.limit),
+    ]
 }

@@ -9,7 +9,7 @@ use napi_derive::napi;
 
 use super::calls;
 use super::config::Config;
-use super::convert::{exact, invalid, limits, malformed, orchestrator, view_numbers};
+use super::convert::{VIEW_LENGTH, exact, invalid, limits, malformed, orchestrator, view_numbers};
 use super::frequent::{Kept, Operations};
 use super::text::Text;
 use super::{events, query, storage};
@@ -61,11 +61,11 @@ impl EmbeddedTracker {
         Operations(Rc::clone(&self.embedded))
     }
 
-    #[napi(ts_args_type = "orchestratorId: string, hourly: number, daily: number, monthly: number")]
-    pub fn configure_budget(&self, orchestrator_id: Text, hourly: f64, daily: f64, monthly: f64) -> Result<()> {
+    #[napi(ts_args_type = "orchestratorId: string, limits: Float64Array")]
+    pub fn configure_budget(&self, orchestrator_id: Text, given: Float64Array) -> Result<()> {
         let id = orchestrator(&orchestrator_id)?;
         let settings = &mut self.lock()?.tracker.settings;
-        settings.orchestrator_budgets.insert(id, limits([hourly, daily, monthly]));
+        settings.orchestrator_budgets.insert(id, limits(&given));
         Ok(())
     }
 
@@ -198,10 +198,10 @@ impl Embedded {
         self.write(0, &view_numbers(&stats.view));
         let parts = &stats.parts;
         let counts = [stats.open_reservations, parts.prompt, parts.completion, parts.cache_read];
-        self.write(5, &counts.map(|count| count as f64));
+        self.write(VIEW_LENGTH, &counts.map(|count| count as f64));
         let counts = [parts.cache_write, parts.reasoning, stats.unattributed, stats.models.len() as u64];
-        self.write(9, &counts.map(|count| count as f64));
+        self.write(VIEW_LENGTH + 4, &counts.map(|count| count as f64));
         let tokens: Vec<_> = stats.models.iter().map(|(_, tokens)| *tokens as f64).collect();
-        self.write(13, &tokens);
+        self.write(VIEW_LENGTH + 8, &tokens);
     }
 }

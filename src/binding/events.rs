@@ -22,7 +22,7 @@ fn write_event(json: &mut String, event: &Event) {
     let _ = match event {
         Event::Threshold { orchestrator, threshold, transition } => {
             let (used, reserved, limit) = (transition.used, transition.reserved, transition.limit);
-            let (period, at_ms) = (transition.period.index(), transition.at_ms);
+            let (period, at_ms) = (transition.number(), transition.at_ms);
             let orchestrator = string(&orchestrator.decoded_utf16());
             let kind = kind::THRESHOLD;
             write!(json, "[{kind},{period},{threshold},{used},{reserved},{limit},{at_ms},{orchestrator}]")
@@ -33,11 +33,12 @@ fn write_event(json: &mut String, event: &Event) {
             // Ids are made of characters that need no escape but for those of the orchestrator.
             let id = string(&reservation.id.as_str().encode_utf16().collect::<Vec<_>>());
             let orchestrator = string(&orchestrator.decoded_utf16());
-            let kind = kind::EXPIRED;
-            write!(json, "[{kind},{tokens},{periods},{created_ms},{expires_ms},{id},{orchestrator}]")
+            let (kind, cost) = (kind::EXPIRED, reservation.cost_micros);
+            write!(json, "[{kind},{tokens},{periods},{created_ms},{expires_ms},{cost},{id},{orchestrator}]")
         }
         // Only stores on servers tell these.
-        Event::Connected { .. }
+        Event::Pause { .. }
+        | Event::Connected { .. }
         | Event::Disconnected { .. }
         | Event::Warning { .. }
         | Event::Due { .. }

@@ -15,7 +15,7 @@ use super::convert::{exact, malformed, view_numbers};
 use super::direct::{Call, enter, function, nothing};
 use super::embedded::Embedded;
 use super::text::set_text;
-use crate::domain::decide::Reserving;
+use crate::domain::decide::{Amount, Reserving};
 use crate::domain::error::OperationError;
 use crate::domain::identifier::{OrchestratorId, ReservationId, UnheldId, encode_utf16};
 use crate::domain::usage::{Parts, Usage};
@@ -102,7 +102,7 @@ impl Embedded {
     }
 
     fn reserve(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, tokens, periods, ttl_ms] = self.inputs()?;
+        let [now_ms, tokens, periods, ttl_ms, cost_micros] = self.inputs()?;
         let periods = calls::periods(periods).map_err(malformed)?;
         self.keep(call)?;
         if !self.accepts() {
@@ -110,7 +110,7 @@ impl Embedded {
         }
         let orchestrator = self.kept.orchestrator()?;
         let id = ReservationId::generate(orchestrator, periods);
-        match self.tracker.reserve(orchestrator, &id, tokens, periods, ttl_ms, now_ms) {
+        match self.tracker.reserve(orchestrator, &id, Amount { tokens, cost_micros }, periods, ttl_ms, now_ms) {
             Reserving::Granted(grant) => {
                 let remaining = grant.remaining.map_or(-1.0, |tokens| tokens as f64);
                 self.write(0, &[grant.created_at_ms as f64, grant.expires_at_ms as f64, remaining]);
@@ -127,7 +127,8 @@ impl Embedded {
     }
 
     fn settle(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, record, total, prompt, completion, cache_read, cache_write, reasoning] = self.inputs()?;
+        let [now_ms, record, total, prompt, completion, cache_read, cache_write, reasoning, cost_micros] =
+            self.inputs()?;
         self.keep(call)?;
         if !self.accepts() {
             return Ok(nothing());
@@ -141,6 +142,7 @@ impl Embedded {
         usage.parts = Parts { prompt, completion, cache_read, cache_write, reasoning };
         usage.reported_at_ms = now_ms;
         usage.occurred_at_ms = None;
+        usage.cost_micros = cost_micros;
         let recorded = (record != 0).then_some(&*usage);
         let settled = if let Some(id) = ReservationId::parse(&name) {
             let known = orchestrator.as_ref().filter(|known| known.encoded() == id.orchestrator_encoded());
@@ -156,6 +158,7 @@ impl Embedded {
                 let flags = [f64::from(u8::from(settled.late)), f64::from(u8::from(settled.duplicate))];
                 self.write(0, &[settled.reserved as f64, settled.recorded as f64, settled.overage as f64]);
                 self.write(3, &[flags[0], flags[1], f64::from(settled.periods.bits())]);
+                self.write(6, &[settled.reserved_cost as f64, settled.recorded_cost as f64]);
                 self.answer();
             }
             Err(error) => self.fail(&error),
@@ -164,7 +167,8 @@ impl Embedded {
     }
 
     fn track(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, reported_at_ms, total, prompt, completion, cache_read, cache_write, reasoning] = self.inputs()?;
+        let [now_ms, reported_at_ms, total, prompt, completion, cache_read, cache_write, reasoning, cost_micros] =
+            self.inputs()?;
         self.keep(call)?;
         if !self.accepts() {
             return Ok(nothing());
@@ -174,6 +178,7 @@ impl Embedded {
         usage.parts = Parts { prompt, completion, cache_read, cache_write, reasoning };
         usage.reported_at_ms = reported_at_ms;
         usage.occurred_at_ms = (reported_at_ms < now_ms).then_some(reported_at_ms);
+        usage.cost_micros = cost_micros;
         match self.tracker.track(self.kept.orchestrator()?, &self.kept.usage, now_ms) {
             Ok(tracked) => {
                 self.write(0, &[f64::from(u8::from(tracked.duplicate))]);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::domain::operation::{Operation, Outcome, Override};
+use crate::domain::operation::{Operation, Outcome, Override, Pause};
 use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::policy::Limits;
 
@@ -17,11 +17,14 @@ mod verb {
     pub const LIST_RESERVATIONS: u32 = 6;
     pub const HISTORY: u32 = 7;
     pub const CLEAR_THRESHOLDS: u32 = 8;
+    pub const PAUSE: u32 = 9;
+    pub const RESUME: u32 = 10;
+    pub const GET_PAUSE: u32 = 11;
 }
 
 #[derive(Deserialize)]
 struct BudgetArguments {
-    budget: Option<[Option<u64>; PERIOD_COUNT]>,
+    budget: Option<Limits>,
 }
 
 #[derive(Deserialize)]
@@ -30,7 +33,16 @@ struct OverrideArguments {
     id: String,
     period: usize,
     additional_tokens: u64,
+    #[serde(default)]
+    additional_cost: u64,
     expires_at_ms: u64,
+    document: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PauseArguments {
+    until_ms: Option<u64>,
     document: Box<RawValue>,
 }
 
@@ -57,13 +69,24 @@ pub(super) fn operation(verb: u32, arguments: &str) -> Result<Operation, String>
         serde_json::from_str(arguments).map_err(|error| format!("arguments: {error}"))
     }
     Ok(match verb {
-        verb::SET_BUDGET => Operation::SetBudget(parse::<BudgetArguments>(arguments)?.budget.map(Limits)),
+        verb::SET_BUDGET => Operation::SetBudget(parse::<BudgetArguments>(arguments)?.budget),
         verb::GET_BUDGET => Operation::GetBudget,
         verb::SET_OVERRIDE => {
-            let OverrideArguments { id, period, additional_tokens, expires_at_ms, document } = parse(arguments)?;
+            let given: OverrideArguments = parse(arguments)?;
+            let OverrideArguments { id, period, additional_tokens, additional_cost, expires_at_ms, document } = given;
+            if additional_tokens > 0 && additional_cost > 0 {
+                return Err("additionalCost: expected tokens or money".to_owned());
+            }
             let document_json = document.get().to_owned();
             let period = named_period(period)?;
-            Operation::SetOverride(Override { id, period, additional_tokens, expires_at_ms, document_json })
+            Operation::SetOverride(Override {
+                id,
+                period,
+                additional_tokens,
+                expires_at_ms,
+                document_json,
+                additional_cost,
+            })
         }
         verb::REMOVE_OVERRIDE => Operation::RemoveOverride { id: parse::<IdArguments>(arguments)?.id },
         verb::LIST_OVERRIDES => {
@@ -81,6 +104,12 @@ pub(super) fn operation(verb: u32, arguments: &str) -> Result<Operation, String>
         verb::CLEAR_THRESHOLDS => {
             Operation::ClearThresholds { period: maybe_period(parse::<PeriodArguments>(arguments)?.period)? }
         }
+        verb::PAUSE => {
+            let PauseArguments { until_ms, document } = parse(arguments)?;
+            Operation::Pause { until_ms, document_json: document.get().to_owned() }
+        }
+        verb::RESUME => Operation::Resume,
+        verb::GET_PAUSE => Operation::GetPause,
         _ => return Err(format!("verb: unknown number {verb}")),
     })
 }
@@ -96,8 +125,9 @@ fn maybe_period(index: Option<usize>) -> Result<Option<Period>, String> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BudgetAnswer {
-    base: [Option<u64>; PERIOD_COUNT],
-    effective: [Option<u64>; PERIOD_COUNT],
+    /// Of tokens, then of money in micro-units.
+    base: [[Option<u64>; PERIOD_COUNT]; 2],
+    effective: [[Option<u64>; PERIOD_COUNT]; 2],
     stored: bool,
 }
 
@@ -107,6 +137,7 @@ struct OverrideAnswer<'a> {
     id: &'a str,
     period: usize,
     additional_tokens: u64,
+    additional_cost: u64,
     expires_at_ms: u64,
     document: Option<&'a RawValue>,
 }
@@ -119,13 +150,18 @@ struct ReservationAnswer<'a> {
     periods: u8,
     created_at_ms: u64,
     expires_at_ms: u64,
+    cost_micros: u64,
 }
 
 /// The answer to a colder operation.
 pub(super) fn answer_json(outcome: &Outcome) -> String {
     let json = match outcome {
         Outcome::Budget(view) => {
-            let answer = BudgetAnswer { base: view.base.0, effective: view.effective.0, stored: view.stored };
+            let answer = BudgetAnswer {
+                base: [view.base.tokens, view.base.cost],
+                effective: [view.effective.tokens, view.effective.cost],
+                stored: view.stored,
+            };
             serde_json::to_string(&answer)
         }
         Outcome::OverrideRemoved(removed) => Ok(format!(r#"{{"removed":{removed}}}"#)),
@@ -142,10 +178,13 @@ pub(super) fn answer_json(outcome: &Outcome) -> String {
                     periods: open.periods.bits(),
                     created_at_ms: open.created_at_ms,
                     expires_at_ms: open.expires_at_ms,
+                    cost_micros: open.cost_micros,
                 })
                 .collect();
             serde_json::to_string(&reservations).map(|list| format!(r#"{{"reservations":{list}}}"#))
         }
+        Outcome::Resumed(resumed) => Ok(format!(r#"{{"resumed":{resumed}}}"#)),
+        Outcome::Pause(pause) => Ok(format!(r#"{{"pause":{}}}"#, pause.as_ref().map_or("null".to_owned(), pause_json))),
         Outcome::History(records) => Ok(format!(r#"{{"records":[{}]}}"#, records.join(","))),
         _ => Ok("{}".to_owned()),
     };
@@ -153,11 +192,26 @@ pub(super) fn answer_json(outcome: &Outcome) -> String {
     json.unwrap_or_else(|_| "{}".to_owned())
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PauseAnswer<'a> {
+    until_ms: Option<u64>,
+    since_ms: u64,
+    document: Option<&'a RawValue>,
+}
+
+pub(super) fn pause_json(pause: &Pause) -> String {
+    let document = serde_json::from_str(&pause.document_json).ok();
+    let answer = PauseAnswer { until_ms: pause.until_ms, since_ms: pause.since_ms, document };
+    serde_json::to_string(&answer).unwrap_or_default()
+}
+
 fn override_answer(granted: &Override) -> OverrideAnswer<'_> {
     OverrideAnswer {
         id: &granted.id,
         period: granted.period.index(),
         additional_tokens: granted.additional_tokens,
+        additional_cost: granted.additional_cost,
         expires_at_ms: granted.expires_at_ms,
         document: serde_json::from_str(&granted.document_json).ok(),
     }

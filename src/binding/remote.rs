@@ -57,12 +57,12 @@ impl RemoteTracker {
         Ok(Self { settings, io_thread, busy_poll_limit, state: State::Unopened, records: Arc::default() })
     }
 
-    #[napi(ts_args_type = "orchestratorId: string, hourly: number, daily: number, monthly: number")]
-    pub fn configure_budget(&mut self, orchestrator_id: Text, hourly: f64, daily: f64, monthly: f64) -> Result<()> {
+    #[napi(ts_args_type = "orchestratorId: string, limits: Float64Array")]
+    pub fn configure_budget(&mut self, orchestrator_id: Text, given: Float64Array) -> Result<()> {
         let settings = self.settings.as_mut().ok_or_else(|| invalid("the tracker is open".into()))?;
         let id = OrchestratorId::from_utf16(orchestrator_id.as_units());
         let id = id.ok_or_else(|| invalid("orchestratorId: expected 1 to 256 bytes of UTF-8".into()))?;
-        settings.shared.orchestrator_budgets.insert(id, limits([hourly, daily, monthly]));
+        settings.shared.orchestrator_budgets.insert(id, limits(&given));
         Ok(())
     }
 

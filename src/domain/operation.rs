@@ -9,6 +9,7 @@ use super::period::{Period, Periods};
 use super::policy::Limits;
 use super::reservation::{ExpiredReservation, OpenReservation, ReservationId};
 use super::threshold::Transition;
+use super::tokens;
 use super::usage::{Parts, Usage};
 
 /// One thing asked of a store about one orchestrator.
@@ -25,6 +26,9 @@ pub enum Operation {
         tokens: u64,
         periods: Periods,
         ttl_ms: u64,
+        /// Money to hold beside the tokens, in micro-units of the currency.
+        #[serde(default)]
+        cost_micros: u64,
     },
     /// End a reservation. `usage: None` gives the tokens back and records nothing.
     Settle {
@@ -72,6 +76,14 @@ pub enum Operation {
     },
     /// Give back what expired; the answer is in [`Receipt::expired`].
     Sweep,
+    /// Refuse checks and reservations until `until_ms`, or until somebody resumes. Replaces an earlier pause.
+    Pause {
+        until_ms: Option<u64>,
+        /// Who paused it and why, a JSON object as text.
+        document_json: String,
+    },
+    Resume,
+    GetPause,
 }
 
 impl Operation {
@@ -85,11 +97,12 @@ impl Operation {
                 | Operation::ListOverrides { .. }
                 | Operation::ListReservations { .. }
                 | Operation::History { .. }
+                | Operation::GetPause
         )
     }
 }
 
-/// Extra tokens in one period until an instant.
+/// Extra tokens or money in one period until an instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
     pub id: String,
@@ -98,6 +111,25 @@ pub struct Override {
     pub expires_at_ms: u64,
     /// The override as its author wrote it (reason, author, metadata), a JSON object as text.
     pub document_json: String,
+    /// Money instead of tokens, in micro-units of the currency: one of the two is 0.
+    #[serde(default)]
+    pub additional_cost: u64,
+}
+
+/// Nothing is granted to a paused orchestrator; what it used is recorded all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// `None`: until somebody resumes.
+    pub until_ms: Option<u64>,
+    pub since_ms: u64,
+    /// Who paused it and why, a JSON object as text.
+    pub document_json: String,
+}
+
+impl Pause {
+    pub fn is_over(&self, now_ms: u64) -> bool {
+        self.until_ms.is_some_and(|until_ms| until_ms <= now_ms)
+    }
 }
 
 /// One operation of a batch.
@@ -117,6 +149,24 @@ pub struct PeriodView {
     pub reserved: u64,
     pub limit: Option<u64>,
     pub window: Window,
+    /// Until when the orchestrator is paused; [`MAX_TOKENS`](tokens::MAX_TOKENS): until somebody resumes.
+    pub paused_until_ms: Option<u64>,
+    pub cost: CostView,
+}
+
+/// The money of one period, in micro-units of the currency.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CostView {
+    pub used: u64,
+    pub reserved: u64,
+    pub limit: Option<u64>,
+}
+
+impl CostView {
+    /// Whether `micros` more would not fit. Nothing always fits.
+    pub fn is_exceeded_by(&self, micros: u64) -> bool {
+        micros > 0 && self.limit.is_some_and(|limit| micros > tokens::available(limit, self.used, self.reserved))
+    }
 }
 
 impl PeriodView {
@@ -136,7 +186,7 @@ pub enum Outcome {
         expires_at_ms: u64,
         remaining: Option<u64>,
     },
-    /// The first period, shortest first, in which the tokens do not fit.
+    /// The first period, shortest first, in which tokens or money do not fit; of a paused orchestrator the shortest.
     Denied(PeriodView),
     Settled(Settlement),
     Tracked {
@@ -156,6 +206,10 @@ pub enum Outcome {
     History(Vec<String>),
     ThresholdsCleared,
     Swept,
+    /// The pause in force: after [`Operation::Pause`] there is none when it was over already.
+    Pause(Option<Pause>),
+    /// Whether it was paused.
+    Resumed(bool),
 }
 
 /// How a reservation ended.
@@ -168,6 +222,9 @@ pub struct Settlement {
     pub recorded: u64,
     /// Tokens counted beyond those held: `max(0, actual - reserved)`.
     pub overage: u64,
+    /// Micro-units of money that were held, and that were counted.
+    pub reserved_cost: u64,
+    pub recorded_cost: u64,
     /// Whether the reservation had expired before.
     pub late: bool,
     /// Whether the usage was known already by its request id, so that nothing was counted.

@@ -2,20 +2,51 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::calendar::Calendar;
 use super::period::{PERIOD_COUNT, Period};
 
-/// Token limits per period, indexed by [`Period::index`]. `None` is unlimited, 0 allows nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits(pub [Option<u64>; PERIOD_COUNT]);
+/// Limits per period, indexed by [`Period::index`]. `None` is unlimited, 0 allows nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub tokens: [Option<u64>; PERIOD_COUNT],
+    /// Micro-units of the currency.
+    pub cost: [Option<u64>; PERIOD_COUNT],
+}
 
 impl Limits {
-    pub const UNLIMITED: Limits = Limits([None; PERIOD_COUNT]);
+    pub const UNLIMITED: Limits = Limits::tokens([None; PERIOD_COUNT]);
+
+    /// Of tokens alone.
+    pub const fn tokens(tokens: [Option<u64>; PERIOD_COUNT]) -> Self {
+        Self { tokens, cost: [None; PERIOD_COUNT] }
+    }
 
     pub fn get(&self, period: Period) -> Option<u64> {
-        self.0[period.index()]
+        self.tokens[period.index()]
+    }
+
+    pub fn has_cost(&self) -> bool {
+        self.cost.iter().any(Option::is_some)
+    }
+}
+
+/// A list of the token limits, and of the others behind them if there are any: as it was before there were any.
+impl Serialize for Limits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.has_cost() {
+            true => [self.tokens, self.cost].as_flattened().serialize(serializer),
+            false => self.tokens.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let limits = Vec::<Option<u64>>::deserialize(deserializer)?;
+        let at = |index: usize| limits.get(index).copied().flatten();
+        Ok(Self { tokens: std::array::from_fn(at), cost: std::array::from_fn(|index| at(PERIOD_COUNT + index)) })
     }
 }
 

@@ -14,6 +14,8 @@ use super::period::Periods;
 pub struct OpenReservation {
     pub id: ReservationId,
     pub tokens: u64,
+    /// Money held beside the tokens, in micro-units of the currency.
+    pub cost_micros: u64,
     pub periods: Periods,
     pub created_at_ms: u64,
     pub expires_at_ms: u64,

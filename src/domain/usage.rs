@@ -42,6 +42,16 @@ pub struct Usage {
     pub reported_at_ms: u64,
     /// When it happened by the store's clock; decides the windows it counts in. `None` is now.
     pub occurred_at_ms: Option<u64>,
+    /// What it cost, in micro-units of the currency.
+    #[serde(default)]
+    pub cost_micros: u64,
+}
+
+impl Usage {
+    /// Whether there is anything to count.
+    pub fn is_something(&self) -> bool {
+        self.total > 0 || self.cost_micros > 0
+    }
 }
 
 /// The record of `usage` in a history, a JSON object as text; with `reservation_id` when it came
@@ -85,6 +95,9 @@ pub fn write_history_record(json: &mut String, usage: &Usage, reservation_id: Op
         push_number(json, key, tokens);
     }
     push_number(json, "\"totalTokens\":", usage.total);
+    if usage.cost_micros > 0 {
+        push_number(json, "\"costMicros\":", usage.cost_micros);
+    }
     push_text(json, "\"model\":", Some(&usage.model));
     push_text(json, "\"requestId\":", usage.request_id.as_deref());
     push_text(json, "\"reservationId\":", reservation_id.map(ReservationId::as_str));
@@ -209,11 +222,12 @@ mod tests {
             metadata_json: Some(r#"{"a":[1,"\u0000"]}"#.to_owned()),
             reported_at_ms: 0,
             occurred_at_ms: None,
+            cost_micros: 6,
         };
         let expected = format!(
             concat!(
                 r#"{{"sessionId":"s","timestamp":"1970-01-01T00:00:00.000Z","promptTokens":1,"completionTokens":2,"#,
-                r#""cacheReadTokens":3,"cacheWriteTokens":4,"reasoningTokens":5,"totalTokens":9007199254740991,"#,
+                r#""cacheReadTokens":3,"cacheWriteTokens":4,"reasoningTokens":5,"totalTokens":9007199254740991,"costMicros":6,"#,
                 r#""model":"m","requestId":"r","reservationId":"{}","metadata":{{"a":[1,"\u0000"]}}}}"#
             ),
             id.as_str()

@@ -2,7 +2,7 @@
 
 use crate::domain::error::OperationError;
 use crate::domain::identifier::OrchestratorId;
-use crate::domain::operation::{Outcome, PeriodView, Receipt};
+use crate::domain::operation::{Outcome, Pause, PeriodView, Receipt};
 use crate::domain::reservation::ExpiredReservation;
 use crate::domain::threshold::Transition;
 use crate::domain::{breakers, credentials, rate_limit, timers};
@@ -136,6 +136,11 @@ pub enum Event {
     Expired {
         orchestrator: OrchestratorId,
         reservation: ExpiredReservation,
+    },
+    /// Another process paused an orchestrator, or resumed it.
+    Pause {
+        orchestrator: OrchestratorId,
+        pause: Option<Pause>,
     },
     Connected {
         address: String,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::answer::{Event, threshold_events};
 use super::settings::Settings;
 use crate::clock::SystemClock;
-use crate::domain::decide::{Context, Reserving, Tracked, Written};
+use crate::domain::decide::{Amount, Context, Reserving, Tracked, Written};
 use crate::domain::error::{OperationError, StoreError};
 use crate::domain::identifier::{OrchestratorId, ReservationId, UnheldId};
 use crate::domain::operation::{Operation, Outcome, PeriodView, Request, Settlement};
@@ -61,12 +61,13 @@ impl EmbeddedTracker {
         &mut self,
         orchestrator: &OrchestratorId,
         id: &ReservationId,
-        tokens: u64,
+        amount: Amount,
         periods: Periods,
         ttl_ms: u64,
         now_ms: u64,
     ) -> Reserving {
-        let written = self.store.reserve(&self.context(orchestrator, now_ms), id, tokens, periods, ttl_ms);
+        let context = self.context(orchestrator, now_ms);
+        let written = self.store.reserve(&context, id, amount, periods, ttl_ms);
         self.note(orchestrator, written, |_| &[])
     }
 

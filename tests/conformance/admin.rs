@@ -30,7 +30,7 @@ pub async fn a_set_budget_comes_before_the_configured<H: Harness>(desk: Desk<H>)
 
 pub async fn a_set_budget_counts_as_a_whole<H: Harness>(desk: Desk<H>) {
     let desk = desk.with_limits([Some(1), Some(2), Some(3)]);
-    desk.set_budget(Some(Limits([None, Some(7), None]))).await;
+    desk.set_budget(Some(Limits::tokens([None, Some(7), None]))).await;
     assert_eq!(desk.limit(Period::Hourly).await, None);
     assert_eq!(desk.limit(Period::Daily).await, Some(7));
     assert_eq!(desk.limit(Period::Monthly).await, None);
@@ -65,8 +65,8 @@ pub async fn the_budget_tells_base_and_effective_limits<H: Harness>(desk: Desk<H
     let desk = desk.with_limits([Some(100), None, Some(0)]);
     desk.raise("o", 50, HOUR_MS).await;
     let expected = BudgetView {
-        base: Limits([Some(100), None, Some(0)]),
-        effective: Limits([Some(150), None, Some(0)]),
+        base: Limits::tokens([Some(100), None, Some(0)]),
+        effective: Limits::tokens([Some(150), None, Some(0)]),
         stored: false,
     };
     assert_eq!(budget(&desk).await, expected);

@@ -51,7 +51,7 @@ pub fn usage_at(occurred_at: &str, total: u64) -> Usage {
 }
 
 pub fn hourly(tokens: u64) -> Limits {
-    Limits([Some(tokens), None, None])
+    Limits::tokens([Some(tokens), None, None])
 }
 
 impl<H: Harness> Desk<H> {
@@ -77,7 +77,7 @@ impl<H: Harness> Desk<H> {
     }
 
     pub fn with_limits(mut self, limits: [Option<u64>; 3]) -> Self {
-        self.limits = Limits(limits);
+        self.limits = Limits::tokens(limits);
         self
     }
 
@@ -168,7 +168,7 @@ impl<H: Harness> Desk<H> {
 
     pub async fn reserve_as(&self, id: &ReservationId, tokens: u64, ttl_ms: u64) -> Outcome {
         let periods = id.periods();
-        self.one(Operation::Reserve { id: id.clone(), tokens, periods, ttl_ms }).await.unwrap()
+        self.one(Operation::Reserve { id: id.clone(), tokens, periods, ttl_ms, cost_micros: 0 }).await.unwrap()
     }
 
     /// The id, or the view of the period that is full.
@@ -244,6 +244,7 @@ impl<H: Harness> Desk<H> {
             id: id.to_owned(),
             period,
             additional_tokens,
+            additional_cost: 0,
             expires_at_ms: self.now() + lasts_ms,
             document_json: format!(r#"{{"id":"{id}"}}"#),
         }

@@ -21,6 +21,7 @@ pub async fn an_expiry_is_told_once<H: Harness>(desk: Desk<H>) {
     let expired = ExpiredReservation {
         id,
         tokens: 60,
+        cost_micros: 0,
         periods: Periods::ALL,
         created_at_ms,
         expires_at_ms: created_at_ms + TTL_MS,
@@ -88,7 +89,7 @@ pub async fn an_expiry_frees_room_for_the_same_batch<H: Harness>(desk: Desk<H>) 
     let old = desk.reserve(100).await;
     desk.advance(TTL_MS);
     let id = desk.new_id(Period::Hourly.into());
-    let reserve = Operation::Reserve { periods: id.periods(), id, tokens: 100, ttl_ms: TTL_MS };
+    let reserve = Operation::Reserve { periods: id.periods(), id, tokens: 100, ttl_ms: TTL_MS, cost_micros: 0 };
     let receipt = desk.apply(vec![reserve]).await;
     assert!(matches!(receipt.outcomes[0], Ok(Outcome::Reserved { remaining: Some(0), .. })));
     assert_eq!(receipt.expired[0].id, old);

@@ -8,6 +8,7 @@
 
 pub mod admin;
 pub mod clock;
+pub mod cost;
 pub mod desk;
 pub mod expiry;
 pub mod harness;
@@ -15,6 +16,7 @@ pub mod history;
 pub mod idempotency;
 pub mod memory_harness;
 pub mod overrides;
+pub mod pause;
 pub mod reserve;
 pub mod retry;
 pub mod settle;
@@ -102,6 +104,22 @@ macro_rules! conformance_tests {
                 settling_held_tokens_moves_from_held_to_used, a_usage_of_zero_crosses_nothing,
                 usage_outside_the_window_crosses_nothing_there, a_reservation_alone_crosses_nothing,
                 usages_of_one_batch_cross_as_if_alone,
+            ];
+            cost: [
+                tokens_and_money_are_held_together_or_nothing, the_shortest_period_in_which_either_does_not_fit_is_told,
+                without_a_limit_money_is_counted_all_the_same, money_counts_over_the_limit,
+                money_without_tokens_is_recorded, held_money_comes_back_whoever_finds_it,
+                what_is_held_stays_held_in_the_next_window, a_request_counts_once_whatever_it_is_said_to_cost,
+                a_conflict_keeps_the_money_held, usage_of_an_earlier_hour_costs_the_day_only,
+                what_was_not_held_costs_what_it_cost, limits_of_money_are_set_at_run_time,
+                money_has_levels_of_its_own, a_limit_of_no_money_is_crossed_by_the_first,
+                a_batch_is_decided_in_order, a_record_tells_what_it_cost, a_repeated_batch_costs_once,
+                an_override_raises_the_limit_of_money,
+            ];
+            pause: [
+                nothing_is_granted_until_it_is_resumed, it_ends_by_the_clock_of_the_store,
+                what_is_used_meanwhile_counts, an_open_reservation_asked_again_stays_granted,
+                the_last_pause_is_in_force, pauses_and_budgets_leave_each_other_alone, a_batch_sees_its_own_pause,
             ];
             stats: [
                 parts_are_summed_and_the_rest_is_unattributed, models_are_ranked_by_tokens_then_name,

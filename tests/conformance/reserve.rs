@@ -125,7 +125,7 @@ pub async fn a_check_writes_nothing<H: Harness>(desk: Desk<H>) {
 pub async fn a_batch_is_decided_in_order<H: Harness>(desk: Desk<H>) {
     let periods = Periods::from(Period::Hourly);
     let (a, b, c) = (desk.new_id(periods), desk.new_id(periods), desk.new_id(periods));
-    let reserve = |id, tokens| Operation::Reserve { id, tokens, periods, ttl_ms: TTL_MS };
+    let reserve = |id, tokens| Operation::Reserve { id, tokens, periods, ttl_ms: TTL_MS, cost_micros: 0 };
     let check = Operation::Check { period: Period::Hourly, tokens: 0 };
     let operations = vec![
         reserve(a.clone(), 60),
@@ -149,7 +149,7 @@ pub async fn a_batch_is_decided_in_order<H: Harness>(desk: Desk<H>) {
 
 pub async fn orchestrators_share_nothing<H: Harness>(mut desk: Desk<H>) {
     desk.track(90).await;
-    desk.set_budget(Some(Limits([Some(1), None, None]))).await;
+    desk.set_budget(Some(Limits::tokens([Some(1), None, None]))).await;
     for other in ["team-b", "team-a:", "{team-a}", "team", "team-a%3A", "*"] {
         desk.orchestrator = OrchestratorId::new(other).unwrap();
         assert_eq!(desk.hour().await, [0, 0], "{other}");

@@ -12,6 +12,8 @@ fn settlement(recorded: u64, overage: u64) -> Settlement {
         periods: Period::Hourly.into(),
         recorded,
         overage,
+        reserved_cost: 0,
+        recorded_cost: 0,
         late: false,
         duplicate: false,
         transitions: Vec::new(),

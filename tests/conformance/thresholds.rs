@@ -3,7 +3,7 @@ use super::harness::Harness;
 use token_budget::domain::operation::{Operation, Outcome};
 use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::Limits;
-use token_budget::domain::threshold::Transition;
+use token_budget::domain::threshold::{Transition, Unit};
 use token_budget::domain::tokens::MAX_LEVEL;
 
 const NONE: [f64; 0] = [];
@@ -125,6 +125,7 @@ pub async fn a_transition_tells_the_state_after<H: Harness>(desk: Desk<H>) {
     desk.raise("o", 100, HOUR_MS).await;
     let expected = Transition {
         period: Period::Hourly,
+        unit: Unit::Tokens,
         level_before: 0.15,
         level_after: 0.55,
         used: 100,
@@ -167,7 +168,7 @@ pub async fn usage_outside_the_window_crosses_nothing_there<H: Harness>(desk: De
 
 pub async fn a_reservation_alone_crosses_nothing<H: Harness>(desk: Desk<H>) {
     let desk = half_and_full(desk);
-    desk.set_budget(Some(Limits([Some(100), Some(100), Some(100)]))).await;
+    desk.set_budget(Some(Limits::tokens([Some(100), Some(100), Some(100)]))).await;
     let id = desk.try_reserve(100, Periods::ALL).await.unwrap();
     assert_eq!(desk.release(&id).await.transitions, []);
     assert_eq!(desk.crossed(10).await, NONE);

@@ -16,6 +16,8 @@ fn recorded(tokens: u64) -> Settled {
         periods: Periods::ALL,
         recorded: tokens,
         overage: tokens,
+        reserved_cost: 0,
+        recorded_cost: 0,
         late: false,
         duplicate: false,
         transitions: Vec::new(),

@@ -124,7 +124,7 @@ pub async fn a_new_window_empties_breakdown_models_and_history<H: Harness>(desk:
 }
 
 pub async fn windows_of_two_zones_that_begin_together_end_apart<H: Harness>(mut desk: Desk<H>) {
-    desk.limits = Limits([None, Some(100), None]);
+    desk.limits = Limits::tokens([None, Some(100), None]);
     // On this day London leaves summer time: its day begins with that of Lagos and ends an hour later.
     desk.at("2026-10-25T12:00:00Z");
     desk.policy.calendar = Calendar::parse("Africa/Lagos").unwrap();
@@ -143,7 +143,7 @@ pub async fn windows_of_two_zones_that_begin_together_end_apart<H: Harness>(mut 
 
 pub async fn a_window_ends_when_it_ends_also_for_another_zone<H: Harness>(mut desk: Desk<H>) {
     desk.at("2024-05-15T10:15:00Z");
-    desk.limits = Limits([None, Some(100), None]);
+    desk.limits = Limits::tokens([None, Some(100), None]);
     desk.policy.calendar = Calendar::parse("Asia/Tokyo").unwrap();
     desk.track(90).await;
     // Of the day in Tokyo, which ends at 15:00, not of the one that began at midnight.

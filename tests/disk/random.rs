@@ -5,7 +5,7 @@ use std::sync::Arc;
 use token_budget::domain::calendar::Calendar;
 use token_budget::domain::credentials::decide::Picking;
 use token_budget::domain::credentials::operation as credentials;
-use token_budget::domain::decide::{Context, Reserving};
+use token_budget::domain::decide::{Amount, Context, Reserving};
 use token_budget::domain::identifier::{OrchestratorId, ReservationId};
 use token_budget::domain::operation::{Operation, Override, Request};
 use token_budget::domain::period::{Period, Periods};
@@ -144,20 +144,23 @@ impl Driver {
             metadata_json: (self.below(4) == 0).then(|| r#"{"a":"ä"}"#.to_owned()),
             reported_at_ms: self.now_ms,
             occurred_at_ms: (self.below(4) == 0).then(|| self.now_ms - self.below(7_200_000)),
+            cost_micros: if self.below(2) == 0 { self.below(200) } else { 0 },
         }
     }
 
     fn ask_budget(&mut self, store: &DiskStore, key: &OrchestratorId) {
         let index = self.below(2) as usize;
         let policy = self.budget_policies[index].clone();
-        let limits = Limits([Some(3_000 + self.below(2) * 500), Some(20_000), None]);
+        let tokens = [Some(3_000 + self.below(2) * 500), Some(20_000), None];
+        let limits = Limits { tokens, cost: [None, (self.below(2) == 0).then_some(2_000), None] };
         let context = Context::new(key, &policy, limits, self.now_ms);
         match self.below(12) {
             0..=3 => {
                 let id = ReservationId::generate(key, Periods::ALL);
                 let (tokens, ttl_ms) = (self.below(400), 1_000 + self.below(120_000));
+                let amount = Amount { tokens, cost_micros: self.below(2) * self.below(100) };
                 if let Reserving::Granted(_) =
-                    store.budgets().reserve(&context, &id, tokens, Periods::ALL, ttl_ms).answer
+                    store.budgets().reserve(&context, &id, amount, Periods::ALL, ttl_ms).answer
                 {
                     self.reservations.push(id);
                 }
@@ -194,12 +197,20 @@ impl Driver {
     }
 
     fn budget_operation(&mut self, key: &OrchestratorId) -> Operation {
-        match self.below(8) {
-            0 => Operation::SetBudget((self.below(2) == 0).then_some(Limits([None, Some(9_000), Some(90_000)]))),
+        match self.below(10) {
+            8 => Operation::Pause {
+                until_ms: (self.below(2) == 0).then_some(self.now_ms + self.below(60_000)),
+                document_json: "{}".into(),
+            },
+            9 => Operation::Resume,
+            0 => {
+                Operation::SetBudget((self.below(2) == 0).then_some(Limits::tokens([None, Some(9_000), Some(90_000)])))
+            }
             1 => Operation::SetOverride(Override {
                 id: format!("o{}", self.below(5)),
                 period: Period::Daily,
                 additional_tokens: self.below(1_000),
+                additional_cost: 0,
                 expires_at_ms: self.now_ms + self.below(3_600_000),
                 document_json: r#"{"reason":"x"}"#.into(),
             }),
@@ -213,6 +224,7 @@ impl Driver {
                 tokens: self.below(100),
                 periods: Periods::from(Period::Daily),
                 ttl_ms: 60_000,
+                cost_micros: self.below(20),
             },
         }
     }

@@ -16,7 +16,7 @@ const NOW_MS: u64 = 1_700_000_000_000;
 
 fn track(store: &MemoryStore, policy: &Policy, index: usize) {
     let orchestrator = key(&format!("team-{}", index % 100));
-    let context = Context::new(&orchestrator, policy, Limits([Some(1 << 50), None, None]), NOW_MS);
+    let context = Context::new(&orchestrator, policy, Limits::tokens([Some(1 << 50), None, None]), NOW_MS);
     let usage = Usage { total: 30, model: "model".into(), reported_at_ms: NOW_MS, ..Usage::default() };
     store.track(&context, &usage).answer.unwrap();
 }

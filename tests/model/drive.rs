@@ -43,7 +43,8 @@ pub fn stay_within_the_limit<H: Harness>(steps: &[Step]) {
 
 pub fn stay_within_the_limit_from<H: Harness>(start_ms: u64, steps: &[Step]) {
     const LIMIT: u64 = 100;
-    let play = Play { zone: "UTC", start_ms, limits: Limits([Some(LIMIT); 3]), history_limit: 0, steps: Vec::new() };
+    let play =
+        Play { zone: "UTC", start_ms, limits: Limits::tokens([Some(LIMIT); 3]), history_limit: 0, steps: Vec::new() };
     run(async {
         let mut stage = Stage::<H>::open(&play).await;
         let mut excess = [(0, 0); 3];
@@ -175,14 +176,16 @@ impl<H: Harness> Stage<H> {
     fn operation(&mut self, orchestrator: usize, act: &Act) -> Operation {
         match act.clone() {
             Act::Check(period) => Operation::Check { period, tokens: 1 },
-            Act::Reserve { tokens, periods, ttl_ms } => {
+            Act::Reserve { tokens, cost, periods, ttl_ms } => {
                 let id = self.new_reservation(orchestrator, periods);
-                Operation::Reserve { id, tokens, periods, ttl_ms }
+                Operation::Reserve { id, tokens, periods, ttl_ms, cost_micros: cost }
             }
             Act::ReserveAgain { nth } => {
                 let id = self.reservation(orchestrator, nth);
                 match self.ledgers[orchestrator].is_open(&id, self.now_ms) {
-                    true => Operation::Reserve { periods: id.periods(), id, tokens: 5, ttl_ms: HOUR_MS },
+                    true => {
+                        Operation::Reserve { periods: id.periods(), id, tokens: 5, ttl_ms: HOUR_MS, cost_micros: 0 }
+                    }
                     false => Operation::Sweep,
                 }
             }
@@ -194,10 +197,11 @@ impl<H: Harness> Stage<H> {
             Act::Stats(period) => Operation::Stats { period },
             Act::SetBudget(limits) => Operation::SetBudget(limits),
             Act::GetBudget => Operation::GetBudget,
-            Act::SetOverride { id, period, tokens, lasts_ms } => Operation::SetOverride(Override {
+            Act::SetOverride { id, period, amount, of_money, lasts_ms } => Operation::SetOverride(Override {
                 id: format!("o{id}"),
                 period,
-                additional_tokens: tokens,
+                additional_tokens: if of_money { 0 } else { amount },
+                additional_cost: if of_money { amount } else { 0 },
                 expires_at_ms: self.now_ms.saturating_add_signed(lasts_ms),
                 document_json: "{}".to_owned(),
             }),
@@ -207,6 +211,12 @@ impl<H: Harness> Stage<H> {
             Act::History { period, offset, limit } => Operation::History { period, offset, limit },
             Act::ClearThresholds(period) => Operation::ClearThresholds { period },
             Act::Sweep => Operation::Sweep,
+            Act::Pause { lasts_ms } => Operation::Pause {
+                until_ms: lasts_ms.map(|lasts_ms| self.now_ms.saturating_add_signed(lasts_ms)),
+                document_json: r#"{"reason":"a ! and 1,2,3"}"#.to_owned(),
+            },
+            Act::Resume => Operation::Resume,
+            Act::GetPause => Operation::GetPause,
         }
     }
 
@@ -220,6 +230,7 @@ impl<H: Harness> Stage<H> {
             metadata_json: None,
             reported_at_ms: self.now_ms,
             occurred_at_ms: spent.occurred_ms.map(|from_now_ms| self.now_ms.saturating_add_signed(from_now_ms)),
+            cost_micros: spent.cost,
         }
     }
 

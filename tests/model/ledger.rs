@@ -9,7 +9,7 @@ use token_budget::domain::operation::*;
 use token_budget::domain::period::{Period, Periods};
 use token_budget::domain::policy::{Limits, Policy};
 use token_budget::domain::reservation::OpenReservation;
-use token_budget::domain::threshold::Transition;
+use token_budget::domain::threshold::{Transition, Unit};
 use token_budget::domain::tokens::{MAX_LEVEL, MAX_TOKENS};
 use token_budget::domain::usage::{Parts, Usage, history_record};
 
@@ -36,12 +36,14 @@ enum Fact {
     },
     Level {
         period: Period,
+        unit: Unit,
         window: u64,
         level: f64,
     },
     Limits(Option<Limits>),
     OverrideSet(Override),
     OverrideEnded(String),
+    Paused(Option<Pause>),
 }
 
 pub struct Ledger {
@@ -50,6 +52,13 @@ pub struct Ledger {
     pub configured: Limits,
     now_ms: u64,
     facts: Vec<Fact>,
+}
+
+/// What is used and held.
+#[derive(Clone, Copy)]
+struct Spent {
+    tokens: u64,
+    cost: u64,
 }
 
 /// What `add` keeps of a sum that grows too large.
@@ -103,6 +112,7 @@ impl Ledger {
             Fact::Seen { now_ms, .. } => now_ms + self.policy.idempotency_ttl_ms,
             Fact::Expired(open) => open.expires_at_ms + self.policy.late_settle_ttl_ms,
             Fact::OverrideSet(entry) => entry.expires_at_ms,
+            Fact::Paused(Some(Pause { until_ms: Some(until_ms), .. })) => *until_ms,
             _ => 0,
         });
         ends.filter(|end_ms| *end_ms <= now_ms).max().unwrap_or(0)
@@ -117,7 +127,9 @@ impl Ledger {
     fn decide(&mut self, operation: &Operation) -> Result<Outcome, OperationError> {
         Ok(match operation {
             Operation::Check { period, .. } => Outcome::Check(self.view(*period)),
-            Operation::Reserve { id, tokens, periods, ttl_ms } => self.reserve(id, *tokens, *periods, *ttl_ms),
+            Operation::Reserve { id, tokens, periods, ttl_ms, cost_micros } => {
+                self.reserve(id, *tokens, *cost_micros, *periods, *ttl_ms)
+            }
             Operation::Settle { id, usage } => self.settle(id, usage.as_ref())?,
             // Granted by a tracker whose store is away, never by a store.
             Operation::SettleUnheld { .. } => unreachable!("no step of the model asks for it"),
@@ -129,7 +141,10 @@ impl Ledger {
             }
             Operation::GetBudget => Outcome::Budget(BudgetView {
                 base: self.base(),
-                effective: Limits(Period::ALL.map(|period| self.limit(period))),
+                effective: Limits {
+                    tokens: Period::ALL.map(|period| self.limit(period)),
+                    cost: Period::ALL.map(|period| self.cost_limit(period)),
+                },
                 stored: self.stored().is_some(),
             }),
             Operation::SetOverride(entry) => {
@@ -156,21 +171,39 @@ impl Ledger {
             Operation::ClearThresholds { period } => {
                 for period in period.map_or(Periods::ALL, Periods::from).iter() {
                     let window = self.window(period).start_ms;
-                    self.facts.push(Fact::Level { period, window, level: 0.0 });
+                    self.facts.push(Fact::Level { period, unit: Unit::Tokens, window, level: 0.0 });
+                    self.facts.push(Fact::Level { period, unit: Unit::Cost, window, level: 0.0 });
                 }
                 Outcome::ThresholdsCleared
             }
             Operation::Sweep => Outcome::Swept,
+            Operation::Pause { until_ms, document_json } => {
+                let (until_ms, document_json) = (*until_ms, document_json.clone());
+                self.facts.push(Fact::Paused(Some(Pause { until_ms, since_ms: self.now_ms, document_json })));
+                Outcome::Pause(self.pause())
+            }
+            Operation::Resume => {
+                let was_paused = self.pause().is_some();
+                self.facts.push(Fact::Paused(None));
+                Outcome::Resumed(was_paused)
+            }
+            Operation::GetPause => Outcome::Pause(self.pause()),
         })
     }
 
-    fn reserve(&mut self, id: &ReservationId, tokens: u64, periods: Periods, ttl_ms: u64) -> Outcome {
+    fn reserve(&mut self, id: &ReservationId, tokens: u64, cost_micros: u64, periods: Periods, ttl_ms: u64) -> Outcome {
         if !self.is_open(id, self.now_ms) {
             for period in periods.iter() {
                 let view = self.view(period);
-                if let Some(limit) = view.limit
-                    && i128::from(tokens) > i128::from(limit) - i128::from(view.used) - i128::from(view.reserved)
-                    && tokens > 0
+                if self.pause().is_some() {
+                    return Outcome::Denied(view);
+                }
+                let exceeds = |wanted: u64, limit: Option<u64>, used: u64, reserved: u64| {
+                    let left = limit.map(|limit| i128::from(limit) - i128::from(used) - i128::from(reserved));
+                    wanted > 0 && left.is_some_and(|left| i128::from(wanted) > left)
+                };
+                if exceeds(tokens, view.limit, view.used, view.reserved)
+                    || exceeds(cost_micros, view.cost.limit, view.cost.used, view.cost.reserved)
                 {
                     return Outcome::Denied(view);
                 }
@@ -178,7 +211,14 @@ impl Ledger {
             let expires_at_ms = self.now_ms + ttl_ms;
             let id = id.clone();
             let created_at_ms = self.now_ms;
-            self.facts.push(Fact::Held(OpenReservation { id, tokens, periods, created_at_ms, expires_at_ms }));
+            self.facts.push(Fact::Held(OpenReservation {
+                id,
+                tokens,
+                cost_micros,
+                periods,
+                created_at_ms,
+                expires_at_ms,
+            }));
         }
         let open = self.open().into_iter().find(|open| open.id == *id).unwrap();
         let left = open.periods.iter().filter_map(|period| self.view(period).available());
@@ -192,7 +232,7 @@ impl Ledger {
         let reservation = open
             .or_else(|| self.expired(id))
             .ok_or_else(|| OperationError::ReservationNotFound { id: id.as_str().to_owned() })?;
-        let usage = usage.filter(|usage| usage.total > 0);
+        let usage = usage.filter(|usage| usage.total > 0 || usage.cost_micros > 0);
         let is_known = usage.map_or(Ok(false), |usage| self.is_known(usage))?;
         let spent_before = Period::ALL.map(|period| self.spent(period));
         self.facts.push(match late {
@@ -201,12 +241,15 @@ impl Ledger {
         });
         let recorded = usage.filter(|_| !is_known);
         let transitions = recorded.map_or(Vec::new(), |usage| self.record(usage, Some(id), spent_before));
+        let recorded_cost = recorded.map_or(0, |usage| usage.cost_micros);
         let recorded = recorded.map_or(0, |usage| usage.total);
         Ok(Outcome::Settled(Settlement {
             reserved: reservation.tokens,
             periods: reservation.periods,
             recorded,
             overage: recorded.saturating_sub(reservation.tokens),
+            reserved_cost: reservation.cost_micros,
+            recorded_cost,
             late,
             duplicate: is_known,
             transitions,
@@ -222,7 +265,7 @@ impl Ledger {
         Ok(Outcome::Tracked { duplicate: false, transitions })
     }
 
-    fn record(&mut self, usage: &Usage, id: Option<&ReservationId>, spent_before: [u64; 3]) -> Vec<Transition> {
+    fn record(&mut self, usage: &Usage, id: Option<&ReservationId>, spent_before: [Spent; 3]) -> Vec<Transition> {
         let windows = Period::ALL.map(|period| {
             let start_ms = self.window(period).start_ms;
             let happened_ms = usage.occurred_at_ms.unwrap_or(u64::MAX);
@@ -237,16 +280,32 @@ impl Ledger {
         for period in Period::ALL {
             let Some(window) = windows[period.index()].filter(|_| usage.total > 0) else { continue };
             let view = self.view(period);
-            let just_before = level(spent_before[period.index()], view.limit);
-            let level_before = self.last_level(period).min(just_before);
+            let just_before = level(spent_before[period.index()].tokens, view.limit);
+            let level_before = self.last_level(period, Unit::Tokens).min(just_before);
             let level_after = level(view.used + view.reserved, view.limit);
-            self.facts.push(Fact::Level { period, window, level: level_after });
+            let unit = Unit::Tokens;
+            self.facts.push(Fact::Level { period, unit, window, level: level_after });
             let crosses = |threshold: &f64| level_before < *threshold && *threshold <= level_after;
             if let Some(limit) = view.limit
                 && self.policy.thresholds.iter().any(crosses)
             {
                 let (used, reserved, at_ms) = (view.used, view.reserved, self.now_ms);
-                transitions.push(Transition { period, level_before, level_after, used, reserved, limit, at_ms });
+                transitions.push(Transition { period, unit, level_before, level_after, used, reserved, limit, at_ms });
+            }
+        }
+        for period in Period::ALL {
+            let Some(window) = windows[period.index()].filter(|_| usage.cost_micros > 0) else { continue };
+            let (unit, CostView { used, reserved, limit }) = (Unit::Cost, self.view(period).cost);
+            let just_before = level(spent_before[period.index()].cost, limit);
+            let level_before = self.last_level(period, unit).min(just_before);
+            let level_after = level(add(used, reserved), limit);
+            self.facts.push(Fact::Level { period, unit, window, level: level_after });
+            let crosses = |threshold: &f64| level_before < *threshold && *threshold <= level_after;
+            if let Some(limit) = limit
+                && self.policy.thresholds.iter().any(crosses)
+            {
+                let at_ms = self.now_ms;
+                transitions.push(Transition { period, unit, level_before, level_after, used, reserved, limit, at_ms });
             }
         }
         transitions
@@ -269,14 +328,26 @@ impl Ledger {
     }
 
     fn view(&self, period: Period) -> PeriodView {
-        let used = self.used_in(period).iter().fold(0, |sum, (usage, _)| add(sum, usage.total));
-        let limit = self.limit(period);
-        PeriodView { period, used, reserved: self.reserved(period), limit, window: self.window(period) }
+        let used_in = self.used_in(period);
+        let used = |amount: fn(&Usage) -> u64| used_in.iter().fold(0, |sum, (usage, _)| add(sum, amount(usage)));
+        PeriodView {
+            period,
+            used: used(|usage| usage.total),
+            reserved: self.reserved(period, |open| open.tokens),
+            limit: self.limit(period),
+            window: self.window(period),
+            paused_until_ms: self.pause().map(|pause| pause.until_ms.unwrap_or(MAX_TOKENS)),
+            cost: CostView {
+                used: used(|usage| usage.cost_micros),
+                reserved: self.reserved(period, |open| open.cost_micros),
+                limit: self.cost_limit(period),
+            },
+        }
     }
 
-    fn spent(&self, period: Period) -> u64 {
+    fn spent(&self, period: Period) -> Spent {
         let view = self.view(period);
-        add(view.used, view.reserved)
+        Spent { tokens: add(view.used, view.reserved), cost: add(view.cost.used, view.cost.reserved) }
     }
 
     fn stats(&self, period: Period) -> Stats {
@@ -348,20 +419,20 @@ impl Ledger {
         counted.collect()
     }
 
-    fn reserved(&self, period: Period) -> u64 {
+    fn reserved(&self, period: Period, amount: fn(&OpenReservation) -> u64) -> u64 {
         let mut reserved = 0;
         for fact in &self.facts {
             match fact {
-                Fact::Held(open) if open.periods.contains(period) => reserved = add(reserved, open.tokens),
+                Fact::Held(open) if open.periods.contains(period) => reserved = add(reserved, amount(open)),
                 Fact::GivenBack(open) if open.periods.contains(period) => {
-                    reserved = reserved.saturating_sub(open.tokens);
+                    reserved = reserved.saturating_sub(amount(open));
                 }
                 _ => {}
             }
         }
         let due = self.open().into_iter().filter(|open| open.expires_at_ms <= self.now_ms);
         let due = due.filter(|open| open.periods.contains(period));
-        due.fold(reserved, |reserved, open| reserved.saturating_sub(open.tokens))
+        due.fold(reserved, |reserved, open| reserved.saturating_sub(amount(&open)))
     }
 
     /// Held and not given back, soonest expiry first, then by id.
@@ -392,10 +463,14 @@ impl Ledger {
         expired.flatten().filter(|open| self.now_ms < open.expires_at_ms + self.policy.late_settle_ttl_ms)
     }
 
-    fn last_level(&self, period: Period) -> f64 {
+    fn last_level(&self, period: Period, unit: Unit) -> f64 {
         let current = self.window(period).start_ms;
         let last = self.facts.iter().rev().find_map(|fact| match fact {
-            Fact::Level { period: of, window, level } if *of == period && *window == current => Some(*level),
+            Fact::Level { period: of, unit: unit_of, window, level }
+                if (*of, *unit_of, *window) == (period, unit, current) =>
+            {
+                Some(*level)
+            }
             _ => None,
         });
         last.unwrap_or(0.0)
@@ -409,8 +484,21 @@ impl Ledger {
         set.flatten()
     }
 
+    fn pause(&self) -> Option<Pause> {
+        let last = self.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Paused(pause) => Some(pause.clone()),
+            _ => None,
+        });
+        last.flatten().filter(|pause| pause.until_ms.is_none_or(|until_ms| self.now_ms < until_ms))
+    }
+
     fn base(&self) -> Limits {
         self.stored().unwrap_or(self.configured)
+    }
+
+    fn cost_limit(&self, period: Period) -> Option<u64> {
+        let extra = self.overrides(Some(period)).iter().fold(0, |sum, entry| add(sum, entry.additional_cost));
+        self.base().cost[period.index()].map(|base| add(base, extra))
     }
 
     fn limit(&self, period: Period) -> Option<u64> {

@@ -31,25 +31,29 @@ pub enum Step {
 #[derive(Debug, Clone)]
 pub enum Act {
     Check(Period),
-    Reserve { tokens: u64, periods: Periods, ttl_ms: u64 },
+    Reserve { tokens: u64, cost: u64, periods: Periods, ttl_ms: u64 },
     ReserveAgain { nth: usize },
     Settle { nth: usize, spent: Option<Spent> },
     Track(Spent),
     Stats(Period),
     SetBudget(Option<Limits>),
     GetBudget,
-    SetOverride { id: u8, period: Period, tokens: u64, lasts_ms: i64 },
+    SetOverride { id: u8, period: Period, amount: u64, of_money: bool, lasts_ms: i64 },
     RemoveOverride { id: u8 },
     ListOverrides(Option<Period>),
     ListReservations { period: Option<Period>, offset: u64, limit: u64 },
     History { period: Period, offset: u64, limit: u64 },
     ClearThresholds(Option<Period>),
     Sweep,
+    Pause { lasts_ms: Option<i64> },
+    Resume,
+    GetPause,
 }
 
 #[derive(Debug, Clone)]
 pub struct Spent {
     pub total: u64,
+    pub cost: u64,
     pub parts: Parts,
     pub model: u8,
     pub request: Option<u8>,
@@ -78,7 +82,7 @@ pub fn reservations_only() -> impl Strategy<Value = Vec<Step>> {
     let nth = 0..20_usize;
     let act = prop_oneof![
         4 => (0..60_u64, 1..10 * MINUTE_MS)
-            .prop_map(|(tokens, ttl_ms)| Act::Reserve { tokens, periods: Periods::ALL, ttl_ms }),
+            .prop_map(|(tokens, ttl_ms)| Act::Reserve { tokens, cost: 0, periods: Periods::ALL, ttl_ms }),
         2 => (nth.clone(), 0..80_u64).prop_map(|(nth, total)| Act::Settle { nth, spent: Some(plain(total)) }),
         1 => nth.prop_map(|nth| Act::Settle { nth, spent: None }),
         1 => (0..30_u64).prop_map(|total| Act::Track(plain(total))),
@@ -88,7 +92,7 @@ pub fn reservations_only() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn plain(total: u64) -> Spent {
-    Spent { total, parts: Parts::default(), model: 0, request: None, occurred_ms: None }
+    Spent { total, cost: 0, parts: Parts::default(), model: 0, request: None, occurred_ms: None }
 }
 
 fn zone_and_start() -> impl Strategy<Value = (&'static str, u64)> {
@@ -131,15 +135,16 @@ fn act() -> impl Strategy<Value = Act> {
     let page = || (0..4_u64, 0..5_u64);
     prop_oneof![
         3 => period().prop_map(Act::Check),
-        6 => (tokens(), periods(), ttl_ms()).prop_map(|(tokens, periods, ttl_ms)| Act::Reserve { tokens, periods, ttl_ms }),
+        6 => (tokens(), cost(), periods(), ttl_ms())
+            .prop_map(|(tokens, cost, periods, ttl_ms)| Act::Reserve { tokens, cost, periods, ttl_ms }),
         1 => nth.clone().prop_map(|nth| Act::ReserveAgain { nth }),
         6 => (nth, prop::option::weighted(0.8, spent())).prop_map(|(nth, spent)| Act::Settle { nth, spent }),
         6 => spent().prop_map(Act::Track),
         2 => period().prop_map(Act::Stats),
         1 => prop::option::of(limits()).prop_map(Act::SetBudget),
         1 => Just(Act::GetBudget),
-        2 => (0..4_u8, period(), tokens(), select(vec![-1, 0, 1_000, 600_000, 3_600_000, 90_000_000]))
-            .prop_map(|(id, period, tokens, lasts_ms)| Act::SetOverride { id, period, tokens, lasts_ms }),
+        2 => (0..4_u8, period(), tokens(), prop::bool::weighted(0.3), select(vec![-1, 0, 1_000, 600_000, 3_600_000, 90_000_000]))
+            .prop_map(|(id, period, amount, of_money, lasts_ms)| Act::SetOverride { id, period, amount, of_money, lasts_ms }),
         1 => (0..4_u8).prop_map(|id| Act::RemoveOverride { id }),
         1 => prop::option::of(period()).prop_map(Act::ListOverrides),
         1 => (prop::option::of(period()), page())
@@ -147,6 +152,10 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (period(), page()).prop_map(|(period, (offset, limit))| Act::History { period, offset, limit }),
         1 => prop::option::of(period()).prop_map(Act::ClearThresholds),
         1 => Just(Act::Sweep),
+        1 => prop::option::weighted(0.7, select(vec![-1, 0, 1, 1_000, 600_000, 90_000_000]))
+            .prop_map(|lasts_ms| Act::Pause { lasts_ms }),
+        2 => Just(Act::Resume),
+        1 => Just(Act::GetPause),
     ]
 }
 
@@ -154,8 +163,9 @@ fn spent() -> impl Strategy<Value = Spent> {
     let occurred_ms = select(vec![0, -1, 60_000, -60_000, -3_600_000, -86_400_000, -2_700_000_000]);
     let model = prop_oneof![4 => 0..4_u8, 1 => 0..80_u8];
     let request = prop::option::weighted(0.4, 0..5_u8);
-    (tokens(), parts(), model, request, prop::option::weighted(0.3, occurred_ms))
-        .prop_map(|(total, parts, model, request, occurred_ms)| Spent { total, parts, model, request, occurred_ms })
+    (tokens(), cost(), parts(), model, request, prop::option::weighted(0.3, occurred_ms)).prop_map(
+        |(total, cost, parts, model, request, occurred_ms)| Spent { total, cost, parts, model, request, occurred_ms },
+    )
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
@@ -174,9 +184,16 @@ fn tokens() -> impl Strategy<Value = u64> {
     ]
 }
 
+/// Most cost nothing.
+fn cost() -> impl Strategy<Value = u64> {
+    prop_oneof![6 => Just(0), 3 => select(vec![1, 7, 40, 60]), 1 => select(vec![MAX_TOKENS, MAX_TOKENS - 5])]
+}
+
 fn limits() -> impl Strategy<Value = Limits> {
     let limit = || prop_oneof![5 => (50..300_u64).prop_map(Some), 1 => Just(Some(0)), 2 => Just(None), 1 => Just(Some(MAX_TOKENS))];
-    (limit(), limit(), limit()).prop_map(|(hour, day, month)| Limits([hour, day, month]))
+    let limits = move || (limit(), limit(), limit()).prop_map(|(hour, day, month)| [hour, day, month]);
+    let cost = prop_oneof![2 => Just([None; 3]), 1 => limits()];
+    (limits(), cost).prop_map(|(tokens, cost)| Limits { tokens, cost })
 }
 
 fn ttl_ms() -> impl Strategy<Value = u64> {

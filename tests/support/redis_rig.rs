@@ -70,7 +70,7 @@ impl Rig {
             store,
             clock,
             policy: policy(),
-            configured: Limits([Some(1_000), Some(10_000), Some(100_000)]),
+            configured: Limits::tokens([Some(1_000), Some(10_000), Some(100_000)]),
             orchestrator: OrchestratorId::new("orch-1").expect("it is an id"),
             client: "client-1".into(),
             sequence: AtomicU64::new(0),
@@ -141,7 +141,7 @@ pub fn usage(total: u64) -> Usage {
 }
 
 pub fn reserve(id: &ReservationId, tokens: u64, ttl_ms: u64) -> Operation {
-    Operation::Reserve { id: id.clone(), tokens, periods: id.periods(), ttl_ms }
+    Operation::Reserve { id: id.clone(), tokens, periods: id.periods(), ttl_ms, cost_micros: 0 }
 }
 
 pub fn settle(id: &ReservationId, total: u64) -> Operation {

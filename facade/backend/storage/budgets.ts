@@ -41,17 +41,18 @@ export class StoredBackend implements Backend {
     orchestratorId: string,
     tokens: number,
     period: PeriodIndex,
+    costMicros: number,
     signal: AbortSignal | undefined,
   ): Promise<BudgetCheck> {
     try {
-      return await this.#stored.run(backend => backend.check(orchestratorId, tokens, period), {
+      return await this.#stored.run(backend => backend.check(orchestratorId, tokens, period, costMicros), {
         signal,
         ...this.#late(),
       });
     } catch (error) {
       if (this.#onStoreError === 'reject' || !isStoreDown(error)) throw error;
       const check = checkWithoutStore(this.#onStoreError === 'allow', tokens, period);
-      if (check.wouldExceed) tellDenied(this.#announcer, orchestratorId, tokens, check, 'check');
+      if (!check.allowed) tellDenied(this.#announcer, orchestratorId, tokens, check, 'check');
       return check;
     }
   }
@@ -61,17 +62,21 @@ export class StoredBackend implements Backend {
     tokens: number,
     periods: number,
     ttlMs: number,
+    costMicros: number,
     signal: AbortSignal | undefined,
   ): Promise<ReservationResult> {
     try {
-      return await this.#stored.run(backend => backend.reserve(orchestratorId, tokens, periods, ttlMs), {
-        signal,
-        // A hold that nobody knows of. It expires by itself should that fail.
-        giveBack: (backend, { reservationId }) => {
-          if (reservationId !== undefined) backend.settle(reservationId, NOTHING_USED).catch(() => {});
+      return await this.#stored.run(
+        backend => backend.reserve(orchestratorId, tokens, periods, ttlMs, costMicros),
+        {
+          signal,
+          // A hold that nobody knows of. It expires by itself should that fail.
+          giveBack: (backend, { reservationId }) => {
+            if (reservationId !== undefined) backend.settle(reservationId, NOTHING_USED).catch(() => {});
+          },
+          ...this.#late(),
         },
-        ...this.#late(),
-      });
+      );
     } catch (error) {
       if (this.#onStoreError === 'reject' || !isStoreDown(error)) throw error;
       const isAllowed = this.#onStoreError === 'allow';

@@ -7,7 +7,7 @@ export class GatedAnnouncer extends Announcer {
   readonly #gate: Gate;
 
   constructor(announcer: Announcer, gate: Gate) {
-    super(announcer.emitter);
+    super(announcer.emitter, announcer.currency);
     this.#gate = gate;
   }
 

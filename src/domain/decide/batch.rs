@@ -1,6 +1,6 @@
 //! Batches: operations of one orchestrator, in order.
 
-use super::reserve::{Grant, Reserving};
+use super::reserve::{Amount, Grant, Reserving};
 use super::track::Tracked;
 use super::{Context, OrchestratorState};
 use crate::domain::error::OperationError;
@@ -25,8 +25,9 @@ impl OrchestratorState {
     fn decide(&mut self, context: &Context<'_>, operation: &Operation) -> Result<Outcome, OperationError> {
         Ok(match operation {
             Operation::Check { period, tokens: _ } => Outcome::Check(self.view(context, *period)),
-            Operation::Reserve { id, tokens, periods, ttl_ms } => {
-                self.hold(context, id, *tokens, *periods, *ttl_ms).into()
+            Operation::Reserve { id, tokens, periods, ttl_ms, cost_micros } => {
+                let amount = Amount { tokens: *tokens, cost_micros: *cost_micros };
+                self.hold(context, id, amount, *periods, *ttl_ms).into()
             }
             Operation::Settle { id, usage } => Outcome::Settled(self.end(context, id, usage.as_ref())?),
             Operation::SettleUnheld { id, usage } => Outcome::Settled(self.end_unheld(context, id, usage.as_ref())?),
@@ -54,12 +55,18 @@ impl OrchestratorState {
                 Outcome::ThresholdsCleared
             }
             Operation::Sweep => Outcome::Swept,
+            Operation::Pause { until_ms, document_json } => {
+                Outcome::Pause(self.set_pause(context.now_ms, *until_ms, document_json))
+            }
+            Operation::Resume => Outcome::Resumed(self.resume(context.now_ms)),
+            Operation::GetPause => Outcome::Pause(self.pause_in_force(context.now_ms).cloned()),
         })
     }
 
     fn clear_thresholds(&mut self, period: Option<Period>) {
         for period in period.map_or(Periods::ALL, Periods::from).iter() {
-            self.sections[period.index()].level = 0.0;
+            let section = &mut self.sections[period.index()];
+            (section.level, section.cost.level) = (0.0, 0.0);
         }
     }
 }

@@ -80,5 +80,6 @@ impl super::state::Section {
     pub(super) fn give_back(&mut self, hold: &Hold) {
         self.reserved = self.reserved.saturating_sub(hold.tokens);
         self.open_count = self.open_count.saturating_sub(1);
+        self.cost.reserved = self.cost.reserved.saturating_sub(hold.cost_micros);
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Hold {
     pub periods: Periods,
     pub created_at_ms: u64,
     pub expires_at_ms: u64,
+    #[serde(default)]
+    pub cost_micros: u64,
 }
 
 impl Hold {
@@ -21,6 +23,7 @@ impl Hold {
         OpenReservation {
             id: key.to_id(orchestrator),
             tokens: self.tokens,
+            cost_micros: self.cost_micros,
             periods: self.periods,
             created_at_ms: self.created_at_ms,
             expires_at_ms: self.expires_at_ms,

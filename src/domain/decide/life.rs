@@ -80,6 +80,7 @@ impl OrchestratorState {
             after(self.expired.last_expiry_ms(), self.lives.late_settle_ttl_ms),
             after(self.requests.last_seen_ms(), self.lives.idempotency_ttl_ms),
             self.overrides.last_expiry_ms(),
+            self.pause.as_ref().and_then(|pause| pause.until_ms),
         ];
         let windows = self.sections.iter().filter(|section| !section.is_blank());
         let window_ends = windows.map(|section| section.window.end_ms);
@@ -90,6 +91,7 @@ impl OrchestratorState {
     /// Whether it could as well not exist: a new state answers everything the same.
     pub fn is_blank(&self) -> bool {
         self.limits.is_none()
+            && self.pause.is_none()
             && self.open.len() + self.expired.len() + self.requests.len() + self.overrides.len() == 0
             && self.sections.iter().all(super::state::Section::is_blank)
     }
@@ -107,6 +109,7 @@ impl OrchestratorState {
 
     fn forget(&mut self, now_ms: u64, count: usize) -> bool {
         self.overrides.forget_expired(now_ms);
+        self.pause.take_if(|pause| pause.is_over(now_ms));
         let has_more_requests = self.requests.forget(now_ms, self.lives.idempotency_ttl_ms, count);
         let Some(until_ms) = now_ms.checked_sub(self.lives.late_settle_ttl_ms) else {
             return has_more_requests;
@@ -119,6 +122,12 @@ impl OrchestratorState {
 impl super::state::Section {
     /// Whether nothing was recorded in its window.
     pub(super) fn is_blank(&self) -> bool {
-        self.used == 0 && self.level == 0.0 && self.parts == Parts::default() && self.history.is_empty()
+        let cost = &self.cost;
+        self.used == 0
+            && self.level == 0.0
+            && cost.used == 0
+            && cost.level == 0.0
+            && self.parts == Parts::default()
+            && self.history.is_empty()
     }
 }

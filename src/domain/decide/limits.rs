@@ -13,10 +13,19 @@ impl OrchestratorState {
         Some(tokens::add(base, self.overrides.extra(context.now_ms, period)))
     }
 
+    /// The limit of `period` in micro-units of money; `None` is unlimited.
+    pub(super) fn cost_limit(&self, context: &Context<'_>, period: Period) -> Option<u64> {
+        let base = self.base_limits(context).cost[period.index()]?;
+        Some(tokens::add(base, self.overrides.extra_cost(context.now_ms, period)))
+    }
+
     pub(super) fn budget(&self, context: &Context<'_>) -> BudgetView {
         BudgetView {
             base: *self.base_limits(context),
-            effective: Limits(Period::ALL.map(|period| self.limit(context, period))),
+            effective: Limits {
+                tokens: Period::ALL.map(|period| self.limit(context, period)),
+                cost: Period::ALL.map(|period| self.cost_limit(context, period)),
+            },
             stored: self.limits.is_some(),
         }
     }

@@ -9,6 +9,7 @@
 //! not build lists for it. The batch is made of the same steps.
 
 mod batch;
+mod cost;
 mod expiry;
 mod history;
 mod holds;
@@ -16,6 +17,7 @@ mod life;
 mod limits;
 mod models;
 mod overrides;
+mod pause;
 mod requests;
 mod reserve;
 mod settle;
@@ -25,7 +27,7 @@ mod track;
 
 pub use batch::apply;
 pub use life::Footprint;
-pub use reserve::{Grant, Reserving};
+pub use reserve::{Amount, Grant, Reserving};
 pub use state::OrchestratorState;
 pub use track::Tracked;
 

@@ -14,11 +14,20 @@ pub(super) struct Overrides {
     /// When the first and the last of them expire.
     soonest_ms: u64,
     latest_ms: u64,
+    /// The sums of money.
+    #[serde(default)]
+    extra_cost: [u64; PERIOD_COUNT],
 }
 
 impl Default for Overrides {
     fn default() -> Self {
-        Self { all: Vec::new(), extra: [0; PERIOD_COUNT], soonest_ms: u64::MAX, latest_ms: 0 }
+        Self {
+            all: Vec::new(),
+            extra: [0; PERIOD_COUNT],
+            soonest_ms: u64::MAX,
+            latest_ms: 0,
+            extra_cost: [0; PERIOD_COUNT],
+        }
     }
 }
 
@@ -28,7 +37,15 @@ impl Overrides {
         if now_ms < self.soonest_ms {
             return self.extra[period.index()];
         }
-        sum(self.live(now_ms), period)
+        sum(self.live(now_ms), period, tokens_of)
+    }
+
+    /// The same in micro-units of money.
+    pub fn extra_cost(&self, now_ms: u64, period: Period) -> u64 {
+        if now_ms < self.soonest_ms {
+            return self.extra_cost[period.index()];
+        }
+        sum(self.live(now_ms), period, cost_of)
     }
 
     pub fn live(&self, now_ms: u64) -> impl Iterator<Item = &Override> {
@@ -83,14 +100,22 @@ impl Overrides {
     }
 
     fn count_anew(&mut self) {
-        self.extra = Period::ALL.map(|period| sum(self.all.iter(), period));
+        self.extra = Period::ALL.map(|period| sum(self.all.iter(), period, tokens_of));
+        self.extra_cost = Period::ALL.map(|period| sum(self.all.iter(), period, cost_of));
         let expiries_ms = || self.all.iter().map(|entry| entry.expires_at_ms);
         self.soonest_ms = expiries_ms().min().unwrap_or(u64::MAX);
         self.latest_ms = expiries_ms().max().unwrap_or(0);
     }
 }
 
-fn sum<'a>(entries: impl Iterator<Item = &'a Override>, period: Period) -> u64 {
-    let tokens = entries.filter(|entry| entry.period == period).map(|entry| entry.additional_tokens);
-    tokens.fold(0, tokens::add)
+fn tokens_of(entry: &Override) -> u64 {
+    entry.additional_tokens
+}
+
+fn cost_of(entry: &Override) -> u64 {
+    entry.additional_cost
+}
+
+fn sum<'a>(entries: impl Iterator<Item = &'a Override>, period: Period, amount: fn(&Override) -> u64) -> u64 {
+    entries.filter(|entry| entry.period == period).map(amount).fold(0, tokens::add)
 }

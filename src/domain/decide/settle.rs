@@ -47,15 +47,18 @@ impl OrchestratorState {
             periods: hold.periods,
             recorded: 0,
             overage: 0,
+            reserved_cost: hold.cost_micros,
+            recorded_cost: 0,
             late,
             duplicate: false,
             transitions: Vec::new(),
         };
         let held = (!late).then_some(&hold);
-        match usage.filter(|usage| usage.total > 0) {
+        match usage.filter(|usage| usage.is_something()) {
             Some(usage) => match self.sighting(context, usage) {
                 Sighting::New => {
                     settlement.recorded = usage.total;
+                    settlement.recorded_cost = usage.cost_micros;
                     settlement.overage = usage.total.saturating_sub(hold.tokens);
                     settlement.transitions = self.record(context, usage, Some(id), held);
                 }
@@ -88,14 +91,17 @@ impl OrchestratorState {
             periods: Periods::ALL,
             recorded: 0,
             overage: 0,
+            reserved_cost: 0,
+            recorded_cost: 0,
             late: false,
             duplicate: false,
             transitions: Vec::new(),
         };
-        if let Some(usage) = usage.filter(|usage| usage.total > 0) {
+        if let Some(usage) = usage.filter(|usage| usage.is_something()) {
             match self.sighting(context, usage) {
                 Sighting::New => {
                     settlement.recorded = usage.total;
+                    settlement.recorded_cost = usage.cost_micros;
                     settlement.overage = usage.total;
                     settlement.transitions = self.record(context, usage, None, None);
                 }

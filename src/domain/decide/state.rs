@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Context;
+use super::cost::CostSection;
 use super::history::{History, Span};
 use super::holds::Holds;
 use super::life::Lives;
@@ -10,7 +11,7 @@ use super::models::Models;
 use super::overrides::Overrides;
 use super::requests::RequestLog;
 use crate::domain::calendar::Window;
-use crate::domain::operation::PeriodView;
+use crate::domain::operation::{CostView, Pause, PeriodView};
 use crate::domain::period::{PERIOD_COUNT, Period};
 use crate::domain::policy::Limits;
 use crate::domain::tokens;
@@ -36,7 +37,7 @@ use crate::domain::usage::Parts;
 ///     broadcast: false,
 /// };
 /// let orchestrator = OrchestratorId::new("team-a").unwrap();
-/// let limits = Limits([Some(100), None, None]);
+/// let limits = Limits::tokens([Some(100), None, None]);
 /// let now = Context::new(&orchestrator, &policy, limits, 1_700_000_000_000);
 ///
 /// let mut state = OrchestratorState::default();
@@ -57,6 +58,9 @@ pub struct OrchestratorState {
     pub(super) limits: Option<Limits>,
     pub(super) overrides: Overrides,
     pub(super) lives: Lives,
+    /// May be over.
+    #[serde(default)]
+    pub(super) pause: Option<Pause>,
 }
 
 /// One period of an orchestrator.
@@ -74,6 +78,8 @@ pub(super) struct Section {
     pub unattributed: u64,
     /// Its part of the orchestrator's history.
     pub history: Span,
+    #[serde(default)]
+    pub cost: CostSection,
 }
 
 impl Section {
@@ -91,7 +97,8 @@ impl Section {
     /// Starts anew in `window`. What is held stays held.
     pub fn restart(&mut self, window: Window) {
         let (reserved, open_count) = (self.reserved, self.open_count);
-        *self = Self { window, reserved, open_count, ..Self::default() };
+        let cost = CostSection { reserved: self.cost.reserved, ..CostSection::default() };
+        *self = Self { window, reserved, open_count, cost, ..Self::default() };
     }
 
     pub fn level(&self, limit: Option<u64>) -> f64 {
@@ -110,7 +117,13 @@ impl OrchestratorState {
         let (window, is_current) = section.in_force(context.windows[period.index()], context.now_ms);
         let used = if is_current { section.used } else { 0 };
         let (reserved, _) = self.held(context.now_ms, period);
-        PeriodView { period, used, reserved, limit: self.limit(context, period), window }
+        let paused_until_ms = self.paused_until_ms(context.now_ms);
+        let cost = CostView {
+            used: if is_current { section.cost.used } else { 0 },
+            reserved: self.held_cost(context.now_ms, period),
+            limit: self.cost_limit(context, period),
+        };
+        PeriodView { period, used, reserved, limit: self.limit(context, period), window, paused_until_ms, cost }
     }
 
     /// Tokens held in `period` and by how many reservations, those that expired not counted.

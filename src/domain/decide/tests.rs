@@ -29,7 +29,7 @@ impl Fixture {
     }
 
     fn at(&self, now_ms: u64) -> Context<'_> {
-        Context::new(&self.orchestrator, &self.policy, Limits([Some(100); 3]), now_ms)
+        Context::new(&self.orchestrator, &self.policy, Limits::tokens([Some(100); 3]), now_ms)
     }
 
     fn id(&self) -> ReservationId {
@@ -54,7 +54,8 @@ fn a_single_operation_answers_as_a_batch_of_one() {
     let (mut single, mut batch) = <(OrchestratorState, OrchestratorState)>::default();
 
     let reserved: Outcome = single.reserve(&now, &id, 60, Periods::ALL, MINUTE_MS).answer.into();
-    let reserve = Operation::Reserve { id: id.clone(), tokens: 60, periods: Periods::ALL, ttl_ms: MINUTE_MS };
+    let reserve =
+        Operation::Reserve { id: id.clone(), tokens: 60, periods: Periods::ALL, ttl_ms: MINUTE_MS, cost_micros: 0 };
     assert_eq!(one(&mut batch, &now, reserve), reserved);
 
     let settled = single.settle(&now, &id, Some(&usage(70))).answer.unwrap();
@@ -100,6 +101,7 @@ fn reading_does_not_change_what_a_write_finds() {
         id: "o".to_owned(),
         period: Period::Hourly,
         additional_tokens: 50,
+        additional_cost: 0,
         expires_at_ms: NOW_MS + MINUTE_MS,
         document_json: "{}".to_owned(),
     };
@@ -126,4 +128,39 @@ fn forgetting_changes_no_answer() {
     let month_end_ms = fixture.at(later_ms).windows[Period::Monthly.index()].end_ms;
     state.review(month_end_ms, 10);
     assert!(state.is_blank());
+}
+
+/// As states and entries stood on disk before there was money and pauses.
+#[test]
+fn what_was_written_before_there_was_money_is_read() {
+    let fixture = Fixture::new();
+    let now = fixture.at(NOW_MS);
+    let mut state = OrchestratorState::default();
+    let id = fixture.id();
+    state.reserve(&now, &id, 60, Periods::ALL, MINUTE_MS);
+    state.track(&now, &usage(30)).answer.unwrap();
+    let sections = state.sections.each_ref().map(|section| {
+        let state::Section { window, used, reserved, open_count, level, parts, unattributed, history, cost: _ } =
+            section;
+        (*window, *used, *reserved, *open_count, *level, *parts, *unattributed, *history)
+    });
+    let open = state.open.live(NOW_MS);
+    let open: Vec<_> =
+        open.map(|(key, hold)| (key, (hold.tokens, hold.periods, hold.created_at_ms, hold.expires_at_ms))).collect();
+    let OrchestratorState { models, history, expired, requests, limits, overrides, lives, .. } = &state;
+    let before = (sections, models, history, open, expired, requests, limits, overrides, lives);
+    let read: OrchestratorState = rmp_serde::from_slice(&rmp_serde::to_vec(&before).unwrap()).unwrap();
+    assert_eq!(read, state);
+
+    let limits: Limits = rmp_serde::from_slice(&rmp_serde::to_vec(&[Some(1), None, Some(3)]).unwrap()).unwrap();
+    assert_eq!(limits, Limits::tokens([Some(1), None, Some(3)]));
+    let priced = Limits { cost: [None, Some(5), None], ..limits };
+    for limits in [limits, priced] {
+        assert_eq!(rmp_serde::from_slice::<Limits>(&rmp_serde::to_vec(&limits).unwrap()).unwrap(), limits);
+    }
+    let asked = [("Reserve", (&id, 60_u64, Periods::ALL, MINUTE_MS))];
+    let asked = rmp_serde::to_vec(&std::collections::BTreeMap::from(asked)).unwrap();
+    let Operation::Reserve { tokens: 60, cost_micros: 0, .. } = rmp_serde::from_slice(&asked).unwrap() else {
+        panic!("another operation")
+    };
 }

@@ -7,7 +7,7 @@ use super::{Context, OrchestratorState, Written};
 use crate::domain::error::OperationError;
 use crate::domain::identifier::ReservationId;
 use crate::domain::period::{PERIOD_COUNT, Period};
-use crate::domain::threshold::Transition;
+use crate::domain::threshold::{Transition, Unit};
 use crate::domain::tokens;
 use crate::domain::usage::{Parts, Usage, write_history_record};
 
@@ -55,6 +55,7 @@ impl OrchestratorState {
     ) -> Vec<Transition> {
         let mut transitions = Vec::new();
         let mut counts = [false; PERIOD_COUNT];
+        let cost_levels = (usage.cost_micros > 0).then(|| self.cost_levels(context));
         for period in Period::ALL {
             let limit = self.limit(context, period);
             let section = &mut self.sections[period.index()];
@@ -68,6 +69,9 @@ impl OrchestratorState {
             if usage.total > 0 {
                 transitions.extend(section.look(context, period, limit, level_just_before));
             }
+        }
+        if let Some(just_before) = cost_levels {
+            transitions.extend(self.record_cost(context, usage, counts, just_before));
         }
         self.keep(context, usage, reservation, counts);
         self.models.count(&usage.model, usage.total, counts);
@@ -128,6 +132,7 @@ impl Section {
         self.level = self.level(limit);
         let transition = Transition {
             period,
+            unit: Unit::Tokens,
             level_before,
             level_after: self.level,
             used: self.used,

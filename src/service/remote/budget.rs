@@ -86,8 +86,8 @@ impl Tracker {
 
 /// A reservation that held nothing has ended.
 fn unheld_settled(call: CallId, settlement: &Settlement) -> Answer {
-    match settlement.recorded {
-        0 => Answer::Done { call },
+    match (settlement.recorded, settlement.recorded_cost) {
+        (0, 0) => Answer::Done { call },
         _ => Answer::Outcome { call, outcome: Outcome::Tracked { duplicate: false, transitions: Vec::new() } },
     }
 }

@@ -8,7 +8,7 @@ use super::tracker::Tracker;
 use super::work::Subject;
 use crate::domain::calendar::Window;
 use crate::domain::identifier::{OrchestratorId, UnheldId};
-use crate::domain::operation::PeriodView;
+use crate::domain::operation::{CostView, PeriodView};
 use crate::domain::period::Period;
 use crate::service::answer::{Answer, CallId, FailureCode};
 use crate::service::settings::OnStoreError;
@@ -102,7 +102,15 @@ impl Tracker {
 
     fn deny_unheard(&self, call: CallId) {
         let window = Window { start_ms: 0, end_ms: 0 };
-        let view = PeriodView { period: Period::Hourly, used: 0, reserved: 0, limit: Some(0), window };
+        let view = PeriodView {
+            period: Period::Hourly,
+            used: 0,
+            reserved: 0,
+            limit: Some(0),
+            window,
+            paused_until_ms: None,
+            cost: CostView::default(),
+        };
         self.answer(|push| push(Answer::Denied { call, view, store_down: true }));
     }
 

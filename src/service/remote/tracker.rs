@@ -29,7 +29,7 @@ use crate::service::settings::{RemoteSettings, Serves};
 use crate::store::redis::breakers::BreakerStore;
 use crate::store::redis::config::Topology;
 use crate::store::redis::credentials::CredentialStore;
-use crate::store::redis::events;
+use crate::store::redis::events::{self, News};
 use crate::store::redis::keys::Keys;
 use crate::store::redis::link::{EventLoop, Link, LinkEvent};
 use crate::store::redis::rate_limit::RateLimitStore;
@@ -337,15 +337,20 @@ impl Tracker {
         self.answer(|push| push(Answer::Event(event)));
     }
 
-    /// A threshold that another process crossed. Its own are told with the operation.
+    /// What another process did. What this one does is told with the operation.
     fn on_announcement(&self, payload: &[u8]) {
         let Some(heard) = events::decode(payload) else { return };
         if *heard.client == *self.settings.client {
             return;
         }
         let thresholds = Arc::clone(&self.settings.shared.policy.thresholds);
-        self.answer(|push| {
-            threshold_events(&heard.orchestrator, &[heard.transition], &thresholds, |event| push(Answer::Event(event)));
+        let orchestrator = heard.orchestrator;
+        self.answer(|push| match heard.news {
+            News::Crossed(transition) => {
+                threshold_events(&orchestrator, &[transition], &thresholds, |event| push(Answer::Event(event)));
+            }
+            News::Paused(pause) => push(Answer::Event(Event::Pause { orchestrator, pause: Some(pause) })),
+            News::Resumed => push(Answer::Event(Event::Pause { orchestrator, pause: None })),
         });
     }
 

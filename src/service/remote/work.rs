@@ -50,6 +50,7 @@ impl Work {
                 | Operation::SettleUnheld { usage: Some(usage), .. },
             ) => text_bytes(usage),
             Work::Budget(Operation::SetOverride(entry)) => entry.document_json.len(),
+            Work::Budget(Operation::Pause { document_json, .. }) => document_json.len(),
             Work::Limit(rate_limit::operation::Operation::Learn(counters)) => {
                 counters.iter().map(|(name, _)| name.len()).sum()
             }

@@ -22,7 +22,7 @@ use dashmap::{DashMap, Entry};
 use self::schedule::Schedule;
 use super::{Batch, Store};
 use crate::clock::Clock;
-use crate::domain::decide::{self, Context, OrchestratorState, Reserving, Tracked, Written};
+use crate::domain::decide::{self, Amount, Context, OrchestratorState, Reserving, Tracked, Written};
 use crate::domain::error::{OperationError, StoreError};
 use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{PeriodView, Receipt, Settlement};
@@ -53,7 +53,7 @@ use crate::store::disk::journal::{Journal, Line};
 /// };
 /// let store = MemoryStore::new(Arc::new(ManualClock::at(0)));
 /// let team = OrchestratorId::new("team-a").unwrap();
-/// let context = Context::new(&team, &policy, Limits([Some(100), None, None]), 0);
+/// let context = Context::new(&team, &policy, Limits::tokens([Some(100), None, None]), 0);
 ///
 /// let id = ReservationId::generate(&team, Periods::ALL);
 /// let reserved = store.reserve(&context, &id, 70, Periods::ALL, 60_000).answer;
@@ -103,12 +103,14 @@ impl MemoryStore {
         &self,
         context: &Context<'_>,
         id: &ReservationId,
-        tokens: u64,
+        amount: impl Into<Amount>,
         periods: Periods,
         ttl_ms: u64,
     ) -> Written<Reserving> {
-        let line = self.line(context, || Asked::Reserve { id: Cow::Borrowed(id), tokens, periods, ttl_ms });
-        self.write(context, line, |state| state.reserve(context, id, tokens, periods, ttl_ms))
+        let amount @ Amount { tokens, cost_micros } = amount.into();
+        let asked = || Asked::Reserve { id: Cow::Borrowed(id), tokens, periods, ttl_ms, cost_micros };
+        let line = self.line(context, asked);
+        self.write(context, line, |state| state.reserve(context, id, amount, periods, ttl_ms))
     }
 
     /// See [`OrchestratorState::settle`].

@@ -180,6 +180,7 @@ fn overrides_are_forgotten_and_set_budgets_are_not() {
         id: "o".to_owned(),
         period: Period::Hourly,
         additional_tokens: 1,
+        additional_cost: 0,
         expires_at_ms: START_MS + MINUTE_MS,
         document_json: String::new(),
     };
@@ -228,7 +229,7 @@ fn a_shorter_reservation_brings_the_sweep_forward() {
 fn threads_never_grant_more_than_the_limit() {
     let store = store();
     let policy = policy();
-    let limits = Limits([Some(1_000), None, None]);
+    let limits = Limits::tokens([Some(1_000), None, None]);
     let granted: usize = std::thread::scope(|scope| {
         let reserve_many = || {
             let team = orchestrator("team");

@@ -9,12 +9,12 @@ use crate::domain::calendar::Window;
 use crate::domain::error::{OperationError, StoreError};
 use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::{
-    BudgetView, Operation, Outcome, Override, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
+    BudgetView, CostView, Operation, Outcome, Override, Pause, PeriodView, Receipt, Settlement, Stats, TOP_MODELS,
 };
 use crate::domain::period::{PERIOD_COUNT, Period, Periods};
 use crate::domain::policy::Limits;
 use crate::domain::reservation::OpenReservation;
-use crate::domain::threshold::Transition;
+use crate::domain::threshold::{Transition, Unit};
 use crate::domain::usage::{Parts, Usage};
 use crate::store::Batch;
 
@@ -136,11 +136,7 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
         Operation::Track(_) => Outcome::Tracked { duplicate: false, transitions: Vec::new() },
         Operation::Stats { period } => Outcome::Stats(read_stats(reader, *period)?),
         Operation::SetBudget(_) => Outcome::BudgetSet,
-        Operation::GetBudget => Outcome::Budget(BudgetView {
-            base: read_limits(reader)?,
-            effective: read_limits(reader)?,
-            stored: reader.uint()? == 1,
-        }),
+        Operation::GetBudget => Outcome::Budget(read_budget(reader)?),
         Operation::SetOverride(_) => Outcome::OverrideSet,
         Operation::RemoveOverride { .. } => Outcome::OverrideRemoved(reader.uint()? == 1),
         Operation::ListOverrides { .. } => Outcome::Overrides(read_overrides(reader)?),
@@ -150,25 +146,34 @@ fn read_success(reader: &mut Reader<'_>, batch: &Batch, operation: &Operation, n
         Operation::History { .. } => Outcome::History(list(reader, |reader| reader.text().map(str::to_owned))?),
         Operation::ClearThresholds { .. } => Outcome::ThresholdsCleared,
         Operation::Sweep => Outcome::Swept,
+        Operation::Resume => Outcome::Resumed(reader.uint()? == 1),
+        Operation::Pause { .. } | Operation::GetPause => Outcome::Pause(read_pause(reader)?),
     })
 }
 
 fn read_settlement(reader: &mut Reader<'_>, periods: Periods, now_ms: u64) -> Decoded<Settlement> {
+    let (reserved, recorded, overage) = (reader.uint()?, reader.uint()?, reader.uint()?);
+    let (late, flags) = (reader.uint()? == 1, reader.uint()?);
+    let (reserved_cost, recorded_cost) = if flags & 2 == 0 { (0, 0) } else { (reader.uint()?, reader.uint()?) };
     Ok(Settlement {
+        reserved,
         periods,
-        reserved: reader.uint()?,
-        recorded: reader.uint()?,
-        overage: reader.uint()?,
-        late: reader.uint()? == 1,
-        duplicate: reader.uint()? == 1,
+        recorded,
+        overage,
+        reserved_cost,
+        recorded_cost,
+        late,
+        duplicate: flags & 1 == 1,
         transitions: read_transitions(reader, now_ms)?,
     })
 }
 
 fn read_transitions(reader: &mut Reader<'_>, at_ms: u64) -> Decoded<Vec<Transition>> {
     list(reader, |reader| {
+        let (period, unit) = read_period_and_unit(reader)?;
         Ok(Transition {
-            period: read_period(reader)?,
+            period,
+            unit,
             level_before: reader.float()?,
             level_after: reader.float()?,
             used: reader.uint()?,
@@ -180,13 +185,29 @@ fn read_transitions(reader: &mut Reader<'_>, at_ms: u64) -> Decoded<Vec<Transiti
 }
 
 fn read_view(reader: &mut Reader<'_>, period: Period) -> Decoded<PeriodView> {
-    Ok(PeriodView {
-        period,
-        used: reader.uint()?,
-        reserved: reader.uint()?,
-        limit: reader.optional()?,
-        window: Window { start_ms: reader.uint()?, end_ms: reader.uint()? },
-    })
+    let (used, reserved, limit) = (reader.uint()?, reader.uint()?, reader.optional()?);
+    let window = Window { start_ms: reader.uint()?, end_ms: reader.uint()? };
+    let more = reader.uint()?;
+    let paused_until_ms = if more & more::PAUSED == 0 { None } else { Some(reader.uint()?) };
+    let mut cost = CostView::default();
+    if more & more::COST != 0 {
+        cost = CostView { used: reader.uint()?, reserved: reader.uint()?, limit: reader.optional()? };
+    }
+    Ok(PeriodView { period, used, reserved, limit, window, paused_until_ms, cost })
+}
+
+/// What a view tells beside its numbers, as bits.
+mod more {
+    pub const PAUSED: u64 = 1;
+    pub const COST: u64 = 2;
+}
+
+fn read_pause(reader: &mut Reader<'_>) -> Decoded<Option<Pause>> {
+    if reader.uint()? == 0 {
+        return Ok(None);
+    }
+    let until_ms = Some(reader.uint()?).filter(|until_ms| *until_ms > 0);
+    Ok(Some(Pause { until_ms, since_ms: reader.uint()?, document_json: reader.text()?.to_owned() }))
 }
 
 fn read_stats(reader: &mut Reader<'_>, period: Period) -> Decoded<Stats> {
@@ -206,29 +227,39 @@ fn read_stats(reader: &mut Reader<'_>, period: Period) -> Decoded<Stats> {
     Ok(Stats { view, open_reservations, parts, unattributed, models })
 }
 
-fn read_limits(reader: &mut Reader<'_>) -> Decoded<Limits> {
+fn read_budget(reader: &mut Reader<'_>) -> Decoded<BudgetView> {
+    let mut base = Limits::tokens(read_limits(reader)?);
+    let mut effective = Limits::tokens(read_limits(reader)?);
+    let flags = reader.uint()?;
+    if flags & 2 != 0 {
+        base.cost = read_limits(reader)?;
+        effective.cost = read_limits(reader)?;
+    }
+    Ok(BudgetView { base, effective, stored: flags & 1 == 1 })
+}
+
+fn read_limits(reader: &mut Reader<'_>) -> Decoded<[Option<u64>; PERIOD_COUNT]> {
     let mut limits = [None; PERIOD_COUNT];
     for limit in &mut limits {
         *limit = reader.optional()?;
     }
-    Ok(Limits(limits))
+    Ok(limits)
 }
 
 fn read_overrides(reader: &mut Reader<'_>) -> Decoded<Vec<Override>> {
     let mut overrides = list(reader, |reader| {
-        Ok(Override {
-            id: reader.text()?.to_owned(),
-            period: read_period(reader)?,
-            additional_tokens: reader.uint()?,
-            expires_at_ms: reader.uint()?,
-            document_json: String::new(),
-        })
+        let id = reader.text()?.to_owned();
+        let (period, unit) = read_period_and_unit(reader)?;
+        let (amount, expires_at_ms) = (reader.uint()?, reader.uint()?);
+        let (additional_tokens, additional_cost) = if unit == Unit::Cost { (0, amount) } else { (amount, 0) };
+        let document_json = String::new();
+        Ok(Override { id, period, additional_tokens, expires_at_ms, document_json, additional_cost })
     })?;
     overrides.sort_by(|a, b| (a.expires_at_ms, &a.id).cmp(&(b.expires_at_ms, &b.id)));
     Ok(overrides)
 }
 
-/// A member of `pending`, `<id up to the dot> <tokens> <created ms>`, and its expiry.
+/// A member of `pending`, `<id up to the dot> <tokens> <created ms>`, with money ` <micro-units>`, and its expiry.
 fn read_reservation(reader: &mut Reader<'_>, orchestrator: &OrchestratorId) -> Decoded<OpenReservation> {
     let mut words = reader.text()?.split(' ');
     let expires_at_ms = reader.uint()?;
@@ -236,7 +267,13 @@ fn read_reservation(reader: &mut Reader<'_>, orchestrator: &OrchestratorId) -> D
     let id = ReservationId::parse(&format!("{}.{}", word()?, orchestrator.encoded())).ok_or("a reservation id")?;
     let tokens = word()?.parse().map_err(|_| "the tokens of a reservation")?;
     let created_at_ms = word()?.parse().map_err(|_| "the beginning of a reservation")?;
-    Ok(OpenReservation { periods: id.periods(), id, tokens, created_at_ms, expires_at_ms })
+    let cost_micros = word().map_or(Ok(0), str::parse).map_err(|_| "the money of a reservation")?;
+    Ok(OpenReservation { periods: id.periods(), id, tokens, cost_micros, created_at_ms, expires_at_ms })
+}
+
+fn read_period_and_unit(reader: &mut Reader<'_>) -> Decoded<(Period, Unit)> {
+    let number = reader.uint()? as usize;
+    number.checked_sub(1).and_then(Transition::of_number).ok_or("a period")
 }
 
 fn read_period(reader: &mut Reader<'_>) -> Decoded<Period> {

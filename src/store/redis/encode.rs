@@ -32,6 +32,9 @@ mod kind {
     pub const HISTORY: u64 = 13;
     pub const CLEAR_THRESHOLDS: u64 = 14;
     pub const TRACKS: u64 = 15;
+    pub const PAUSE: u64 = 16;
+    pub const RESUME: u64 = 17;
+    pub const GET_PAUSE: u64 = 18;
 }
 
 /// When a call is made.
@@ -46,10 +49,11 @@ pub struct Timing {
 /// The script call that applies `batch`.
 pub fn batch_call(keys: &OrchestratorKeys, channel: &str, batch: &Batch, timing: Timing) -> Call {
     let named = Named::of(batch);
-    let (all_keys, overrides_from) = key_list(keys, batch, &named);
+    let KeyList { all: all_keys, costs_from, overrides_from } = key_list(keys, batch, &named);
     let mut writer = Writer::with_capacity(256 + batch.requests.len() * 64);
     let array = writer.begin_array();
     write_head(&mut writer, batch, &named, channel, timing);
+    write_costs(&mut writer, batch, costs_from);
     let mut records = Records { kept: batch.policy.history_limit > 0, args: vec![Vec::new()] };
     let mut override_key = overrides_from;
     for run in runs(&batch.requests) {
@@ -101,6 +105,8 @@ struct Named<'a> {
     request_numbers: HashMap<&'a str, usize>,
     request_ids: Vec<&'a str>,
     writes: bool,
+    /// Whether anything costs money: each amount of tokens is followed by one of money then.
+    costs: bool,
 }
 
 impl<'a> Named<'a> {
@@ -112,9 +118,11 @@ impl<'a> Named<'a> {
             request_numbers: HashMap::new(),
             request_ids: Vec::new(),
             writes: false,
+            costs: false,
         };
         for Request { operation, .. } in &batch.requests {
             named.writes |= operation.writes();
+            named.costs |= costs(operation);
             match operation {
                 Operation::Reserve { id, .. } => named.add_reservation(id),
                 Operation::Settle { id, usage } => {
@@ -155,8 +163,25 @@ impl<'a> Named<'a> {
     }
 }
 
-/// All keys, and the number of the first key of an override.
-fn key_list(keys: &OrchestratorKeys, batch: &Batch, named: &Named<'_>) -> (Vec<Vec<u8>>, usize) {
+fn costs(operation: &Operation) -> bool {
+    match operation {
+        Operation::Reserve { cost_micros, .. } => *cost_micros > 0,
+        Operation::Settle { usage: Some(usage), .. }
+        | Operation::SettleUnheld { usage: Some(usage), .. }
+        | Operation::Track(usage) => usage.cost_micros > 0,
+        _ => false,
+    }
+}
+
+struct KeyList {
+    all: Vec<Vec<u8>>,
+    /// The number of the first key of money, 0 when nothing costs any.
+    costs_from: usize,
+    /// The number of the first key of an override.
+    overrides_from: usize,
+}
+
+fn key_list(keys: &OrchestratorKeys, batch: &Batch, named: &Named<'_>) -> KeyList {
     let mut list = Vec::with_capacity(FIXED_KEYS + 6 + named.reservation_keys);
     list.extend([keys.state(), keys.limits(), keys.overrides()]);
     list.extend(Period::ALL.map(|period| keys.usage(period)));
@@ -170,11 +195,15 @@ fn key_list(keys: &OrchestratorKeys, batch: &Batch, named: &Named<'_>) -> (Vec<V
     if !named.request_ids.is_empty() {
         list.extend(keys.requests());
     }
+    let costs_from = if named.costs { list.len() + 1 } else { 0 };
+    if named.costs {
+        list.extend(Period::ALL.map(|period| keys.cost_usage(period)));
+    }
     let overrides_from = list.len() + 1;
     for id in batch.requests.iter().filter_map(|request| override_id(&request.operation)) {
         list.extend(Period::ALL.map(|period| keys.override_document(period, id)));
     }
-    (list, overrides_from)
+    KeyList { all: list, costs_from, overrides_from }
 }
 
 fn override_id(operation: &Operation) -> Option<&str> {
@@ -192,7 +221,7 @@ fn write_head(writer: &mut Writer, batch: &Batch, named: &Named<'_>, channel: &s
     for pair in timing.windows {
         [pair.start_ms, pair.turn_ms, pair.end_ms].iter().for_each(|bound_ms| writer.uint(*bound_ms));
     }
-    batch.configured.0.iter().for_each(|limit| writer.optional(*limit));
+    batch.configured.tokens.iter().for_each(|limit| writer.optional(*limit));
     writer.uint(policy.idempotency_ttl_ms);
     writer.uint(policy.late_settle_ttl_ms);
     writer.uint(policy.history_limit);
@@ -213,6 +242,15 @@ fn write_head(writer: &mut Writer, batch: &Batch, named: &Named<'_>, channel: &s
     }
 }
 
+fn write_costs(writer: &mut Writer, batch: &Batch, costs_from: usize) {
+    let limits = writer.begin_array();
+    if batch.configured.has_cost() {
+        batch.configured.cost.iter().for_each(|limit| writer.optional(*limit));
+    }
+    writer.end_array(limits);
+    writer.uint(costs_from as u64);
+}
+
 fn write_request(
     writer: &mut Writer,
     records: &mut Records,
@@ -229,10 +267,13 @@ fn write_request(
     writer.uint(deadline_ms.map_or(0, |deadline_ms| deadline_ms.max(1)));
     match operation {
         Operation::Check { period, .. } | Operation::Stats { period } => writer.uint(number(*period)),
-        Operation::Reserve { id, tokens, ttl_ms, .. } => {
+        Operation::Reserve { id, tokens, ttl_ms, cost_micros, .. } => {
             write_reservation(writer, named, id);
             writer.uint(*tokens);
             writer.uint(*ttl_ms);
+            if named.costs {
+                writer.uint(*cost_micros);
+            }
         }
         Operation::Settle { id, usage } => {
             write_reservation(writer, named, id);
@@ -244,7 +285,12 @@ fn write_request(
         }
         Operation::Track(usage) => write_usage(writer, records, named, usage, None),
         Operation::SetBudget(limits) => writer.text(&limits.as_ref().map_or(String::new(), limits_text)),
-        Operation::GetBudget | Operation::Sweep => {}
+        Operation::GetBudget | Operation::Sweep | Operation::Resume | Operation::GetPause => {}
+        Operation::Pause { until_ms, document_json } => {
+            // One that ended with the beginning of time has ended as surely as one of a millisecond later.
+            writer.uint(until_ms.map_or(0, |until_ms| until_ms.max(1)));
+            writer.text(document_json);
+        }
         Operation::SetOverride(entry) => write_override(writer, entry, override_key),
         Operation::RemoveOverride { id } => {
             writer.uint(override_key as u64);
@@ -283,6 +329,9 @@ fn kind_of(operation: &Operation) -> u64 {
         Operation::ListReservations { .. } => kind::LIST_RESERVATIONS,
         Operation::History { .. } => kind::HISTORY,
         Operation::ClearThresholds { .. } => kind::CLEAR_THRESHOLDS,
+        Operation::Pause { .. } => kind::PAUSE,
+        Operation::Resume => kind::RESUME,
+        Operation::GetPause => kind::GET_PAUSE,
     }
 }
 
@@ -320,6 +369,9 @@ fn write_usage(
             writer.text(&known_numbers(&numbers));
         }
         None => writer.uint(0),
+    }
+    if named.costs {
+        writer.uint(usage.cost_micros);
     }
 }
 
@@ -365,15 +417,27 @@ fn model_name(usage: &Usage) -> &str {
 fn write_override(writer: &mut Writer, entry: &Override, override_key: usize) {
     writer.uint(override_key as u64);
     writer.text(&entry.id);
-    writer.uint(number(entry.period));
-    writer.uint(entry.additional_tokens);
+    // One of money is one of the periods behind those of tokens.
+    let (behind, amount) = match entry.additional_cost {
+        0 => (0, entry.additional_tokens),
+        cost => (Period::ALL.len() as u64, cost),
+    };
+    writer.uint(number(entry.period) + behind);
+    writer.uint(amount);
     writer.uint(entry.expires_at_ms);
     writer.text(&entry.document_json);
 }
 
-/// `hourly,daily,monthly`, `-` where there is no limit.
+/// `hourly,daily,monthly`, `-` where there is no limit; behind a `;` the same of money, if it has any.
 fn limits_text(limits: &Limits) -> String {
-    limits.0.map(|limit| limit.map_or("-".to_owned(), |limit| limit.to_string())).join(",")
+    let text = |limits: &[Option<u64>]| {
+        let limits = limits.iter().map(|limit| limit.map_or("-".to_owned(), |limit| limit.to_string()));
+        limits.collect::<Vec<_>>().join(",")
+    };
+    match limits.has_cost() {
+        true => format!("{};{}", text(&limits.tokens), text(&limits.cost)),
+        false => text(&limits.tokens),
+    }
 }
 
 /// Periods are counted from 1 in scripts.

@@ -70,6 +70,11 @@ impl OrchestratorKeys {
         self.join(&[period.name(), ":usage"])
     }
 
+    /// What was spent, for whoever looks, and should the state be lost.
+    pub fn cost_usage(&self, period: Period) -> Vec<u8> {
+        self.join(&[period.name(), ":cost:usage"])
+    }
+
     pub fn reserved_total(&self, period: Period) -> Vec<u8> {
         self.join(&[period.name(), ":reservations:total"])
     }

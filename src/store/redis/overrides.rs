@@ -30,8 +30,8 @@ const ROUNDS_MAX: usize = 4;
 /// What the document of an override is called by.
 type Name = (String, Period);
 
-/// What tells an override from another one of its name: tokens and expiry.
-type Identity = (Name, u64, u64);
+/// What tells an override from another one of its name: tokens, money and expiry.
+type Identity = (Name, [u64; 2], u64);
 
 /// Shared: each list of a batch knows many.
 type Documents = HashMap<Identity, Arc<str>>;
@@ -232,5 +232,5 @@ fn name(entry: &Override) -> Name {
 }
 
 fn identity(entry: &Override) -> Identity {
-    (name(entry), entry.additional_tokens, entry.expires_at_ms)
+    (name(entry), [entry.additional_tokens, entry.additional_cost], entry.expires_at_ms)
 }

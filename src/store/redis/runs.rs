@@ -34,7 +34,7 @@ pub(super) fn runs(requests: &[Request]) -> impl Iterator<Item = Run<'_>> {
 pub(super) fn plain_usage(request: &Request) -> Option<&Usage> {
     match &request.operation {
         Operation::Track(usage) => {
-            let plain = usage.request_id.is_none() && usage.occurred_at_ms.is_none();
+            let plain = usage.request_id.is_none() && usage.occurred_at_ms.is_none() && usage.cost_micros == 0;
             (plain && usage.total > 0 && request.deadline_ms.is_none()).then_some(usage)
         }
         _ => None,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::decide::{self, Context, OrchestratorState};
+use crate::domain::decide::{self, Amount, Context, OrchestratorState};
 use crate::domain::identifier::{OrchestratorId, ReservationId};
 use crate::domain::operation::Request;
 use crate::domain::period::Periods;
@@ -27,6 +27,8 @@ pub(crate) enum Asked<'a> {
         tokens: u64,
         periods: Periods,
         ttl_ms: u64,
+        #[serde(default)]
+        cost_micros: u64,
     },
     Settle {
         id: Cow<'a, ReservationId>,
@@ -72,7 +74,9 @@ impl Kept for OrchestratorState {
 
 fn decide_anew(state: &mut OrchestratorState, context: &Context<'_>, asked: Asked<'_>) {
     match asked {
-        Asked::Reserve { id, tokens, periods, ttl_ms } => drop(state.reserve(context, &id, tokens, periods, ttl_ms)),
+        Asked::Reserve { id, tokens, periods, ttl_ms, cost_micros } => {
+            drop(state.reserve(context, &id, Amount { tokens, cost_micros }, periods, ttl_ms));
+        }
         Asked::Settle { id, usage } => drop(state.settle(context, &id, usage.as_deref())),
         Asked::Track(usage) => drop(state.track(context, &usage)),
         Asked::Batch(requests) => drop(decide::apply(state, context, &requests)),

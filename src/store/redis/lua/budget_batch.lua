@@ -10,6 +10,7 @@ KEYS  1 state   2 limits   3 overrides   4-6 <period>:usage   7-9 <period>:reser
       10 .. 9+R   <period>:reservations:<id>, the keys of one reservation side by side
       10+R calls:<client>   11+R pending   12+R .. 14+R <period>:metadata:history
       15+R requests:a   16+R requests:b       (when ARGV names request ids)
+      <period>:cost:usage, three side by side  (when ARGV names the first)
       further ones: <period>:overrides:<id>, three side by side, found by their number
 ARGV  1 one MessagePack array, A:
         1 sequence   2 retry 0|1   3 clock ms, 0 = the server's (the manual twin, for tests)
@@ -17,7 +18,9 @@ ARGV  1 one MessagePack array, A:
         13-15 configured limits (tokens, -1 = unlimited)   16 idempotency TTL ms
         17 late settle TTL ms   18 history limit   19 writes 0|1   20 R
         21 thresholds (fractions)   22 request ids   23 channel of events, '' = none
-        24 "<client> <orchestrator>"   25.. operations: kind, size, deadline ms (0 = none), fields
+        24 "<client> <orchestrator>"   25 configured limits of money (micro-units; none: empty)
+        26 number of the first key of money, 0 = nothing costs any; else each amount of tokens has one of money
+        27.. operations: kind, size, deadline ms (0 = none), fields
       2.. records of the history, JSON
       The fields of each kind are named in include/op_*.lua; size counts all elements.
 Reply one MessagePack array:
@@ -26,7 +29,8 @@ Reply one MessagePack array:
         then per operation: 0 and its fields | 1 deadline passed | 2 no such reservation
         | 3 request conflict | 4 too many overrides | 5 denied | 6 duplicate | 7 with transitions
         | 8 tracks one by one
-State one MessagePack array, S:
+State one MessagePack array, S, and where money was ever used since it was made another, M: used, held and
+      level (fractions) per period
         1 version   2-11, 12-21, 22-31 per period: window start, window end, level, prompt,
         completion, cache read, cache write, reasoning, unattributed, open reservations
         32 next expiry ms   33 latest expiry ms   34 swept until ms   35 longest idempotency TTL ms
@@ -47,7 +51,7 @@ local dirty = false
 --- @include expire
 --- @include requests
 
-local i, last = 25, #A
+local i, last = 27, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
   if not limits and (kind <= 5 or kind == 8 or kind == 15) then
@@ -75,8 +79,10 @@ while i <= last do
     --- @include op_history
   elseif kind == 14 then
     --- @include op_thresholds
-  else
+  elseif kind == 15 then
     --- @include op_tracks
+  else
+    --- @include op_pause
   end
   i = i + A[i + 1]
 end

@@ -7,7 +7,7 @@ out[o + 1], o = 0, o + 1
 if kind == 9 and A[i + 7] > now then
   if not found then over_live = over_live + 4 end
   over[at], over[at + 1], over[at + 2], over[at + 3] = id, A[i + 5], A[i + 6], A[i + 7]
-  cold[#cold + 1] = { 'SET', KEYS[first + A[i + 5] - 1], A[i + 8], 'PXAT', A[i + 7] + shift }
+  cold[#cold + 1] = { 'SET', KEYS[first + (A[i + 5] - 1) % 3], A[i + 8], 'PXAT', A[i + 7] + shift }
 elseif found then
   for k = 0, 3 do over[at + k] = over[over_live - 3 + k] end
   for k = over_live, over_live - 3, -1 do over[k] = nil end

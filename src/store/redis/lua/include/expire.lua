@@ -9,11 +9,13 @@ if S[32] > 0 and S[32] <= now then
   end
   for g = 1, #gone, 2 do
     local bits, tokens = match(gone[g], '^(%d)%S+ (%d+) ')
+    local cost = M and tonumber(match(gone[g], '^%S+ %d+ %d+ (%d+)$'))
     bits, tokens = tonumber(bits), tonumber(tokens)
     for p = 1, 3 do
       if floor(bits / 2 ^ (p - 1)) % 2 == 1 then
         held[p] = max(0, held[p] - tokens)
         S[p * 10 + 1] = max(0, S[p * 10 + 1] - 1)
+        if cost then held[p + 3] = max(0, held[p + 3] - cost) end
       end
     end
     if writes then

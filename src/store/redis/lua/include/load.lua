@@ -11,9 +11,11 @@ for from = 1001, 9 + records, 1000 do
   local more = call('MGET', unpack(KEYS, from, min(from + 999, 9 + records)))
   for k = 1, #more do stored[from + k - 1] = more[k] end
 end
-local S = stored[1] and select(2, lua_pcall(cmsgpack.unpack, stored[1]))
-  or { 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-if type(S) ~= 'table' or S[1] ~= 2 then
+-- M: money. used, held, limits 4-6 are money as well; nobody looks there without it.
+local is_read, S, M = true
+if stored[1] then is_read, S, M = lua_pcall(cmsgpack.unpack, stored[1]) end
+S = S or { 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+if not is_read or type(S) ~= 'table' or S[1] ~= 2 then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
 end
 local used, held, rolled, suspects, latest_before = {}, {}, false, false, S[33]
@@ -53,6 +55,9 @@ for p = 1, 3 do
 end
 if suspects and call('EXISTS', unpack(suspects)) > 0 then
   return redis.error_reply('WRONGTYPE a counter of this budget holds the wrong kind of value')
+end
+if M or A[26] > 0 then
+  --- @include load_cost
 end
 if held_is_lost then
   --- @include rebuild

@@ -15,6 +15,7 @@ elseif find_next then
   end
   if S[32] == 0 then -- The index was deleted from outside: nothing is held any more.
     for p = 1, 3 do held[p], S[p * 10 + 1] = 0, 0 end
+    if M then held[4], held[5], held[6] = 0, 0, 0 end
   end
 end
 out[4] = S[32]

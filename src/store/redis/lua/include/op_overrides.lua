@@ -1,4 +1,4 @@
--- SetOverride:    9, size, deadline, number of its first key, id, period 1-3, tokens, expires ms,
+-- SetOverride:    9, size, deadline, number of its first key, id, period 1-3, tokens (4-6: money), expires ms,
 --                 document. Out: 0 | 4.
 -- RemoveOverride: 10, size, deadline, number of its first key, id. Out: 0, found 0|1.
 -- ListOverrides:  11, size, deadline, period (0 = all).

@@ -1,10 +1,10 @@
 -- Counts a usage in each period whose window it lies in.
 dirty = true
-local at = A[u + 8]
+at = A[u + 8]
 if not counted then macc, model_index = {}, {} end
 counted = true
 local first = A[u + 9] -- its record in ARGV
-local everywhere = at < 0 or at >= now or (at >= S[2] and at >= S[12] and at >= S[22])
+everywhere = at < 0 or at >= now or (at >= S[2] and at >= S[12] and at >= S[22])
 local m = OTHER_MODELS
 if total > 0 and (everywhere or at >= S[2] or at >= S[12] or at >= S[22]) then
   --- @include model

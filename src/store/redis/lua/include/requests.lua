@@ -22,7 +22,14 @@ if #ids > 0 then
 end
 -- What the operations share. lo, hi: the records to append to every history, a range of ARGV; H: lists
 -- per period instead, from when a usage counts in some periods only. macc: tokens to add per model. a*: parts to add in every period.
-local limits, base, over, limits_text = false, false, false, stored[2]
+-- limits_text, pause_text: limits set at run time; until ms (0 = until resumed), since ms and document of a pause.
+local limits, base, over, limits_text, pause_text, paused = false, false, false, stored[2], false, false
+if limits_text then
+  local at = string.find(limits_text, '!', 1, true)
+  if at then
+    pause_text, limits_text = limits_text:sub(at + 1), at > 1 and limits_text:sub(1, at - 1)
+  end
+end
 local late_ttl, thresholds = A[17], A[21]
 -- Tables are made where they are first needed: each costs as much as ten additions.
 local limits_changed, over_changed, over_live, cold = false, false, false, false
@@ -30,6 +37,7 @@ local lo, hi, H = 0, -1, false
 local model_index, macc, counted = false, false, false
 local a1, a2, a3, a4, a5, a6 = 0, 0, 0, 0, 0, 0
 local R_state, R_tokens, R_created, R_expires, R_member = false, false, false, false, false
+local R_cost = false -- money held beside the tokens
 local R_new, R_drop, R_copies, removed, removed_count = false, false, false, false, 0
 if records > 0 then
   R_state, R_tokens, R_created, R_expires, R_member = {}, {}, {}, {}, {}

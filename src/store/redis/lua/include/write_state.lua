@@ -33,11 +33,14 @@ end
 -- The state outlives all that it tells of: what it does not know is lost or counted twice.
 local life = max(S[23], S[36], S[37])
 if S[33] > 0 then life = max(life, min(MAX_TOKENS, S[33] + max(late_ttl, 60000))) end
-if stored[1] and life <= S[38] then
-  call('SET', KEYS[1], cmsgpack.pack(S), 'KEEPTTL')
+for p = 1, M and 3 or 0 do M[p], M[p + 3] = used[p + 3], held[p + 3] end
+local keeps_life = stored[1] and life <= S[38]
+if not keeps_life then S[38] = life end
+local packed = M and cmsgpack.pack(S, M) or cmsgpack.pack(S)
+if keeps_life then
+  call('SET', KEYS[1], packed, 'KEEPTTL')
 else
-  S[38] = life
-  call('SET', KEYS[1], cmsgpack.pack(S), 'PXAT', life + shift)
+  call('SET', KEYS[1], packed, 'PXAT', life + shift)
 end
 -- A batch in doubt may come back after a long outage. Of many expiries the remembered answer tells none: it
 -- would lie there for an hour.
