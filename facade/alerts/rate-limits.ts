@@ -9,6 +9,9 @@ interface Counted {
 /** Of so many orchestrators; whoever was quiet the longest is forgotten, and may alert anew. */
 const ORCHESTRATORS_MAX = 20_000;
 
+/** Percentages of one orchestrator, before those whose window has ended are looked for. */
+const KEYS_MAX = 1000;
+
 /** Windows begin with the first alert of a threshold, and end `windowMs` later. */
 export class RateLimits {
   readonly #counted = new Map<string, Map<string, Counted>>();
@@ -31,10 +34,10 @@ export class RateLimits {
     this.#former.delete(orchestratorId);
   }
 
-  /** A window that has ended counts like none. */
+  /** Of a configuration that changes all the time: a window that has ended counts like none, unless it gets longer. */
   dropEnded(orchestratorId: string, limit: RateLimitConfig, nowMs: number): void {
     const counted = this.#counted.get(orchestratorId);
-    if (counted === undefined) return;
+    if (counted === undefined || counted.size <= KEYS_MAX) return;
     for (const [key, { sinceMs }] of counted) {
       if (nowMs - sinceMs >= limit.windowMs) counted.delete(key);
     }
