@@ -46,7 +46,7 @@ const SMS_NAMES: ReadonlySet<string> = new Set<keyof SMSConfig>([
 ]);
 const PROVIDERS = ['twilio', 'sns', 'custom'] as const;
 /** Also `whatsapp:+41...`, as Twilio has it. */
-const PHONE_NUMBER = /^(?:[a-z]+:)?\+?[0-9A-Za-z][0-9A-Za-z ()./-]{1,62}$/;
+const PHONE_NUMBER = /^(?:[a-z]+:)?\+?[0-9][0-9 ()./-]{1,30}$/;
 const SECRET_MAX_BYTES = 4096;
 
 export function readSms(source: object, at: string, checkUrl: CheckUrl): Sms {

@@ -352,6 +352,8 @@ export class BudgetAlertSystem {
       )
       .map(threshold => this.#make(id, threshold, usage, context?.metadata, config));
     if (alerts.length === 0) return [];
+    // Deliveries may take long, and this process may not live so long.
+    void this.#track(this.#written());
     await this.#pause(alerts, context?.pauseUntil);
     await Promise.all(alerts.map(alert => this.#deliver(alert, config)));
     await this.#written();
