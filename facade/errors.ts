@@ -19,6 +19,8 @@ import { shortened } from './text';
  * | `PERMIT_NOT_FOUND` | the permit has ended before |
  * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
  * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
+ * | `ALERT_NOT_FOUND` | there is no such alert, or it was forgotten |
+ * | `ALERT_ACKNOWLEDGED` | somebody has acknowledged the alert before |
  * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
  * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
  */
@@ -37,6 +39,8 @@ export type TokenBudgetErrorCode =
   | 'PERMIT_NOT_FOUND'
   | 'TIMER_NOT_FOUND'
   | 'TIMER_CANCELLED'
+  | 'ALERT_NOT_FOUND'
+  | 'ALERT_ACKNOWLEDGED'
   | 'RETRIES_EXHAUSTED'
   | 'CIRCUIT_OPEN';
 

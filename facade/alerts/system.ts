@@ -1,0 +1,536 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { checkedSignal } from '../abort';
+import { asConfig } from '../config/store';
+import { closedError, TokenBudgetError } from '../errors';
+import { shortened } from '../text';
+import * as check from '../validate';
+import { copyOf } from './alert';
+import { readAlertId, readAlertUsage, readHistoryQuery, readNote, readRange } from './arguments';
+import { type AlertingTracker, Attachment, type AttachOptions, type Checked, readAttach } from './attach';
+import { readUserId, type Way } from './channel-config';
+import { requireNodemailer } from './channels/mail';
+import { type Configured, readAlertConfig } from './config';
+import { Deliveries } from './delivery';
+import { Escalations } from './escalations';
+import { readLine } from './fields';
+import { AlertHistory } from './history';
+import { Keeping, type KeptAlert } from './keeping';
+import { AlertChannel, type AlertLevel, levelAbove, priorityOf } from './levels';
+import { type AlertSettings, type AlertSystemOptions, readSystemOptions } from './options';
+import { Pauses } from './pauses';
+import { limitKey, RateLimits } from './rate-limits';
+import { Feed, type InAppEvent } from './stream/feed';
+import { InAppStream } from './stream/iterate';
+import { serveEvents } from './stream/sse';
+import { Callbacks } from './telling';
+import type {
+  Alert,
+  AlertConfig,
+  AlertHistoryFilter,
+  AlertStats,
+  AlertUsage,
+  BudgetThreshold,
+} from './types';
+import { messageOf, titleOf } from './wording';
+
+/** Alerts go out although a pause takes longer. */
+const PAUSE_MS = 5000;
+const CLOSE_MS = 5000;
+
+/**
+ * Tells people, and pauses orchestrators, when budgets are used up: by webhooks, Slack, e-mail, SMS and streams.
+ *
+ * @example
+ * ```ts
+ * const alerts = new BudgetAlertSystem();
+ * await alerts.configureAlerts({
+ *   orchestratorId: 'orchestrator-1',
+ *   thresholds: [{ percentage: 90, level: AlertLevel.CRITICAL, autoPause: true }],
+ *   channels: [{ type: AlertChannel.SLACK, enabled: true, config: { webhookUrl: process.env.SLACK_URL! } }],
+ *   rateLimit: { maxAlertsPerThreshold: 1, windowMs: 3_600_000 },
+ *   enabled: true,
+ * });
+ * const detach = alerts.attach(tracker);
+ * ```
+ */
+export class BudgetAlertSystem {
+  readonly #settings: AlertSettings;
+  readonly #callbacks: Callbacks;
+  readonly #feed: Feed;
+  readonly #deliveries: Deliveries;
+  readonly #history: AlertHistory;
+  readonly #limits = new RateLimits();
+  readonly #pauses: Pauses;
+  readonly #escalations = new Escalations(id => this.#track(this.#escalate(id)));
+  readonly #escalateAtMs = new Map<string, number>();
+  readonly #configs = new Map<string, Configured>();
+  readonly #defaults: Configured | undefined;
+  readonly #attachments = new Set<Attachment>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  /** Ends the ids of this object: others count from 1 as well. */
+  readonly #origin = randomBytes(6).toString('hex');
+  readonly #loaded: Promise<void> | undefined;
+  /** `undefined` without a store, and with one that could not be read: it is not overwritten. */
+  #keeping: Keeping | undefined;
+  #count = 0;
+  #closing: Promise<void> | undefined;
+
+  /** Throws `INVALID_CONFIG`, naming the field. */
+  constructor(options: AlertSystemOptions = {}) {
+    this.#settings = readSystemOptions(options);
+    const { callbacks, feed, historyLimit, store, defaults } = this.#settings;
+    this.#callbacks = new Callbacks(callbacks);
+    this.#pauses = new Pauses(this.#callbacks);
+    this.#feed = new Feed(feed);
+    this.#deliveries = new Deliveries(this.#settings, this.#feed);
+    this.#history = new AlertHistory(historyLimit);
+    if (defaults !== undefined) this.#defaults = asConfig(() => this.#read(defaults, 'defaults', '*'));
+    if (store === undefined) return;
+    const keeping = new Keeping(store, error => this.#callbacks.failed(error, { of: 'store' }));
+    this.#loaded = this.#load(keeping);
+    // Who wants to know asks `ready`.
+    this.#loaded.catch(() => {});
+  }
+
+  /** Resolves when the history of before has been read. Rejects when it cannot be: then this one is not kept. */
+  async ready(): Promise<void> {
+    await this.#loaded;
+  }
+
+  /**
+   * Replaces the configuration of an orchestrator by a copy of `config`. Rejects with `INVALID_CONFIG`, naming the
+   * field.
+   */
+  async configureAlerts(config: AlertConfig): Promise<void> {
+    this.#assertOpen();
+    const configured = asConfig(() => this.#read(config, ''));
+    const { orchestratorId, rateLimit } = configured;
+    this.#configs.set(orchestratorId, configured);
+    this.#limits.dropEnded(orchestratorId, rateLimit, Date.now());
+  }
+
+  /** Forgets the configuration of an orchestrator; `defaults` hold again. Whether there was one. */
+  async removeAlerts(orchestratorId: string): Promise<boolean> {
+    this.#assertOpen();
+    const id = check.orchestrator(orchestratorId, 'orchestratorId');
+    if (!this.#configs.delete(id)) return false;
+    this.#limits.forget(id);
+    return true;
+  }
+
+  /**
+   * Makes an alert of each threshold that is reached and has not alerted enough, pauses where one wants it, and takes
+   * them every way that is configured. Resolves with them when all attempts have ended.
+   */
+  async checkAndAlert(orchestratorId: string, usage: AlertUsage): Promise<Alert[]> {
+    return this.#track(this.#check(orchestratorId, usage, undefined));
+  }
+
+  /** Says that somebody takes care. Rejects with `ALERT_NOT_FOUND` and `ALERT_ACKNOWLEDGED`. */
+  async acknowledgeAlert(alertId: string, userId: string, options?: { note?: string }): Promise<void> {
+    await this.#begin();
+    const id = readAlertId(alertId);
+    const by = readUserId(userId, 'userId');
+    const note = readNote(options);
+    const alert = this.#history.get(id);
+    if (alert === undefined) {
+      throw new TokenBudgetError('ALERT_NOT_FOUND', `Alert not found: ${shortened(id)}`, {
+        field: 'alertId',
+      });
+    }
+    if (alert.acknowledged) {
+      const message = `Alert already acknowledged: ${shortened(id)}`;
+      throw new TokenBudgetError('ALERT_ACKNOWLEDGED', message, { field: 'alertId' });
+    }
+    alert.acknowledged = true;
+    alert.acknowledgedBy = by;
+    alert.acknowledgedAt = new Date();
+    if (note !== undefined) alert.acknowledgmentNote = note;
+    this.#forgetEscalations([id]);
+    this.#save(alert);
+    await this.#track(this.#written());
+  }
+
+  /** Newest first; at most `limit`, 100 by default. */
+  async getAlertHistory(orchestratorId: string, limit = 100): Promise<Alert[]> {
+    await this.#begin();
+    const query = readHistoryQuery({ orchestratorId: check.orchestrator(orchestratorId, 'orchestratorId') });
+    return this.#history.query({ ...query, limit: check.count(limit, 'limit') }).map(copyOf);
+  }
+
+  async getFilteredAlertHistory(filter: AlertHistoryFilter): Promise<Alert[]> {
+    await this.#begin();
+    return this.#history.query(readHistoryQuery(filter)).map(copyOf);
+  }
+
+  /** Whether thresholds with `autoPause` pause an orchestrator. They do until this says otherwise. */
+  async setAutoPause(orchestratorId: string, enabled: boolean): Promise<void> {
+    this.#assertOpen();
+    const id = check.orchestrator(orchestratorId, 'orchestratorId');
+    this.#pauses.setEnabled(id, check.boolean(enabled, 'enabled'));
+  }
+
+  /** Lets an orchestrator go on: calls `onResume`, and the trackers that are attached. Rejects as they do. */
+  async resume(orchestratorId: string): Promise<void> {
+    this.#assertOpen();
+    await this.#track(this.#pauses.resume(check.orchestrator(orchestratorId, 'orchestratorId')));
+  }
+
+  async getAlertStats(orchestratorId: string, timeRange?: { start: Date; end: Date }): Promise<AlertStats> {
+    await this.#begin();
+    const id = check.orchestrator(orchestratorId, 'orchestratorId');
+    return this.#history.stats(id, timeRange === undefined ? undefined : readRange(timeRange, 'timeRange'));
+  }
+
+  /** Forgets what is older; answers how many alerts that were. */
+  async clearOldAlerts(orchestratorId: string, olderThan: Date): Promise<number> {
+    await this.#begin();
+    const id = check.orchestrator(orchestratorId, 'orchestratorId');
+    const before = new Date(check.instant(olderThan, 'olderThan'));
+    const cleared = this.#history.clear(id, before);
+    this.#forgetEscalations(cleared);
+    this.#keeping?.remove(cleared);
+    await this.#track(this.#written());
+    return cleared.length;
+  }
+
+  /**
+   * Alerts about what a tracker tells, from now on: its thresholds, of orchestrators that have a configuration. What
+   * pauses, pauses by the tracker as well, where it has `pauseOrchestrator`. Answers what ends it.
+   *
+   * @example
+   * ```ts
+   * const detach = alerts.attach(tracker, { pauseUntil: 'window-end' });
+   * ```
+   */
+  attach(tracker: AlertingTracker, options: AttachOptions = {}): () => void {
+    this.#assertOpen();
+    const attachment = new Attachment(tracker, readAttach(tracker, options), {
+      isConfigured: id => this.#configOf(id) !== undefined,
+      check: (id, usage, context) => this.#check(id, usage, context),
+      underWay: work => void this.#track(work),
+      failed: (error, orchestratorId) => {
+        // Closing ends what is under way; nobody has to be told.
+        if (this.#closing === undefined) this.#callbacks.failed(error, { of: 'check', orchestratorId });
+      },
+    });
+    this.#attachments.add(attachment);
+    this.#pauses.add(tracker);
+    return () => this.#detach(attachment);
+  }
+
+  /**
+   * The in-app notifications of a user: those that are kept after `lastEventId`, or all of them, then those that come.
+   * Ends with `close`; fails with the reason of `signal`, and with `LINE_FULL` when 1,000 are unread. Throws
+   * `LINE_FULL` when too many streams are read.
+   *
+   * @example
+   * ```ts
+   * for await (const { payload } of alerts.stream('user-7')) notify(payload.title, payload.message);
+   * ```
+   */
+  stream(
+    userId: string,
+    options: { lastEventId?: string; signal?: AbortSignal } = {},
+  ): AsyncIterableIterator<InAppEvent> {
+    this.#assertOpen();
+    const id = readUserId(userId, 'userId');
+    const source = check.object(options, 'options');
+    const given = check.own(source, 'signal', 'options');
+    const signal = given === undefined ? undefined : checkedSignal(given);
+    signal?.throwIfAborted();
+    return new InAppStream(this.#feed, id, lastEventIdOf(source), signal);
+  }
+
+  /**
+   * Answers a request of any HTTP server with the notifications of a user as server-sent events (`event: alert`), for
+   * as long as it stays. Who the user is, is for the caller to know. Resumes after `Last-Event-ID`. Answers 405, and
+   * 503 when too many read or this was closed. Throws `INVALID_ARGUMENT`.
+   *
+   * @example
+   * ```ts
+   * createServer((request, response) => alerts.handleSse(request, response, { userId: userOf(request) }));
+   * ```
+   */
+  handleSse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { userId: string; lastEventId?: string },
+  ): void {
+    const source = check.object(options, 'options');
+    const userId = readUserId(check.own(source, 'userId', 'options'), 'options.userId');
+    const lastEventId = lastEventIdOf(source);
+    if (this.#closing !== undefined) {
+      response.writeHead(503, { 'content-type': 'text/plain; charset=utf-8' }).end('Closed\n');
+      return;
+    }
+    serveEvents(this.#feed, request, response, {
+      ...{ userId, lastEventId, heartbeatMs: this.#settings.heartbeatMs },
+    });
+  }
+
+  /**
+   * Lets deliveries under way end, for at most `timeout` ms (5,000), then ends them, streams and connections, and
+   * listens to nothing any more. A second call returns the same promise.
+   */
+  close(options: { timeout?: number } = {}): Promise<void> {
+    if (this.#closing === undefined) {
+      let timeoutMs: number;
+      try {
+        const given = check.own(check.object(options, 'options'), 'timeout', 'options');
+        timeoutMs = given === undefined ? CLOSE_MS : check.integer(given, 'options.timeout', 0, 2 ** 31 - 1);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      this.#closing = this.#end(timeoutMs);
+    }
+    return this.#closing;
+  }
+
+  /** For `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #end(timeoutMs: number): Promise<void> {
+    this.#escalations.stop();
+    for (const attachment of this.#attachments) this.#detach(attachment);
+    const rest = Promise.allSettled([...this.#underWay]);
+    await within(timeoutMs, rest);
+    this.#deliveries.close();
+    this.#feed.close();
+    // What a caller's function keeps waiting for ever is not waited for.
+    await within(PAUSE_MS, rest);
+    await this.#written();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError('alert system');
+  }
+
+  async #begin(): Promise<void> {
+    this.#assertOpen();
+    // Told by `ready` and `onError`; alerts matter more than their history.
+    await this.#loaded?.catch(() => {});
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const done = () => this.#underWay.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  #read(value: unknown, at: string, orchestratorId?: string): Configured {
+    const checkUrl = (url: URL, path: string) => this.#deliveries.requests.checkUrl(url, path);
+    const configured = readAlertConfig(value, at, checkUrl, orchestratorId);
+    for (const [index, { way }] of configured.channels.entries()) {
+      if (way?.type === AlertChannel.EMAIL) requireNodemailer(`${check.join(at, 'channels')}[${index}].type`);
+    }
+    return configured;
+  }
+
+  #configOf(orchestratorId: string): Configured | undefined {
+    return this.#configs.get(orchestratorId) ?? this.#defaults;
+  }
+
+  async #check(orchestratorId: string, given: AlertUsage, context: Checked | undefined): Promise<Alert[]> {
+    await this.#begin();
+    const id = check.orchestrator(orchestratorId, 'orchestratorId');
+    const usage = readAlertUsage(given);
+    const config = this.#configOf(id);
+    if (config === undefined || !config.enabled) return [];
+    const isReached = ({ percentage }: BudgetThreshold) => usage.percentageUsed >= percentage;
+    const reached = config.thresholds.filter(isReached);
+    // A pause that failed is owed for as long as what it was for.
+    if (reached.some(({ autoPause }) => autoPause)) await this.#catchUp(id);
+    const nowMs = Date.now();
+    const alerts = reached
+      .filter(({ percentage }) =>
+        this.#limits.admits(id, limitKey(percentage, context?.metadata), config.rateLimit, nowMs),
+      )
+      .map(threshold => this.#make(id, threshold, usage, context?.metadata, config));
+    if (alerts.length === 0) return [];
+    // Deliveries may take long, and this process may not live so long.
+    void this.#track(this.#written());
+    await this.#pause(alerts, context?.pauseUntil);
+    await Promise.all(alerts.map(alert => this.#deliver(alert, config)));
+    await this.#written();
+    return alerts.map(copyOf);
+  }
+
+  #make(
+    orchestratorId: string,
+    threshold: BudgetThreshold,
+    usage: AlertUsage,
+    metadata: Record<string, unknown> | undefined,
+    { escalateAfterMs = this.#settings.escalateAfterMs }: Configured,
+  ): Alert {
+    this.#count += 1;
+    const createdAt = new Date();
+    const alert: Alert = {
+      id: `alert-${orchestratorId}-${this.#count}-${createdAt.getTime()}-${this.#origin}`,
+      orchestratorId,
+      level: threshold.level,
+      title: titleOf(threshold.level, usage),
+      message: messageOf(threshold, usage),
+      threshold: { ...threshold },
+      currentUsage: { ...usage },
+      channels: [],
+      createdAt,
+      acknowledged: false,
+    };
+    if (metadata !== undefined) alert.metadata = { ...metadata };
+    this.#add(alert);
+    if (escalateAfterMs !== undefined) this.#escalateAt(alert, createdAt.getTime() + escalateAfterMs);
+    this.#save(alert);
+    return alert;
+  }
+
+  /** One pause for all that want it, by the most serious of them. */
+  async #pause(alerts: readonly Alert[], until: Date | undefined): Promise<void> {
+    const pausing = alerts.filter(
+      ({ threshold, orchestratorId }) => threshold.autoPause && this.#pauses.isEnabled(orchestratorId),
+    );
+    const gravest = pausing.at(-1);
+    if (gravest === undefined) return;
+    const paused = this.#pauses.pause(copyOf(gravest), until).then(isDone => {
+      for (const alert of pausing) {
+        alert.autoPauseTriggered = isDone;
+        this.#save(alert);
+      }
+    });
+    await within(PAUSE_MS, paused);
+  }
+
+  async #catchUp(orchestratorId: string): Promise<void> {
+    const caughtUp = this.#pauses.catchUp(orchestratorId).then(alertId => {
+      const alert = alertId === undefined ? undefined : this.#history.get(alertId);
+      if (alert === undefined) return;
+      alert.autoPauseTriggered = true;
+      this.#save(alert);
+    });
+    await within(PAUSE_MS, caughtUp);
+  }
+
+  async #deliver(alert: Alert, { channels, name, timezone }: Configured): Promise<void> {
+    const ways = channels.flatMap(({ minLevel, way }): Way[] =>
+      way === undefined || isBelow(alert.level, minLevel) ? [] : [way],
+    );
+    const round = alert.escalations?.length ?? 0;
+    const id = round === 0 ? alert.id : `${alert.id}-${round}`;
+    const letter = { id, alert: copyOf(alert), name, timezone, at: new Date() };
+    const result = await this.#deliveries.deliver(letter, ways);
+    for (const { channel, success } of result.results) if (success) alert.channels.push(channel);
+    this.#save(alert);
+    const { onDelivery } = this.#callbacks.given;
+    const context = { orchestratorId: alert.orchestratorId, alertId: alert.id };
+    // Not awaited: it has nothing to do with how the alert fared.
+    void this.#callbacks.call('onDelivery', context, () => onDelivery?.(result));
+  }
+
+  async #escalate(alertId: string): Promise<void> {
+    this.#escalateAtMs.delete(alertId);
+    const alert = this.#history.get(alertId);
+    const to = alert === undefined || alert.acknowledged ? undefined : levelAbove(alert.level);
+    if (alert === undefined || to === undefined || this.#closing !== undefined) return;
+    const config = this.#configOf(alert.orchestratorId);
+    if (config === undefined || !config.enabled) {
+      this.#save(alert);
+      await this.#written();
+      return;
+    }
+    const at = new Date();
+    alert.escalations = [...(alert.escalations ?? []), { from: alert.level, to, at }];
+    alert.level = to;
+    alert.title = titleOf(to, alert.currentUsage);
+    const { escalateAfterMs = this.#settings.escalateAfterMs } = config;
+    if (escalateAfterMs !== undefined) this.#escalateAt(alert, at.getTime() + escalateAfterMs);
+    this.#save(alert);
+    const { onEscalation } = this.#callbacks.given;
+    const context = { orchestratorId: alert.orchestratorId, alertId };
+    void this.#callbacks.call('onEscalation', context, () => onEscalation?.(copyOf(alert)));
+    await this.#deliver(alert, config);
+    await this.#written();
+  }
+
+  #escalateAt(alert: Alert, atMs: number): void {
+    if (levelAbove(alert.level) === undefined) return;
+    this.#escalateAtMs.set(alert.id, atMs);
+    this.#escalations.at(alert.id, atMs);
+  }
+
+  #forgetEscalations(alertIds: readonly string[]): void {
+    for (const id of alertIds) this.#escalateAtMs.delete(id);
+    this.#escalations.forget(alertIds);
+  }
+
+  #add(alert: Alert): void {
+    const forgotten = this.#history.add(alert);
+    this.#forgetEscalations(forgotten);
+    this.#keeping?.remove(forgotten);
+  }
+
+  #save(alert: Alert): void {
+    // It may have been forgotten meanwhile.
+    if (this.#history.get(alert.id) !== alert) return;
+    this.#keeping?.save({ alert, escalateAtMs: this.#escalateAtMs.get(alert.id) });
+  }
+
+  async #written(): Promise<void> {
+    await this.#keeping?.written();
+  }
+
+  async #load(keeping: Keeping): Promise<void> {
+    let loaded: { kept: KeptAlert[]; unread: number };
+    try {
+      loaded = await keeping.load();
+    } catch (cause) {
+      const message = 'store: the history could not be read, and is not kept';
+      const error = new TokenBudgetError('STORE_UNAVAILABLE', message, { field: 'store', cause });
+      this.#callbacks.failed(error, { of: 'store' });
+      throw error;
+    }
+    this.#keeping = keeping;
+    if (loaded.unread > 0) {
+      const message = `store: ${loaded.unread} alerts could not be read, and are left out`;
+      this.#callbacks.failed(new TokenBudgetError('STORE_UNAVAILABLE', message), { of: 'store' });
+    }
+    for (const { alert, escalateAtMs } of loaded.kept) {
+      this.#add(alert);
+      if (escalateAtMs !== undefined && this.#closing === undefined) this.#escalateAt(alert, escalateAtMs);
+    }
+    this.#limits.restore(loaded.kept.map(({ alert }) => alert));
+  }
+
+  #detach(attachment: Attachment): void {
+    if (!this.#attachments.delete(attachment)) return;
+    attachment.stop();
+    const { tracker } = attachment;
+    if (![...this.#attachments].some(other => other.tracker === tracker)) this.#pauses.remove(tracker);
+  }
+}
+
+function isBelow(level: AlertLevel, minLevel: AlertLevel | undefined): boolean {
+  return minLevel !== undefined && priorityOf(level) < priorityOf(minLevel);
+}
+
+function lastEventIdOf(options: object): string | undefined {
+  const given = check.own(options, 'lastEventId', 'options');
+  return given === undefined ? undefined : readLine(given, 'options.lastEventId');
+}
+
+/** Waits for `work`, but not longer; holds nothing. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, ms);
+    if (typeof timer === 'object') timer.unref();
+  });
+  try {
+    await Promise.race([work, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
