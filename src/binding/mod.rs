@@ -17,6 +17,7 @@ mod event_loop;
 mod events;
 mod exports;
 mod frequent;
+mod ledger;
 mod query;
 mod record;
 mod remote;

@@ -5,6 +5,7 @@
 //! [`crate::domain::decide`].
 
 pub mod disk;
+pub mod ledger;
 pub mod memory;
 pub mod redis;
 

@@ -313,14 +313,14 @@ fn check_log(path: &Path) -> Result<(), StoreError> {
 }
 
 /// A file whose name goes on like that.
-pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+pub(in crate::store) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
 /// How files are made: addresses of webhooks and messages are nobody else's business.
-pub(super) fn private() -> OpenOptions {
+pub(in crate::store) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).truncate(false);
     #[cfg(unix)]
@@ -367,7 +367,7 @@ pub(super) fn unavailable(message: String) -> StoreError {
 }
 
 /// A new file, and a new log, is found after a power loss only when its folder was synced.
-fn sync_folder(path: &Path) {
+pub(in crate::store) fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent().filter(|_| cfg!(unix))
         && let Ok(folder) = std::fs::File::open(folder)
     {

@@ -32,7 +32,7 @@ struct Format {
 }
 
 /// Where the first damaged frame begins behind which there are commits; `None`: there is no such frame, or no log.
-pub(super) fn damage_within(path: &Path) -> std::io::Result<Option<u64>> {
+pub(in crate::store) fn damage_within(path: &Path) -> std::io::Result<Option<u64>> {
     let log = match File::open(path) {
         Ok(log) => log,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

@@ -1,0 +1,89 @@
+//! The ledger audits itself: are the sums those of the records?
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::rollup::{self, Additions, DAY_MS, Kind, Span};
+use super::rows::{ROW_COLUMNS, RecordRow};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Findings {
+    pub records: u64,
+    /// Rows of sums that were compared.
+    pub sums: u64,
+    /// Rows of sums that are not those of the records, missing or too many.
+    pub wrong_sums: u64,
+    /// Ids under which more than one record stands.
+    pub repeated_ids: u64,
+    /// What SQLite finds wrong with the file; empty: nothing.
+    pub damage: String,
+}
+
+impl Findings {
+    pub fn is_sound(&self) -> bool {
+        self.wrong_sums == 0 && self.repeated_ids == 0 && self.damage.is_empty()
+    }
+}
+
+/// Day by day, so that memory stays flat.
+pub(super) fn verify(connection: &Connection) -> rusqlite::Result<Findings> {
+    let damage: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    let damage = if damage == "ok" { String::new() } else { damage };
+    let mut findings = Findings { repeated_ids: repeated_ids(connection)?, damage, ..Findings::default() };
+    let mut from_ms = i64::MIN;
+    while let Some(at_ms) = next_of_any(connection, from_ms)? {
+        let day_ms = Span::Day.start_of(at_ms);
+        verify_day(connection, day_ms, &mut findings)?;
+        from_ms = day_ms + DAY_MS;
+    }
+    Ok(findings)
+}
+
+fn verify_day(connection: &Connection, day_ms: i64, findings: &mut Findings) -> rusqlite::Result<()> {
+    let mut expected = Additions::default();
+    let sql = format!("SELECT {ROW_COLUMNS} FROM record WHERE at_ms >= ? AND at_ms < ?");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![day_ms, day_ms + DAY_MS])?;
+    while let Some(row) = rows.next()? {
+        expected.add(&RecordRow::of_row(row)?, &[Span::Hour, Span::Day]);
+        findings.records += 1;
+    }
+    let mut expected = expected.into_sums();
+    for span in [Span::Hour, Span::Day] {
+        rollup::rows_of(connection, span, day_ms, day_ms + DAY_MS, |key, sums| {
+            findings.sums += 1;
+            findings.wrong_sums += u64::from(expected.remove(&key) != Some(sums));
+        })?;
+    }
+    findings.wrong_sums += expected.len() as u64;
+    Ok(())
+}
+
+/// The first instant from `from_ms` on of which there is a record or a sum.
+fn next_of_any(connection: &Connection, from_ms: i64) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT min(at_ms) FROM record WHERE at_ms >= ?";
+    let mut next: Option<i64> = connection.prepare_cached(sql)?.query_row([from_ms], |row| row.get(0))?;
+    let sql = "SELECT min(start) FROM rollup WHERE kind = ? AND span = ? AND start >= ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    for kind in [Kind::Model, Kind::Tool, Kind::Session] {
+        for span in [Span::Hour, Span::Day] {
+            let bounds = params![kind as i64, span as i64, from_ms];
+            let start: Option<i64> = statement.query_row(bounds, |row| row.get(0))?;
+            next = next.into_iter().chain(start).min();
+        }
+    }
+    Ok(next)
+}
+
+fn repeated_ids(connection: &Connection) -> rusqlite::Result<u64> {
+    let mut same_hash = connection.prepare("SELECT id_hash FROM record GROUP BY id_hash HAVING count(*) > 1")?;
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id_hash = ? GROUP BY id HAVING count(*) > 1)";
+    let mut same_id = connection.prepare(sql)?;
+    let mut rows = same_hash.query([])?;
+    let mut repeated = 0;
+    while let Some(row) = rows.next()? {
+        repeated += same_id.query_row([row.get::<_, i64>(0)?], |row| row.get::<_, i64>(0))? as u64;
+    }
+    Ok(repeated)
+}
