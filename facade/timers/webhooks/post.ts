@@ -33,6 +33,12 @@ export interface PosterOptions {
   timeoutMs: number;
 }
 
+/** Of one request, where it differs. */
+export interface PostOptions {
+  method?: 'POST' | 'PUT' | undefined;
+  timeoutMs?: number;
+}
+
 type Agents = Record<'http:' | 'https:', HttpAgent | HttpsAgent>;
 
 /** Posts, keeping connections. None of them, and no timer, holds the process. */
@@ -49,15 +55,22 @@ export class Poster {
   }
 
   /** Rejects with {@link PostTimeout}, or with what the connection failed with; `signal` ends it. */
-  async post(url: URL, headers: Record<string, string>, body: Buffer, signal: AbortSignal): Promise<Answer> {
+  async post(
+    url: URL,
+    headers: Record<string, string>,
+    body: Buffer,
+    signal: AbortSignal,
+    { method = 'POST', timeoutMs = this.#options.timeoutMs }: PostOptions = {},
+  ): Promise<Answer> {
     const beganMs = performance.now();
+    const sent = { method, headers, body };
     try {
-      return await this.#once(url, headers, body, signal, this.#kept, this.#options.timeoutMs);
+      return await this.#once(url, sent, signal, this.#kept, timeoutMs);
     } catch (error) {
       // The host closed an idle connection just when it was used again: nobody's fault, and no attempt.
       if (signal.aborted || !(error instanceof StaleConnection)) throw error;
-      const leftMs = Math.max(1, this.#options.timeoutMs - (performance.now() - beganMs));
-      return await this.#once(url, headers, body, signal, this.#fresh, leftMs);
+      const leftMs = Math.max(1, timeoutMs - (performance.now() - beganMs));
+      return await this.#once(url, sent, signal, this.#fresh, leftMs);
     }
   }
 
@@ -68,8 +81,7 @@ export class Poster {
 
   #once(
     url: URL,
-    headers: Record<string, string>,
-    body: Buffer,
+    { method, headers, body }: { method: string; headers: Record<string, string>; body: Buffer },
     signal: AbortSignal,
     by: Agents,
     timeoutMs: number,
@@ -78,7 +90,7 @@ export class Poster {
     return new Promise((resolve, reject) => {
       const isSecure = url.protocol === 'https:';
       const request = http(isSecure).request(url, {
-        method: 'POST',
+        method,
         agent: by[isSecure ? 'https:' : 'http:'] as HttpAgent,
         lookup: lookup as never,
         headers: { ...headers, 'content-length': body.length },
