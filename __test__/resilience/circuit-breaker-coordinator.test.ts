@@ -64,6 +64,36 @@ test('every opening has its own; a reset by hand cancels it', async () => {
   expect(await scheduled()).toBe(0);
 });
 
+test('one timer follows what changes while it is open', async () => {
+  const breaker = minoots.circuitBreaker('openai', {
+    threshold: 1,
+    resetAfter: '5m',
+    schedule: { on_expire },
+  });
+  const due = async () => {
+    await jest.advanceTimersByTimeAsync(0);
+    const { timers } = await minoots.timers.list({ status: 'scheduled' });
+    return timers.map(({ endTime }) => (endTime.getTime() - Date.now()) / MINUTE);
+  };
+  await failTimes(breaker, 1);
+  expect(await due()).toEqual([5]);
+  await breaker.onFailure({ status: 429, headers: { 'retry-after': '1200' } });
+  expect(await due()).toEqual([20]);
+  await breaker.trip('30m');
+  expect(await due()).toEqual([30]);
+  await breaker.trip('2m');
+  expect(await due()).toEqual([2]);
+  const snapshot = await breaker.export();
+  await breaker.isolate();
+  expect(await due()).toEqual([]);
+  await breaker.restore(snapshot);
+  expect(await due()).toEqual([2]);
+  await breaker.reset();
+  expect(await due()).toEqual([]);
+  await breaker.restore(snapshot);
+  expect(await due()).toEqual([2]);
+});
+
 test('the name of a long service is shortened, and the timer made', async () => {
   const service = 'ü'.repeat(128);
   const breaker = minoots.circuitBreaker(service, {

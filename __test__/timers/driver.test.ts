@@ -438,12 +438,13 @@ test('close gives back what is left', async () => {
 });
 
 test('turns of hosts', () => {
-  const queues = new HostQueues<number>(3, 2);
+  const queues = new HostQueues<number>(4, 2);
   for (const n of [1, 2, 3, 4]) queues.add('a', n);
   queues.add('b', 5);
   const next = () => queues.next()?.item;
   expect([next(), next(), next(), next()]).toEqual([1, 5, 2, undefined]);
   expect(queues.waiting('a')).toBe(2);
+  expect(queues.held('a')).toBe(4);
   queues.done('b');
   expect(next()).toBeUndefined();
   queues.done('a');
@@ -455,4 +456,47 @@ test('turns of hosts', () => {
   queues.done('a');
   queues.done('a');
   expect(next()).toBeUndefined();
+});
+
+test('hosts that take all they can leave something to another one', () => {
+  const queues = new HostQueues<number>(64, 16);
+  for (let host = 0; host < 10; host += 1) for (let n = 0; n < 64; n += 1) queues.add(`slow${host}`, n);
+  let begun = 0;
+  while (queues.next() !== undefined) begun += 1;
+  expect(begun).toBeGreaterThan(50);
+  queues.add('quick', 1);
+  expect(queues.next()?.host).toBe('quick');
+});
+
+test('what is beyond the share of a host is put off, without claiming all the time', async () => {
+  // As a store does it: what is due first is claimed first, and comes back when its claim is over.
+  const endpoint = 'https://slow.example/';
+  const waiting = new Map(Array.from({ length: 13_000 }, (_, n) => [`0-s${n}.0`, 0]));
+  const { driver, of } = drive(operation => {
+    if (operation.is === 'renew') {
+      for (const id of operation.with.deliveries) waiting.set(id, Date.now() + operation.with.leaseMs);
+    }
+    const next = () => ({ nextDueMs: Math.min(...waiting.values()) });
+    if (operation.is !== 'claim') {
+      const renewed = operation.is === 'renew' ? { outcome: defaultOutcome(operation) } : {};
+      return { ...renewed, ...next() };
+    }
+    const ids = [...waiting].filter(([, atMs]) => atMs <= Date.now()).slice(0, operation.with.deliveries);
+    for (const [id] of ids) waiting.set(id, Date.now() + HELD_MS);
+    const deliveries = ids.map(([id]) => delivery(id, endpoint));
+    return { outcome: { is: 'claimed', with: { timers: [], deliveries } }, ...next() };
+  });
+  driver.wake();
+  await advance(2 * SECOND);
+  // Half of the places are left to others.
+  const first = of('claim').length;
+  expect(first).toBeLessThan(60);
+  await advance(MINUTE);
+  const held = new Set(
+    of('renew')
+      .filter(({ with: { leaseMs } }) => leaseMs === HELD_MS)
+      .at(-1)?.with.deliveries,
+  );
+  expect(held.size).toBeGreaterThan(0);
+  expect((of('claim').length - first) / 60).toBeLessThan(20);
 });

@@ -83,6 +83,45 @@ test('an earlier timer of another process wakes one that sleeps', async () => {
   }
 });
 
+test('who waits hears at once of what another process changes', async () => {
+  const options = shared({ run: false });
+  const [waiter, other] = [coordinator(options), coordinator(options)];
+  // A look by itself would come after five seconds.
+  for (const round of [1, 2, 3]) {
+    const { id } = await other.timers.create({ id: `changed-${round}`, name: 'n', duration: '1h' });
+    const waiting = rejection(waiter.timers.waitFor(id));
+    // Until it listens and has looked once.
+    await waiter.timers.get(id);
+    await waiter.timers.update(id, { name: 'm' });
+    const beganMs = performance.now();
+    await other.timers.cancel(id);
+    expect(await waiting).toMatchObject({ code: 'TIMER_CANCELLED' });
+    // The subscription is made in the background: the first round may be too early for it.
+    if (round > 1) expect(performance.now() - beganMs).toBeLessThan(3000);
+  }
+});
+
+test('one reset timer of a breaker that several processes open', async () => {
+  const options = shared({ run: false });
+  const [one, other] = [coordinator(options), coordinator(options)].map(each =>
+    each.circuitBreaker('s', { schedule: { on_expire: {} } }),
+  ) as [
+    import('@wundr.io/token-budget/timers').CircuitBreaker,
+    import('@wundr.io/token-budget/timers').CircuitBreaker,
+  ];
+  const reader = coordinator(options);
+  await Promise.all([one.trip('10m'), other.trip('2m'), one.trip('30m'), other.trip('5m')]);
+  await eventually('one timer', async () => {
+    const { timers } = await reader.timers.list({ status: 'scheduled' });
+    await one.export();
+    return timers.length === 1 && timers[0]?.endTime.getTime() === one.retryAt?.getTime() ? true : undefined;
+  });
+  await other.reset();
+  await eventually('none', async () =>
+    (await reader.timers.list({ status: 'scheduled' })).timers.length === 0 ? true : undefined,
+  );
+});
+
 test('eight ask for one timer, and it is one', async () => {
   const options = shared({ run: false });
   const many = Array.from({ length: 8 }, () => coordinator(options));

@@ -10,6 +10,7 @@ import {
   onRequest,
   rawReceiver,
   recorder,
+  retryInMs,
   sender,
 } from './webhook-receivers';
 
@@ -197,7 +198,7 @@ describe('connections', () => {
 
   test('headers without an end', async () => {
     const { url } = await rawReceiver(socket =>
-      onRequest(socket, () => socket.write(`HTTP/1.1 200 OK\r\n${`x: ${'y'.repeat(1000)}\r\n`.repeat(100)}`)),
+      onRequest(socket, () => socket.write(`HTTP/1.1 200 OK\r\n${`x: ${'y'.repeat(1000)}\r\n`.repeat(300)}`)),
     );
     expect(await sender().send(letter(url))).toEqual(failed('the answer is not HTTP (HPE_HEADER_OVERFLOW)'));
   });
@@ -382,4 +383,17 @@ test('an answer before the body was read', async () => {
   });
   const result = await sender().send(letter(receiver.url, JSON.stringify('x'.repeat(5_000_000))));
   expect(result).toMatchObject({ ok: false, isPermanent: false });
+});
+
+test('headers of 100 KB: the status counts', async () => {
+  const headers = Object.fromEntries(Array.from({ length: 10 }, (_, n) => [`x-${n}`, 'v'.repeat(10_000)]));
+  const { url } = await recorder(() => [200, headers]);
+  expect(await sender().send(letter(url))).toEqual({ ok: true, status: 200 });
+});
+
+test('to wait for thousands of years is to wait as long as can be', async () => {
+  const { url } = await recorder(() => [503, { 'retry-after': '99999999999' }]);
+  const result = await sender().send(letter(url));
+  expect(result).toMatchObject({ ok: false, status: 503 });
+  expect(retryInMs(1, result as never, { cap: '1h', jitter: 0 })).toBe(3_600_000);
 });

@@ -71,6 +71,7 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     );
     const store = new TimerStore(this.#backend, settings.shards);
     const waits = new Waits(store, settings.isAlone ? Infinity : WAIT_IDLE_MS);
+    if (!settings.isAlone) waits.onChanged = id => this.#tellChanged(store, id);
     this.#parts = {
       store,
       waits,
@@ -182,6 +183,7 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
         // A Date, for an injected clock may count from anywhere.
         create: ({ fireAt, ...timer }) => this.timers.create({ ...timer, fireAt: new Date(fireAt) }),
         cancel: id => this.timers.cancel(id),
+        scheduled: name => this.timers.listAll({ name, status: 'scheduled' }),
       },
       checkOnExpire: (value, at) => void readOnExpire(value, this.#parts.defaults, at),
       get isClosed() {
@@ -219,11 +221,19 @@ export class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
     }
   }
 
-  /** A timer that another process fired, and that everybody is told of. */
+  /** Who waits for a timer in another process looks at it. Should that fail, it does so by itself, later. */
+  #tellChanged(store: TimerStore, id: string): void {
+    const message = JSON.stringify({ from: this.#holder, changed: id });
+    store.tell(store.shardOf(id), { is: 'broadcast', with: { message } }).catch(() => {});
+  }
+
+  /** A timer that another process fired or changed, and that everybody is told of. */
   #hearExpired(message: string): void {
     const found = parsed(message);
+    if (found?.from === this.#holder) return;
+    if (typeof found?.changed === 'string') this.#parts.waits.told(found.changed);
     const event = found?.event;
-    if (found?.from === this.#holder || !isRecord(event)) return;
+    if (!isRecord(event)) return;
     const { scheduledFor, firedAt } = event;
     const told = {
       ...event,

@@ -193,8 +193,8 @@ export class BreakerCore {
   }
 
   #follow(previous: BreakerView, outcome: BreakerOutcome): void {
-    if (outcome.transitions.length > 0 && !this.link.isAway)
-      void this.#options.resetTimer?.follow(previous, outcome);
+    if (this.link.isAway) return;
+    void this.#options.resetTimer?.follow(previous, outcome, () => this.link.view);
   }
 
   #see(previous: BreakerView, view: BreakerView): void {

@@ -10,6 +10,8 @@ export interface HostTimers {
     events: { on_expire: OnExpireInput };
   }): Promise<unknown>;
   cancel(id: string): Promise<unknown>;
+  /** Those with a name that have not fired yet. */
+  scheduled(name: string): AsyncIterable<{ id: string }>;
 }
 
 /** What a coordinator lends to its breakers. */

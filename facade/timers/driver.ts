@@ -13,6 +13,8 @@ const BACKOFF_MAX_MS = 5000;
 const RELEASE_MAX_MS = 1000;
 /** When something is due that could not be claimed. */
 const BUSY_MS = 50;
+/** Between claims that bring nothing but webhooks of hosts that have their share. */
+const SIFT_MS = 20;
 
 export type DriverOptions = Omit<FiringOptions, 'leases' | 'takesOn' | 'onDelivery' | 'onRoom'> &
   Omit<OutgoingOptions, 'leases' | 'onRoom'> & {
@@ -141,7 +143,8 @@ class ShardLoop {
   /** Returns when to look again, by the store's clock. */
   async #claim(): Promise<number> {
     const timers = Math.min(CLAIM_MAX, this.#firing.room);
-    const deliveries = Math.min(CLAIM_MAX, this.#outgoing.room);
+    // Also what is more than there is room for, for it may stand before what there is room for.
+    const deliveries = this.#outgoing.room > 0 ? CLAIM_MAX : 0;
     // Whoever makes room wakes this up.
     if (timers === 0 && deliveries === 0) return Infinity;
     const { store, holder } = this.#options;
@@ -151,10 +154,11 @@ class ShardLoop {
       timers,
       deliveries,
     });
-    for (const delivery of outcome.deliveries) this.#outgoing.take(this.#shard, delivery);
+    const kept = this.#outgoing.takeAll(this.#shard, outcome.deliveries);
     await this.#firing.takeAll(this.#shard, outcome.timers, nowMs);
     const count = outcome.timers.length + outcome.deliveries.length;
-    if (isFull(outcome.timers, timers) || isFull(outcome.deliveries, deliveries)) return nowMs;
+    if (isFull(outcome.timers, timers)) return nowMs;
+    if (isFull(outcome.deliveries, deliveries)) return kept > 0 ? nowMs : store.now() + SIFT_MS;
     if (nextDueMs === null) return Infinity;
     if (count > 0) return nextDueMs;
     // It was too early, by an estimate of the store's clock: what the store itself says counts.

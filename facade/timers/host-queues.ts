@@ -3,7 +3,10 @@ interface HostQueue<T> {
   active: number;
 }
 
-/** Work by host, in turns: at most so much at once, and of one host at most its share. */
+/**
+ * Work by host, in turns: at most so much at once, and of one host at most its share, and never more than is left to
+ * all others. So several hosts that hang leave something free, too: of n of them each has limit / (n + 1) at most.
+ */
 export class HostQueues<T> {
   readonly #limit: number;
   readonly #limitPerHost: number;
@@ -20,6 +23,12 @@ export class HostQueues<T> {
     return this.#hosts.get(host)?.waiting.length ?? 0;
   }
 
+  /** Waiting or begun. */
+  held(host: string): number {
+    const queue = this.#hosts.get(host);
+    return queue === undefined ? 0 : queue.waiting.length + queue.active;
+  }
+
   add(host: string, item: T): void {
     const queue = this.#hosts.get(host) ?? { waiting: [], active: 0 };
     queue.waiting.push(item);
@@ -28,9 +37,10 @@ export class HostQueues<T> {
 
   /** What may begin now; its host goes to the end of the line. `done` ends it. */
   next(): { host: string; item: T } | undefined {
-    if (this.#active >= this.#limit) return undefined;
+    const share = Math.min(this.#limitPerHost, this.#limit - this.#active);
+    if (share <= 0) return undefined;
     for (const [host, queue] of this.#hosts) {
-      if (queue.active >= this.#limitPerHost) continue;
+      if (queue.active >= share) continue;
       const item = queue.waiting.shift();
       if (item === undefined) continue;
       this.#hosts.delete(host);

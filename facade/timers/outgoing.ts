@@ -5,6 +5,7 @@ import { atMost } from './at-most';
 import { parsed } from './document';
 import { HostQueues } from './host-queues';
 import type { Held, Leases } from './leases';
+import { PutOff } from './put-off';
 import type { TimerStore } from './store';
 import type { TimerDeliveryEvent } from './types';
 import { timerNameOf } from './views';
@@ -61,10 +62,12 @@ export class Outgoing {
   readonly #known = new Map<string, Letter>();
   readonly #ending = new AbortController();
   readonly #sending = new Set<Promise<void>>();
+  readonly #putOff: PutOff;
 
   constructor(options: OutgoingOptions) {
     this.#options = options;
-    const { concurrency } = options;
+    const { concurrency, store, holder } = options;
+    this.#putOff = new PutOff(store, holder);
     // A quarter each: a host that hangs leaves three quarters to the others.
     this.#queues = new HostQueues(concurrency, Math.max(1, Math.floor(concurrency / 4)));
   }
@@ -76,7 +79,25 @@ export class Outgoing {
 
   /** Whether one that comes up now is sent soon. */
   takesOn(endpoint: string): boolean {
-    return this.room > 0 && this.#queues.waiting(hostOf(endpoint)) < HOST_HELD_MAX;
+    const host = hostOf(endpoint);
+    return this.#queues.waiting(host) < HOST_HELD_MAX && this.#hasRoomFor(host);
+  }
+
+  /**
+   * What was claimed of a shard. What is beyond the share of its host is put off, so that what waits behind it is
+   * claimed. Returns how many were kept.
+   */
+  takeAll(shard: number, deliveries: readonly WireDelivery[]): number {
+    const excess: string[] = [];
+    for (const delivery of deliveries) {
+      if (this.#known.has(delivery.id) || this.#hasRoomFor(hostOf(delivery.endpoint))) {
+        this.take(shard, delivery);
+      } else {
+        excess.push(delivery.id);
+      }
+    }
+    if (excess.length > 0 && !this.#ending.signal.aborted) this.#putOff.add(shard, excess);
+    return deliveries.length - excess.length;
   }
 
   take(shard: number, delivery: WireDelivery): void {
@@ -109,6 +130,11 @@ export class Outgoing {
     this.#queues.clear();
     if (this.#sending.size > 0) await atMost(Promise.all([...this.#sending]), timeoutMs);
     this.#ending.abort();
+  }
+
+  /** One host never holds more than what is left to all others; n hosts that hang leave a part in n + 1. */
+  #hasRoomFor(host: string): boolean {
+    return this.#queues.held(host) < this.room;
   }
 
   #pump(): void {

@@ -147,7 +147,7 @@ export class TimerService {
     const wanted = idAt(id, 'id');
     return this.#during(options, async signal => {
       const timer = await this.#parts.store.cancel(wanted, signal);
-      if (timer !== null) this.#parts.waits.told(wanted);
+      if (timer !== null) this.#parts.waits.changed(wanted);
       return timer !== null;
     });
   }
@@ -160,7 +160,7 @@ export class TimerService {
     return this.#during(options, async signal => {
       const { timer, nowMs } = await applyChange(store, wanted, spec, signal);
       if (timer === null) throw timerNotFound(wanted);
-      waits.told(wanted);
+      waits.changed(wanted);
       return timerOf(timer, nowMs);
     });
   }

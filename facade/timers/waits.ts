@@ -13,6 +13,8 @@ const TIMEOUT_MAX_MS = 2 ** 31 - 1;
 
 /** Who waits for timers in this process. */
 export class Waits {
+  /** Told of what this process changes. */
+  onChanged: (id: string) => void = () => {};
   readonly #store: TimerStore;
   /** The longest time until a change by somebody else is noticed; `Infinity`: nobody else makes any. */
   readonly #idleMs: number;
@@ -27,6 +29,12 @@ export class Waits {
   /** A timer has fired, or was changed. */
   told(id: string): void {
     for (const wake of this.#waking.get(id) ?? []) wake();
+  }
+
+  /** This process has changed a timer. */
+  changed(id: string): void {
+    this.told(id);
+    this.onChanged(id);
   }
 
   /** Resolves with the timer when it fires. Keeps the process alive: somebody waits for it. */

@@ -4,6 +4,7 @@ import { closedError, TokenBudgetError } from '../../errors';
 import { headerMap } from '../../providers/headers';
 import { httpDateMs } from '../../providers/quantities';
 import { readRetryAfter } from '../../providers/retry-after';
+import { MAX_DURATION_MS } from '../../validate';
 import type { SendResult } from '../outgoing';
 import { failure, failureOf, permanent } from './failure';
 import { checkedLookup } from './lookup';
@@ -127,7 +128,10 @@ export class GuardedRequests {
     if (status >= 300 && status < 400)
       return failure(`answered ${status}: redirects are not followed`, { status });
     const told = headerMap(headers);
-    const retryAfterMs = readRetryAfter('generic', told, httpDateMs(told.get('date')) ?? this.#now());
+    const retryAfterMs =
+      readRetryAfter('generic', told, httpDateMs(told.get('date')) ?? this.#now()) ??
+      // More seconds than anybody means: as long as it can be, which the schedule shortens.
+      (/^\d+$/.test(told.get('retry-after') ?? '') ? MAX_DURATION_MS : undefined);
     return failure(`answered ${status}`, { status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
   }
 

@@ -9,6 +9,8 @@ import type { ConnectLookup } from './lookup';
 const BODY_MAX_BYTES = 65_536;
 /** The answer is decided by its status; its body gets so long to end. */
 const BODY_MAX_MS = 1000;
+/** Of the headers of an answer. Node.js would break off at 16 KiB, and the status would not count. */
+const HEADERS_MAX_BYTES = 262_144;
 /** Idle connections of one host, and of all that speak the same scheme. */
 const FREE_PER_HOST = 8;
 const FREE_MAX = 256;
@@ -93,6 +95,7 @@ export class Poster {
         method,
         agent: by[isSecure ? 'https:' : 'http:'] as HttpAgent,
         lookup: lookup as never,
+        maxHeaderSize: HEADERS_MAX_BYTES,
         headers: { ...headers, 'content-length': body.length },
       });
       const end = (error: unknown) => request.destroy(error as Error);
