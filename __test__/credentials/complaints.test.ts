@@ -149,6 +149,17 @@ test('a 403 that is about permissions rotates nothing', async () => {
   expect(server.tokens()).toEqual(['a']);
 });
 
+test('a missing permission is told though nothing remains, and the token is spent then', async () => {
+  const { manager, server } = await github({ a: 100, b: 100 });
+  const message = 'Resource not accessible by personal access token';
+  const spent = { 'x-ratelimit-limit': '100', 'x-ratelimit-remaining': '0' };
+  const headers = { ...spent, 'x-ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 600) };
+  server.intercept = ({ token }) => (token === 'a' ? { status: 403, headers, body: { message } } : undefined);
+  expect((await manager.fetch('/repos/octocat/secret')).status).toBe(403);
+  expect((await manager.fetch('/users/octocat')).status).toBe(200);
+  expect(server.tokens()).toEqual(['a', 'b']);
+});
+
 test('a reserve is kept', async () => {
   const { manager, server } = await github({ a: 100, b: 100 }, { reserve: { share: 0.97 } });
   for (let n = 0; n < 6; n++) await manager.fetch('/users/octocat');

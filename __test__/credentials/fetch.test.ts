@@ -297,8 +297,25 @@ test('LLM keys: a key whose tokens are used up rests, though requests are left',
   expect(keys).toEqual(['Bearer key-1', 'Bearer key-2']);
   const error = await rejection(manager.fetch('chat/completions', { method: 'POST', body: '{}' }));
   const waitMs = (error as RateLimitError).resetAtMs - Date.now();
-  expect(waitMs).toBeGreaterThan(20_000);
-  expect(waitMs).toBeLessThanOrEqual(30_000);
+  // The bucket is full in 30 seconds; a tenth of it is back in a tenth of the time.
+  expect(waitMs).toBeGreaterThan(1_000);
+  expect(waitMs).toBeLessThanOrEqual(3_000);
+  host.stop();
+});
+
+test.each([
+  ['openai', { 'x-ratelimit-remaining-requests': '0', 'x-ratelimit-reset-requests': '2m0s' }],
+  ['gitlab', { 'ratelimit-remaining': '0', 'ratelimit-reset': String(Math.ceil(Date.now() / 1000) + 120) }],
+])('%s: the wait that a refusal names wins over its own numbers', async (provider, numbers) => {
+  const host = await stranger((_request, response) => {
+    response.writeHead(429, { 'retry-after': '5', ...numbers });
+    response.end('{}');
+  });
+  const manager = make(['key-1'], { provider, baseUrls: { [provider]: host.url } });
+  const error = await rejection(manager.fetch('anything'));
+  const waitMs = (error as RateLimitError).resetAtMs - Date.now();
+  expect(waitMs).toBeGreaterThan(1_000);
+  expect(waitMs).toBeLessThanOrEqual(5_000);
   host.stop();
 });
 

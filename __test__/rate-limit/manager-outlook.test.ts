@@ -1,6 +1,17 @@
 /** What a limiter learns, foresees, counts and tells. */
 import type { RateLimitManager } from '@wundr.io/token-budget/rate-limit';
-import { acquireMany, advance, fateOf, heard, NOTHING, plain, refusal, useFakeTime } from './helpers';
+import {
+  acquireMany,
+  advance,
+  fateOf,
+  heard,
+  limiter,
+  MINUTE_LEFT_MS,
+  NOTHING,
+  plain,
+  refusal,
+  useFakeTime,
+} from './helpers';
 
 useFakeTime();
 
@@ -53,6 +64,19 @@ describe('learned lengths of answers', () => {
     expect(await pupil.estimateOutputTokens('m')).toBeGreaterThanOrEqual(50);
   });
 
+  test('are never more than can be admitted', async () => {
+    const manager = limiter({ limits: { otpm: 1_000 }, pacing: false, safety: { margin: 0.15 } });
+    for (let n = 0; n < 30; n++) {
+      const permit = await manager.acquire({ model: 'm', inputTokens: 0, maxOutputTokens: 0 });
+      await permit.settle({ inputTokens: 0, outputTokens: 5_000 });
+      await advance(MINUTE_LEFT_MS);
+    }
+    const permit = await manager.acquire({ model: 'm' });
+    expect(permit.outputTokens).toBe(850);
+    await permit.cancel();
+    expect((await manager.acquire({ model: 'm', priority: 'critical' })).outputTokens).toBe(1_000);
+  });
+
   test('nothing is learned of requests that failed', async () => {
     const manager = plain({});
     for (let n = 0; n < 30; n++) {
@@ -85,6 +109,24 @@ describe('forecast', () => {
     expect(limits.otpm?.exhaustedInMs).toBeLessThan(11_000);
     expect(limits.rpm?.exhaustedInMs).toBeNull();
     expect(recommendedPauseMs).toBe(1_500);
+  });
+});
+
+describe('the rate that a forecast goes by', () => {
+  test('is that of the last minutes, also of long windows', async () => {
+    const manager = plain({ rpm: 600, rph: 1_800, rpd: 3_000 });
+    for (let second = 0; second < 60; second++) {
+      await manager.acquire();
+      await advance(1_000);
+    }
+    const { limits } = await manager.forecast();
+    for (const name of ['rpm', 'rph', 'rpd'] as const) {
+      expect(limits[name]?.perMinute).toBeGreaterThan(57);
+      expect(limits[name]?.perMinute).toBeLessThan(63);
+    }
+    // One in a second: 1,740 and 2,940 are left.
+    expect(Math.abs((limits.rph?.exhaustedInMs ?? 0) / 1_740_000 - 1)).toBeLessThan(0.05);
+    expect(Math.abs((limits.rpd?.exhaustedInMs ?? 0) / 2_940_000 - 1)).toBeLessThan(0.05);
   });
 });
 

@@ -437,6 +437,14 @@ describe('GitHub', () => {
     expect(read(429, left(4000)).hit).toEqual({ kind: 'secondary' });
   });
 
+  test('403 for a missing permission is no hit, though nothing remains', () => {
+    const message = 'Resource not accessible by personal access token';
+    const signals = read(403, left(0), { message, documentation_url: 'https://docs.github.com/rest' });
+    expect(signals.hit).toBeUndefined();
+    expect(signals.readings).toEqual([requests(5000, 0, 600_000)]);
+    expect(read(403, left(0), { message: 'API rate limit exceeded for user ID 1.' }).hit).toBeDefined();
+  });
+
   test('403 that only says so', () => {
     const error = {
       message: 'API rate limit exceeded for 192.0.2.1.',

@@ -1,5 +1,6 @@
 /** From an answer of a provider to what the store is told of it. */
 import { type Provider, type ProviderSignals, readSignals } from '../providers';
+import { believedReadings } from '../providers/believed';
 import { AuthError, ProviderError, RateLimitError } from './errors';
 import type { Answered } from './pool-backend';
 
@@ -77,7 +78,8 @@ export function isResponse(value: unknown): value is Response {
 }
 
 function conclude(signals: ProviderSignals, longestPauseMs: number): Judgement {
-  const { hit, isUnauthorized, isOverloaded, readings, resource } = signals;
+  const { hit, isUnauthorized, isOverloaded, resource } = signals;
+  const readings = believedReadings(signals.provider, signals.readings, hit);
   const told = readings.find(({ unit }) => unit === 'requests');
   const reading: Pick<Answered, 'reading'> =
     told === undefined

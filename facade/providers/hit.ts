@@ -98,6 +98,7 @@ function githubHit(
 ): SignalHit | undefined {
   const resetMs = untilWhole(readings);
   const isSecondary = /secondary rate|abuse detection/i.test(body.message);
+  if (status === 403 && retryAfterMs === undefined && isForbidden(body)) return undefined;
   const isSpent = headers.get('x-ratelimit-remaining') === '0' || body.words.has('rate_limited');
   // Headers alone: the last call that is served leaves nothing, too.
   const isRefused = status !== undefined || body.words.size > 0 || retryAfterMs !== undefined;
@@ -107,6 +108,19 @@ function githubHit(
   if (isSecondary || retryAfterMs !== undefined) return hit('secondary', retryAfterMs ?? resetMs);
   if (/rate limit exceeded/i.test(body.message)) return hit('rate', resetMs);
   return status === 429 ? hit('secondary', undefined) : undefined;
+}
+
+const OF_LIMITS = /rate.?limit|abuse detection|too many requests/i;
+const OF_PERMISSIONS =
+  /resource not accessible|resource protected by|must have .*(rights|access)|access restrictions|repository access blocked/i;
+
+/**
+ * What the token may not do, and another may not either: the last request that was left may be such a one, and nothing
+ * remains after it. A body of GitHub's own says where it is explained, which of limits is a page about limits.
+ */
+function isForbidden({ words, message, documentation }: Answer['body']): boolean {
+  if (words.has('rate_limited') || OF_LIMITS.test(`${message} ${documentation ?? ''}`)) return false;
+  return OF_PERMISSIONS.test(message) || (documentation !== undefined && message !== '');
 }
 
 function atLeast(one: number | undefined, other: number | undefined): number | undefined {

@@ -2,13 +2,14 @@ import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import type { RequestVerdict } from '../types/rate-limit';
 import type { CheckedRequest } from './arguments';
 import { isGrant, type PromptGrant } from './backend';
+import { termsOf } from './config';
 import { unexpected } from './in-force';
 import type { LimiterParts } from './parts';
 import { Patience, pauseFor } from './patience';
 import { Permit, type PermitIssuer } from './permit';
 import { permitId } from './permit-id';
 import { Watch } from './watch';
-import type { WireGrant, WireOutcome } from './wire';
+import { PRIORITIES, type WireGrant, type WireOutcome } from './wire';
 
 const MINUTES_OF_A_DAY = 1440;
 
@@ -74,10 +75,20 @@ export class Admissions {
       maxOutputTokens === undefined && model !== undefined
         ? this.#parts.expectations.outputTokens(model)
         : undefined;
-    return {
-      inputTokens: inputTokens ?? perRequest(itpm ?? total),
-      outputTokens: maxOutputTokens ?? learned ?? perRequest(otpm),
-    };
+    const input = inputTokens ?? perRequest(itpm ?? total);
+    const expected = learned === undefined ? undefined : Math.min(learned, this.#mostOutput(request, input));
+    return { inputTokens: input, outputTokens: maxOutputTokens ?? expected ?? perRequest(otpm) };
+  }
+
+  /** What can be admitted at most beside the input: what was learned is no reason to refuse a request for ever. */
+  #mostOutput({ priority }: CheckedRequest, inputTokens: number): number {
+    const { margin, pacingMargin } = this.#parts.settings;
+    const { rules } = termsOf(this.#parts.inForce.limits, margin, pacingMargin);
+    const rooms = rules.map(({ unit, limit, ordinary }) => {
+      const cap = PRIORITIES[priority] === 'critical' ? limit : ordinary;
+      return unit === 'outputTokens' ? cap : unit === 'tokens' ? cap - inputTokens : Infinity;
+    });
+    return Math.max(0, Math.min(Infinity, ...rooms));
   }
 
   /** `undefined`: it has to wait for its turn, or to hear why there is none. */

@@ -28,7 +28,8 @@ const RATE_PARTS = 10;
  * when it never is, 0 when it is now. What was used leaves the window again, and that counts: half the limit in
  * every window goes on for ever.
  *
- * `used`: what was used, in any order; what is outside the window is passed over.
+ * `used`: what was used, in any order; what is outside the window is passed over. `atRate`: how much in a millisecond,
+ * where it is known better than by the average of the window.
  *
  * @example
  * ```ts
@@ -41,6 +42,7 @@ export function timeToExhaustionMs(
   limit: number,
   nowMs: number,
   windowMs: number,
+  atRate?: number,
 ): number {
   const inWindow = used
     .filter(({ atMs, amount }) => amount > 0 && atMs > nowMs - windowMs && atMs <= nowMs)
@@ -49,7 +51,8 @@ export function timeToExhaustionMs(
   if (total >= limit) return 0;
   const [first] = inWindow;
   if (first === undefined) return Infinity;
-  const perMs = total / Math.max(nowMs - first.atMs, windowMs / RATE_PARTS);
+  const perMs = atRate ?? total / Math.max(nowMs - first.atMs, windowMs / RATE_PARTS);
+  if (perMs <= 0) return Infinity;
 
   // From one departure to the next what is in the window grows evenly.
   let gone = 0;

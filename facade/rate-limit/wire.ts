@@ -1,5 +1,6 @@
 /** What crosses to the addon about limiters, as `src/domain/rate_limit/operation.rs` names it. */
-import type { Provider, ProviderSignals, SignalHit, SignalUnit } from '../providers';
+import type { ProviderSignals, SignalHit, SignalUnit } from '../providers';
+import { believedReadings } from '../providers/believed';
 
 export const PRIORITIES = ['critical', 'normal', 'low'] as const;
 
@@ -82,15 +83,6 @@ export type WireSignals = {
   isSuccess: boolean;
 };
 
-/**
- * Whose limits fill up again evenly, so that a reset says when everything is back, not when the next request may
- * go: by then it has been possible for long.
- */
-const REFILLING: ReadonlySet<Provider> = new Set(['openai', 'azure', 'anthropic']);
-
-/** What such a provider says is left is believed for this part of the time until all is back. */
-const BELIEVED_PART = 10;
-
 /** GitHub asks for a minute at least after a secondary limit that names no time. */
 const SECONDARY_MIN_MS = 60_000;
 
@@ -106,12 +98,12 @@ const UNKNOWN_AGE_MS = Number.MAX_SAFE_INTEGER;
  * long ago its request left.
  */
 export function wireSignals(signals: ProviderSignals, ageMs: number = UNKNOWN_AGE_MS): WireSignals {
-  const part = REFILLING.has(signals.provider) ? BELIEVED_PART : 1;
+  const readings = believedReadings(signals.provider, signals.readings, signals.hit);
   return {
     sentAtMs: ageMs,
-    readings: signals.readings.map(({ unit, limit, remaining, resetInMs }) => [
+    readings: readings.map(({ unit, limit, remaining, resetInMs }) => [
       unit,
-      { limit: limit ?? null, remaining, resetsAtMs: Math.ceil(resetInMs / part), sentAtMs: ageMs },
+      { limit: limit ?? null, remaining, resetsAtMs: Math.ceil(resetInMs), sentAtMs: ageMs },
     ]),
     hit:
       signals.hit === undefined
