@@ -1,0 +1,38 @@
+import { asConfigError } from '../credentials/check';
+import type { UsageStorage } from '../types/reports';
+import { invalid, object, own } from '../validate';
+import type { CostSource } from './cost-source';
+import { LedgerSource } from './ledger-source';
+import { type UsageSource, usageSource } from './source';
+import { StorageSource } from './storage-source';
+
+/** A storage of this package. */
+interface OwnStorage extends UsageStorage {
+  [usageSource](): UsageSource;
+}
+
+const METHODS = ['saveUsageRecord', 'getUsageRecords', 'deleteOldRecords'] as const;
+
+/** Where records are kept: a path, `{ path }`, a storage, or this process's memory. Throws `INVALID_CONFIG`. */
+export function openSource(storage: unknown, costs: CostSource): UsageSource {
+  try {
+    if (storage === undefined || storage === null) return new LedgerSource(null);
+    if (typeof storage === 'string') return new LedgerSource(pathAt(storage, 'storage'));
+    const given = object(storage, 'storage');
+    if (METHODS.every(name => typeof (given as UsageStorage)[name] === 'function')) {
+      return usageSource in given
+        ? (given as OwnStorage)[usageSource]()
+        : new StorageSource(given as UsageStorage, costs);
+    }
+    const path = own(given, 'path', 'storage');
+    if (path !== undefined) return new LedgerSource(pathAt(path, 'storage.path'));
+    throw invalid('storage', `a path, { path } or an object with ${METHODS.join(', ')}`, storage);
+  } catch (error) {
+    throw asConfigError(error);
+  }
+}
+
+function pathAt(value: unknown, at: string): string {
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw invalid(at, 'the path of a file', value);
+}
