@@ -1,5 +1,7 @@
 /** The entry `@wundr.io/token-budget/budget`. */
+export { CostCalculator, getCostCalculator } from './costs/calculator';
 export { TokenBudgetError, type TokenBudgetErrorCode } from './errors';
+export { PostgresUsageStorage, type PostgresUsageStorageOptions } from './reports/postgres/storage';
 export { UsageReporter } from './reports/reporter';
 export { UsageReporterConfigSchema } from './reports/schema';
 export { TokenBudgetTracker } from './tracker';

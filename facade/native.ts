@@ -97,6 +97,24 @@ export interface EmbeddedCoordination {
   close(): void;
 }
 
+/** The prices that are shipped with the package; see "Costs" in `docs/boundary.md`. */
+export interface PriceSnapshot {
+  version(): string;
+  date(): string;
+  /** Ids of the models of a provider whose tokens have a price, as a JSON array. */
+  modelsOf(provider: string): string;
+}
+
+export interface PriceTable {
+  setPrices(modelJson: string, published: boolean): void;
+  /** A handle; -1: unknown. */
+  find(model: string, provider: string, asPublished: boolean): number;
+  estimate(model: string, atMs: number): number;
+  describe(handle: number, atMs: number): string;
+  addCosts(usages: Float64Array, count: number, toRate: number, sums: BigUint64Array): void;
+  mostMicros(handle: number, atMs: number, tokens: number, fromRate: number, toRate: number): number;
+}
+
 interface Addon {
   /** Milliseconds of text such as `1h30m`; throws what is wrong with it. */
   parseDuration(text: string): number;
@@ -116,6 +134,8 @@ interface Addon {
   EmbeddedCoordination: new (config: string) => EmbeddedCoordination;
   RemoteTracker: new (config: string) => RemoteTracker;
   Storage: new (path: string, openTimeoutMs: number) => Storage;
+  PriceSnapshot: new (json: string) => PriceSnapshot;
+  PriceTable: new (snapshot: PriceSnapshot) => PriceTable;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS
@@ -136,4 +156,6 @@ export const {
   EmbeddedCoordination,
   RemoteTracker,
   Storage,
+  PriceSnapshot,
+  PriceTable,
 } = addon;

@@ -1,5 +1,5 @@
 import type { TokenBudgetTracker } from '../tracker';
-import type { ReportedUsage } from '../types/reports';
+import type { TokenUsageRecord } from '../types/costs';
 import type { TokenUsage } from '../types/usage';
 import { uuid } from '../uuid';
 
@@ -7,7 +7,7 @@ import { uuid } from '../uuid';
 export function attachTo(
   tracker: TokenBudgetTracker,
   providerOf: (modelId: string) => string | undefined,
-  record: (usage: ReportedUsage) => void,
+  record: (usage: TokenUsageRecord) => void,
 ): () => void {
   const hear = (usage: TokenUsage) => record(reportedUsage(usage, providerOf));
   tracker.on('usage:tracked', hear);
@@ -19,7 +19,7 @@ export function attachTo(
 function reportedUsage(
   usage: TokenUsage,
   providerOf: (modelId: string) => string | undefined,
-): ReportedUsage {
+): TokenUsageRecord {
   const { orchestratorId, requestId, cacheReadTokens, cacheWriteTokens, reasoningTokens } = usage;
   const modelId = usage.model === '' ? 'unknown' : usage.model;
   return {

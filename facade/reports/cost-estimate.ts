@@ -1,4 +1,4 @@
-import type { CostBreakdown, CostProjection } from '../types/costs';
+import type { CostBreakdown, CostProjection, UnpricedUsage } from '../types/costs';
 import type { ReportCostEstimate } from '../types/reports';
 import type { CostSource } from './cost-source';
 import { picoUnits } from './pico';
@@ -29,9 +29,18 @@ export function estimateCost(
   const rows = new Map<string, CostBreakdown>();
   let totalCost = 0;
   let unpricedRecords = 0;
+  const unpriced = new Map<string, UnpricedUsage>();
   for (const sums of models) {
     unpricedRecords += sums.unpriced;
-    if (sums.unpriced === sums.records) continue;
+    if (sums.unpriced === sums.records) {
+      const { key: modelId, input, output, records } = sums;
+      const row = unpriced.get(modelId) ?? { modelId, inputTokens: 0, outputTokens: 0, records: 0 };
+      row.inputTokens += input;
+      row.outputTokens += output;
+      row.records += records;
+      unpriced.set(modelId, row);
+      continue;
+    }
     const [inputCost, outputCost] = costsIn(sums, currency, costs);
     totalCost += inputCost + outputCost;
     const row = rows.get(sums.key) ?? emptyRow(sums.key, costs.providerOf(sums.key) ?? sums.detail);
@@ -45,10 +54,20 @@ export function estimateCost(
   const breakdown = [...rows.values()].sort(
     (a, b) => b.totalCost - a.totalCost || compare(a.modelId, b.modelId),
   );
-  for (const row of breakdown) row.percentage = totalCost > 0 ? (row.totalCost / totalCost) * 100 : 0;
+  for (const row of breakdown) {
+    row.percentage = totalCost > 0 ? (row.totalCost / totalCost) * 100 : 0;
+    if (costs.isEstimate(row.modelId)) row.isEstimate = true;
+  }
   const projection =
     projectionPeriod === undefined ? undefined : projectCost(models, totalCost, projectionPeriod);
-  return { totalCost, currency, breakdown, ...(projection !== undefined && { projection }), unpricedRecords };
+  return {
+    ...{ totalCost, currency, breakdown },
+    ...(projection !== undefined && { projection }),
+    ...(unpriced.size > 0 && {
+      unpriced: [...unpriced.values()].sort((a, b) => compare(a.modelId, b.modelId)),
+    }),
+    unpricedRecords,
+  };
 }
 
 function emptyRow(modelId: string, provider: string): CostBreakdown {

@@ -1,27 +1,17 @@
-import type { CostEstimate, Currency, ModelPricing, TokenUsageRecord } from '../types/costs';
-import type { ReportedUsage } from '../types/reports';
+import type {
+  CostEstimate,
+  Currency,
+  ModelPricing,
+  PricedUsage,
+  TokenUsageRecord,
+  UsageCost,
+} from '../types/costs';
 import { picoOf } from './pico';
 
-/** A usage as calculators price it. */
-export interface PricedUsage {
-  modelId: string;
-  provider?: string;
-  timestamp?: Date;
-  inputTokens: number;
-  outputTokens: number;
-  cacheReadTokens?: number;
-  cacheWriteTokens?: number;
-  reasoningTokens?: number;
-  batch?: boolean;
-}
+/** What a usage cost when it was recorded. */
+export type RecordedCost = Pick<UsageCost, 'inputPico' | 'outputPico' | 'currency' | 'isPriced'>;
 
-/** What a usage cost, in pico-units of a currency. */
-export interface UsageCost {
-  inputPico: bigint;
-  outputPico: bigint;
-  currency: string;
-  isPriced: boolean;
-}
+export const NO_COST: RecordedCost = { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: false };
 
 /** What reports ask of a calculator: the published class has the first two, and whoever is exact has `costOf`. */
 export interface ReportCalculator {
@@ -34,10 +24,12 @@ export interface ReportCalculator {
 /** Prices usages for reports. */
 export interface CostSource {
   /** Throws `INVALID_ARGUMENT` where the calculator refuses models that it does not know. */
-  costOf(usage: ReportedUsage): UsageCost;
+  costOf(usage: TokenUsageRecord): RecordedCost;
   convert(amount: number, from: string, to: string): number;
   /** `undefined`: it knows none. */
   providerOf(modelId: string): string | undefined;
+  /** Whether the prices of the model are those of another one, because none are known. */
+  isEstimate(modelId: string): boolean;
 }
 
 export function costSource(calculator: ReportCalculator): CostSource {
@@ -47,13 +39,26 @@ export function costSource(calculator: ReportCalculator): CostSource {
     convert: (amount, from, to) =>
       from === to ? amount : calculator.convertCurrency(amount, from as Currency, to as Currency),
     providerOf: modelId => calculator.getModelPricing?.(modelId)?.provider,
+    isEstimate: modelId => {
+      try {
+        return calculator.costOf?.({ modelId, inputTokens: 0, outputTokens: 0 }).isEstimate ?? false;
+      } catch {
+        // It refuses models that it does not know.
+        return false;
+      }
+    },
   };
 }
 
 /** By the published interface alone, which leaves models that it does not know out of the breakdown. */
-function estimated(calculator: ReportCalculator, usage: ReportedUsage): UsageCost {
+function estimated(calculator: ReportCalculator, usage: TokenUsageRecord): RecordedCost {
   const { breakdown } = calculator.calculateCostEstimate([usage], 'USD');
-  const cost: UsageCost = { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: breakdown.length > 0 };
+  const cost: RecordedCost = {
+    inputPico: 0n,
+    outputPico: 0n,
+    currency: 'USD',
+    isPriced: breakdown.length > 0,
+  };
   for (const { inputCost, outputCost } of breakdown) {
     cost.inputPico += picoOf(inputCost);
     cost.outputPico += picoOf(outputCost);
@@ -61,7 +66,7 @@ function estimated(calculator: ReportCalculator, usage: ReportedUsage): UsageCos
   return cost;
 }
 
-function pricedUsage(usage: ReportedUsage): PricedUsage {
+function pricedUsage(usage: TokenUsageRecord): PricedUsage {
   const { modelId, provider, timestamp, inputTokens, outputTokens } = usage;
   const { cacheReadTokens, cacheWriteTokens, reasoningTokens, batch } = usage;
   return {

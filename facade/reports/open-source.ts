@@ -3,13 +3,9 @@ import type { UsageStorage } from '../types/reports';
 import { invalid, object, own } from '../validate';
 import type { CostSource } from './cost-source';
 import { LedgerSource } from './ledger-source';
-import { type UsageSource, usageSource } from './source';
+import { newSourceOf, PostgresUsageStorage } from './postgres/storage';
+import type { UsageSource } from './source';
 import { StorageSource } from './storage-source';
-
-/** A storage of this package. */
-interface OwnStorage extends UsageStorage {
-  [usageSource](): UsageSource;
-}
 
 const METHODS = ['saveUsageRecord', 'getUsageRecords', 'deleteOldRecords'] as const;
 
@@ -19,10 +15,9 @@ export function openSource(storage: unknown, costs: CostSource): UsageSource {
     if (storage === undefined || storage === null) return new LedgerSource(null);
     if (typeof storage === 'string') return new LedgerSource(pathAt(storage, 'storage'));
     const given = object(storage, 'storage');
+    if (given instanceof PostgresUsageStorage) return newSourceOf(given);
     if (METHODS.every(name => typeof (given as UsageStorage)[name] === 'function')) {
-      return usageSource in given
-        ? (given as OwnStorage)[usageSource]()
-        : new StorageSource(given as UsageStorage, costs);
+      return new StorageSource(given as UsageStorage, costs);
     }
     const path = own(given, 'path', 'storage');
     if (path !== undefined) return new LedgerSource(pathAt(path, 'storage.path'));

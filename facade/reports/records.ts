@@ -1,9 +1,9 @@
 /** Usages as callers give and get them, and as sources keep them. */
 import { metadataJson, RawJson, toJson } from '../json';
 import type { TokenUsageRecord } from '../types/costs';
-import type { ReportedUsage, StoredUsage } from '../types/reports';
+import type { StoredUsage } from '../types/reports';
 import { boolean, count, countField, instant, invalid, object, orchestrator, own, text } from '../validate';
-import type { UsageCost } from './cost-source';
+import type { RecordedCost } from './cost-source';
 import { picoText } from './pico';
 import type { LedgerRecord } from './source';
 
@@ -12,7 +12,7 @@ const NAME_MAX_BYTES = 256;
 
 /** A usage that was checked; `extra` is JSON of the fields that are only kept. */
 export interface CheckedRecord {
-  usage: ReportedUsage;
+  usage: TokenUsageRecord;
   atMs: number;
   tool: string;
   extra: string;
@@ -46,7 +46,7 @@ export function readRecord(given: unknown, at = 'usage'): CheckedRecord {
   });
   const kept = { toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch };
   const extra = toJson(json === undefined ? kept : { ...kept, metadata: new RawJson(json) });
-  const usage: ReportedUsage = {
+  const usage: TokenUsageRecord = {
     ...{ id, orchestratorId, sessionId: textAt('sessionId', ID_MAX_BYTES), timestamp: new Date(atMs) },
     ...{ modelId: textAt('modelId', NAME_MAX_BYTES), provider: textAt('provider', NAME_MAX_BYTES) },
     inputTokens: countField(source, 'inputTokens', at),
@@ -65,7 +65,7 @@ function present<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], 
   };
 }
 
-export function ledgerRecord({ usage, atMs, tool, extra }: CheckedRecord, cost: UsageCost): LedgerRecord {
+export function ledgerRecord({ usage, atMs, tool, extra }: CheckedRecord, cost: RecordedCost): LedgerRecord {
   const { id, orchestratorId, sessionId, modelId, provider, inputTokens, outputTokens, totalTokens } = usage;
   return {
     ...{ id, orchestratorId, sessionId, atMs, modelId, provider, tool },
@@ -76,9 +76,9 @@ export function ledgerRecord({ usage, atMs, tool, extra }: CheckedRecord, cost: 
 }
 
 /** The published record, and what was kept beside it. */
-export function usageOf(record: LedgerRecord): ReportedUsage {
+export function usageOf(record: LedgerRecord): TokenUsageRecord {
   const { id, orchestratorId, sessionId, modelId, provider, tool } = record;
-  const extra = record.extra === '' ? {} : (JSON.parse(record.extra) as Partial<ReportedUsage>);
+  const extra = record.extra === '' ? {} : (JSON.parse(record.extra) as Partial<TokenUsageRecord>);
   return {
     ...{ id, orchestratorId, sessionId, timestamp: new Date(record.atMs), modelId, provider },
     ...{ inputTokens: record.input, outputTokens: record.output, totalTokens: record.total },
@@ -96,17 +96,16 @@ export function storedUsageOf(record: LedgerRecord): StoredUsage {
 /** A record of somebody else's storage: it was not checked by this package, and an unknown one must not hide others. */
 export function foreignRecord(
   usage: TokenUsageRecord,
-  costOf: (usage: ReportedUsage) => UsageCost,
+  costOf: (usage: TokenUsageRecord) => RecordedCost,
 ): LedgerRecord {
-  const reported = usage as ReportedUsage;
-  const { toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch, metadata } = reported;
+  const { toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch, metadata } = usage;
   const kept = present({ toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch, metadata });
   const extra = Object.keys(kept).length === 0 ? '' : JSON.stringify(kept);
   const checked = {
-    usage: reported,
+    usage,
     atMs: new Date(usage.timestamp).getTime(),
     tool: usage.toolName || '',
     extra,
   };
-  return ledgerRecord(checked, costOf(reported));
+  return ledgerRecord(checked, costOf(usage));
 }

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { getCostCalculator } from '../costs/calculator';
 import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { Telling } from '../telling';
 import type { TokenBudgetTracker } from '../tracker';
@@ -10,7 +11,6 @@ import type {
   BudgetStatus,
   ExportOptions,
   ReportCostEstimate,
-  ReportedUsage,
   ReportParams,
   StoredUsage,
   UsageFilter,
@@ -28,8 +28,7 @@ import { attachTo } from './attach';
 import { budgetAnomaly, budgetStatus, KnownLimits } from './budget-status';
 import { type ReporterSettings, readReporterConfig } from './config';
 import { estimateCost } from './cost-estimate';
-import { type CostSource, costSource, type ReportCalculator, type UsageCost } from './cost-source';
-import { defaultCalculator } from './default-calculator';
+import { type CostSource, costSource, type RecordedCost, type ReportCalculator } from './cost-source';
 import { exportText } from './export/text';
 import { openSource } from './open-source';
 import { type CheckedRecord, ledgerRecord, readRecord, storedUsageOf } from './records';
@@ -83,7 +82,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   ) {
     super();
     this.#settings = readReporterConfig(config);
-    this.#costs = costSource(calculator ?? defaultCalculator());
+    this.#costs = costSource(calculator ?? getCostCalculator());
     this.#source = openSource(storage, this.#costs);
     this.#telling = new Telling<UsageReporterEvents>(this);
     const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
@@ -100,7 +99,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
    * other content it rejects with `REQUEST_CONFLICT`. Emits `usage-recorded`, and `anomaly-detected` for what it brings
    * to light.
    */
-  async recordUsage(usage: TokenUsageRecord | ReportedUsage): Promise<void> {
+  async recordUsage(usage: TokenUsageRecord): Promise<void> {
     this.#assertOpen();
     if (!this.#settings.enabled) return;
     const checked = readRecord(usage);
@@ -242,7 +241,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     if (this.#closing !== undefined) throw closedError('reporter');
   }
 
-  #accept(checked: CheckedRecord, cost: UsageCost, given: TokenUsageRecord): Promise<void> {
+  #accept(checked: CheckedRecord, cost: RecordedCost, given: TokenUsageRecord): Promise<void> {
     const recording = this.#record(checked, cost, given);
     this.#recording.add(recording);
     const done = () => this.#recording.delete(recording);
@@ -250,7 +249,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     return recording;
   }
 
-  async #record(checked: CheckedRecord, cost: UsageCost, given: TokenUsageRecord): Promise<void> {
+  async #record(checked: CheckedRecord, cost: RecordedCost, given: TokenUsageRecord): Promise<void> {
     const { persistToDatabase, anomalyDetection } = this.#settings;
     if (persistToDatabase) {
       const outcome = await this.#source.record(ledgerRecord(checked, cost), given);
@@ -268,12 +267,12 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   }
 
   /** Of a tracker. Its tokens are gone: whatever the calculator thinks of the model, they are recorded. */
-  #hear(usage: ReportedUsage): void {
+  #hear(usage: TokenUsageRecord): void {
     if (!this.#settings.enabled) return;
     const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
     try {
       const checked = readRecord(usage);
-      let cost: UsageCost = { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: false };
+      let cost: RecordedCost = { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: false };
       try {
         cost = this.#costs.costOf(withUnattributed(checked.usage));
       } catch (error) {
@@ -321,7 +320,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
 }
 
 /** Tokens that no part accounts for are priced as output, the dearer side: for nothing would be wrong for certain. */
-function withUnattributed(usage: ReportedUsage): ReportedUsage {
+function withUnattributed(usage: TokenUsageRecord): TokenUsageRecord {
   const rest = usage.totalTokens - usage.inputTokens - usage.outputTokens;
   return rest > 0 ? { ...usage, outputTokens: usage.outputTokens + rest } : usage;
 }

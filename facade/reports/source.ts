@@ -81,6 +81,3 @@ export interface UsageSource {
   /** Finishes what is pending. What belongs to the caller stays open. */
   close(): Promise<void>;
 }
-
-/** How storages of this package give more than the published interface. */
-export const usageSource = Symbol('token-budget.usageSource');

@@ -1,8 +1,8 @@
 import { TokenBudgetError } from '../errors';
 import type { TokenUsageRecord } from '../types/costs';
-import type { ReportedUsage, UsageStorage } from '../types/reports';
+import type { UsageStorage } from '../types/reports';
 import { addUp } from './add-up';
-import type { CostSource, UsageCost } from './cost-source';
+import type { CostSource, RecordedCost } from './cost-source';
 import { foreignRecord } from './records';
 import type { LedgerQuery, LedgerRecord, Outcome, UsageSource, UsageView } from './source';
 
@@ -66,7 +66,7 @@ export class StorageSource implements UsageSource {
   }
 
   /** Whoever recorded it has not asked the calculator: a model that it refuses has no price, and hides no other. */
-  #costOf(usage: ReportedUsage): UsageCost {
+  #costOf(usage: TokenUsageRecord): RecordedCost {
     try {
       return this.#costs.costOf(usage);
     } catch {

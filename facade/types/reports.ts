@@ -7,29 +7,8 @@ export type ReportGranularity = 'hourly' | 'daily' | 'weekly' | 'monthly';
 /** What the usage of a report can be told apart by. */
 export type ReportGroup = 'orchestrator' | 'session' | 'model' | 'tool';
 
-/**
- * A usage to record: the published record, and tokens that are priced on their own. They are parts of `inputTokens`
- * (cache) and of `outputTokens` (reasoning).
- *
- * @example
- * ```ts
- * await reporter.recordUsage({
- *   id: 'req-1', orchestratorId: 'orchestrator-1', sessionId: 'session-1', timestamp: new Date(),
- *   modelId: 'claude-sonnet-4-5', provider: 'anthropic',
- *   inputTokens: 1000, outputTokens: 200, totalTokens: 1200, toolName: 'search',
- * });
- * ```
- */
-export interface ReportedUsage extends TokenUsageRecord {
-  cacheReadTokens?: number;
-  cacheWriteTokens?: number;
-  reasoningTokens?: number;
-  /** It was asked for as part of a batch, which providers sell cheaper. */
-  batch?: boolean;
-}
-
 /** A record as it is kept, and what it cost when it was recorded: exact decimal text, such as `0.0105`. */
-export interface StoredUsage extends ReportedUsage {
+export interface StoredUsage extends TokenUsageRecord {
   /** `null`: its model had no price. */
   cost: { input: string; output: string; currency: string } | null;
 }

@@ -7,6 +7,7 @@ mod answers;
 mod calls;
 mod config;
 mod convert;
+mod costs;
 mod direct;
 mod embedded;
 mod embedded_coordination;

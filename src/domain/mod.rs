@@ -5,6 +5,7 @@
 
 pub mod breakers;
 pub mod calendar;
+pub mod costs;
 pub mod credentials;
 pub mod decide;
 pub mod error;
