@@ -71,7 +71,7 @@ test('the published interface: saved once, read back as saved, deleted by age', 
   await storage.saveUsageRecord(record);
   await storage.saveUsageRecord({ ...record });
   expect(await storage.getUsageRecords(time)).toEqual([record]);
-  await expect(storage.saveUsageRecord({ ...record, inputTokens: 1 })).rejects.toMatchObject({
+  await expect(storage.saveUsageRecord({ ...record, inputTokens: 2000 })).rejects.toMatchObject({
     code: 'REQUEST_CONFLICT',
     field: 'record.id',
   });

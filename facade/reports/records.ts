@@ -109,3 +109,13 @@ export function foreignRecord(
   };
   return ledgerRecord(checked, costOf(usage));
 }
+
+const COMPARED = [
+  ...(['orchestratorId', 'sessionId', 'atMs', 'modelId', 'provider', 'tool'] as const),
+  ...(['input', 'output', 'total', 'extra'] as const),
+];
+
+/** What it cost may have been reckoned with other prices meanwhile. */
+export function isSameUsage(a: LedgerRecord, b: LedgerRecord): boolean {
+  return COMPARED.every(name => a[name] === b[name]);
+}

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { getCostCalculator } from '../costs/calculator';
 import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { Telling } from '../telling';
@@ -201,7 +202,6 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   async exportTo(stream: Writable, options: ExportOptions): Promise<void> {
     this.#assertOpen();
     readExport(options);
-    const { pipeline } = await import('node:stream/promises');
     await pipeline(this.exportRecords(options), stream);
   }
 

@@ -1,5 +1,6 @@
 import { TokenBudgetError } from '../../errors';
 import { Batches } from '../batches';
+import { isSameUsage } from '../records';
 import type { LedgerQuery, LedgerRecord, Outcome, UsageSource, UsageView } from '../source';
 import type { PostgresPool } from './pool';
 import {
@@ -101,16 +102,6 @@ export class PostgresSource implements UsageSource {
 
 // biome-ignore lint/suspicious/noExplicitAny: what the statement selects
 type PostgresRow = any;
-
-const COMPARED = [
-  ...(['orchestratorId', 'sessionId', 'atMs', 'modelId', 'provider', 'tool'] as const),
-  ...(['input', 'output', 'total', 'extra'] as const),
-];
-
-/** What it cost may have been reckoned with other prices meanwhile. */
-function isSameUsage(a: LedgerRecord, b: LedgerRecord): boolean {
-  return COMPARED.every(name => a[name] === b[name]);
-}
 
 const TEXTS = ['id', 'orchestratorId', 'sessionId', 'modelId', 'provider', 'tool'] as const;
 
