@@ -117,6 +117,20 @@ export interface PriceTable {
   mostMicros(handle: number, atMs: number, tokens: number, fromRate: number, toRate: number): number;
 }
 
+/** Usage records and their sums; see `src/store/ledger`. What crosses is JSON, costs are decimal text. */
+export interface Ledger {
+  open(): Promise<void>;
+  /** An array of records; answers what became of each. */
+  record(json: string): Promise<string>;
+  sums(queryJson: string): Promise<string>;
+  countDistinct(queryJson: string, of: string): Promise<number>;
+  page(queryJson: string, after: string | null, limit: number): Promise<string>;
+  deleteBefore(atMs: number, max: number): Promise<number>;
+  /** Whether all sums are those of the records, as JSON. */
+  verify(): Promise<string>;
+  close(): Promise<void>;
+}
+
 interface Addon {
   /** Milliseconds of text such as `1h30m`; throws what is wrong with it. */
   parseDuration(text: string): number;
@@ -138,6 +152,10 @@ interface Addon {
   Storage: new (path: string, openTimeoutMs: number) => Storage;
   PriceSnapshot: new (json: string) => PriceSnapshot;
   PriceTable: new (snapshot: PriceSnapshot) => PriceTable;
+  /** Absent in a build without it. */
+  Ledger?: new (
+    path: string | null,
+  ) => Ledger;
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports -- the generated loader is CommonJS
@@ -160,4 +178,5 @@ export const {
   Storage,
   PriceSnapshot,
   PriceTable,
+  Ledger,
 } = addon;

@@ -7,5 +7,6 @@ export type * from './types/money';
 export type * from './types/options';
 export type * from './types/override';
 export type * from './types/pause';
+export type * from './types/reports';
 export type * from './types/reservation';
 export type * from './types/usage';

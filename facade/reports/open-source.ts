@@ -1,0 +1,46 @@
+import { asConfigError } from '../credentials/check';
+import { TokenBudgetError } from '../errors';
+import { Ledger } from '../native';
+import type { UsageStorage } from '../types/reports';
+import { invalid, object, own } from '../validate';
+import type { CostSource } from './cost-source';
+import { LedgerSource } from './ledger-source';
+import { MemorySource } from './memory-source';
+
+import { newSourceOf, PostgresUsageStorage } from './postgres/storage';
+import type { UsageSource } from './source';
+import { StorageSource } from './storage-source';
+
+const METHODS = ['saveUsageRecord', 'getUsageRecords', 'deleteOldRecords'] as const;
+
+/** Where records are kept: a path, `{ path }`, a storage, or this process's memory. Throws `INVALID_CONFIG`. */
+export function openSource(storage: unknown, costs: CostSource): UsageSource {
+  try {
+    if (storage === undefined || storage === null)
+      return Ledger === undefined ? new MemorySource() : ledgerAt(null);
+    if (typeof storage === 'string') return ledgerAt(pathAt(storage, 'storage'));
+    const given = object(storage, 'storage');
+    if (given instanceof PostgresUsageStorage) return newSourceOf(given);
+    if (METHODS.every(name => typeof (given as UsageStorage)[name] === 'function')) {
+      return new StorageSource(given as UsageStorage, costs);
+    }
+    const path = own(given, 'path', 'storage');
+    if (path !== undefined) return ledgerAt(pathAt(path, 'storage.path'));
+    throw invalid('storage', `a path, { path } or an object with ${METHODS.join(', ')}`, storage);
+  } catch (error) {
+    throw asConfigError(error);
+  }
+}
+
+function ledgerAt(path: string | null): UsageSource {
+  if (Ledger === undefined) {
+    const message = 'storage: expected a storage, for this build has no ledger, got a path';
+    throw new TokenBudgetError('INVALID_CONFIG', message, { field: 'storage' });
+  }
+  return new LedgerSource(new Ledger(path));
+}
+
+function pathAt(value: unknown, at: string): string {
+  if (typeof value === 'string' && value !== '' && !value.includes('\0')) return value;
+  throw invalid(at, 'the path of a file', value);
+}

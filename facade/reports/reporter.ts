@@ -1,0 +1,326 @@
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { getCostCalculator } from '../costs/calculator';
+import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
+import { Telling } from '../telling';
+import type { TokenBudgetTracker } from '../tracker';
+import { TypedEmitter } from '../typed-emitter';
+import type { BudgetPeriod } from '../types/budget';
+import type { CostParams, TokenUsageRecord } from '../types/costs';
+import type {
+  Anomaly,
+  BudgetStatus,
+  ExportOptions,
+  ReportCostEstimate,
+  ReportParams,
+  StoredUsage,
+  UsageFilter,
+  UsageReport,
+  UsageReporterEvents,
+  UsageReporterOptions,
+  UsageStorage,
+} from '../types/reports';
+import { orchestrator } from '../validate';
+import { findUnusualHours } from './anomalies/patterns';
+import { findSpikes } from './anomalies/spikes';
+import { AnomalyWatch } from './anomalies/watch';
+import { readCostParams, readExport, readFilter, readLimit, readReportParams } from './arguments';
+import { attachTo } from './attach';
+import { budgetAnomaly, budgetStatus, KnownLimits } from './budget-status';
+import { type ReporterSettings, readReporterConfig } from './config';
+import { estimateCost } from './cost-estimate';
+import { type CostSource, costSource, type RecordedCost, type ReportCalculator } from './cost-source';
+import { exportText } from './export/text';
+import { openSource } from './open-source';
+import { type CheckedRecord, ledgerRecord, readRecord, storedUsageOf } from './records';
+import { makeReport } from './report';
+import { Retention } from './retention';
+import type { UsageSource } from './source';
+import { StorageSource } from './storage-source';
+
+const PAGE_RECORDS = 1000;
+/** How often usual hours are looked at while usage is recorded: they are weeks of it. */
+const PATTERNS_EVERY_MS = 300_000;
+const PATTERNS_KNOWN_MAX = 10_000;
+
+/**
+ * Records every usage once, by its id, and reports tokens and cost over any time.
+ *
+ * Methods that answer promises never throw: what is wrong with their arguments rejects with a `TokenBudgetError`.
+ *
+ * @example
+ * ```ts
+ * const reporter = new UsageReporter({ retentionDays: 365 }, './usage.db');
+ * reporter.attach(tracker);
+ * const { summary, costEstimate } = await reporter.getReport({
+ *   startTime: new Date('2026-01-01'), endTime: new Date(), granularity: 'daily', groupBy: ['model'],
+ * });
+ * ```
+ */
+export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
+  readonly #settings: ReporterSettings;
+  readonly #costs: CostSource;
+  readonly #source: UsageSource;
+  readonly #retention: Retention;
+  readonly #telling: Telling<UsageReporterEvents>;
+  readonly #watch: AnomalyWatch;
+  readonly #limits = new KnownLimits();
+  readonly #patternsAtMs = new Map<string, number>();
+  readonly #attached = new Set<() => void>();
+  readonly #recording = new Set<Promise<void>>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Throws `INVALID_CONFIG`, naming the field.
+   *
+   * @param storage The path of a ledger, or where the caller keeps records. Default: the memory of this process.
+   * @param calculator What usage costs. Default: `getCostCalculator()`.
+   */
+  constructor(
+    config?: UsageReporterOptions,
+    storage?: UsageStorage | string | { path: string },
+    calculator?: ReportCalculator,
+  ) {
+    super();
+    this.#settings = readReporterConfig(config);
+    this.#costs = costSource(calculator ?? getCostCalculator());
+    this.#source = openSource(storage, this.#costs);
+    this.#telling = new Telling<UsageReporterEvents>(this);
+    const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
+    this.#retention = new Retention(this.#source, this.#settings.retentionDays, failed);
+    if (this.#source instanceof StorageSource && this.#settings.enabled) this.#retention.start();
+    this.#watch = new AnomalyWatch(
+      id => this.#lookFor(id),
+      anomaly => this.#telling.emit('anomaly-detected', anomaly),
+    );
+  }
+
+  /**
+   * Records a usage; it is durable when the promise resolves. The same id again with the same content counts once, with
+   * other content it rejects with `REQUEST_CONFLICT`. Emits `usage-recorded`, and `anomaly-detected` for what it brings
+   * to light.
+   */
+  async recordUsage(usage: TokenUsageRecord): Promise<void> {
+    this.#assertOpen();
+    if (!this.#settings.enabled) return;
+    const checked = readRecord(usage);
+    await this.#accept(checked, this.#costs.costOf(checked.usage), usage);
+  }
+
+  /** Usage of a time: sums, groups, cost, and slots one after the other. */
+  async getReport(params: ReportParams): Promise<UsageReport> {
+    this.#assertOpen();
+    const spec = readReportParams(params, this.#settings.timeZone, this.#settings.defaultCurrency);
+    const { query, granularity } = spec;
+    const report = await this.#source.read(query, view => makeReport(view, spec, this.#costs));
+    const { orchestratorId } = query;
+    const looks =
+      spec.includeAnomalies && this.#settings.anomalyDetection.enabled && orchestratorId !== undefined;
+    return {
+      period: { startTime: new Date(query.startMs), endTime: new Date(query.endMs), granularity },
+      ...report,
+      ...(looks && { anomalies: await this.#findAnomalies(orchestratorId) }),
+    };
+  }
+
+  /** What the usage of a time cost. */
+  async getCostEstimate(params: CostParams): Promise<ReportCostEstimate> {
+    this.#assertOpen();
+    const { query, currency, includeProjection } = readCostParams(params, this.#settings.defaultCurrency);
+    const models = await this.#source.read(query, view => view.sums('model'));
+    return estimateCost(models, currency, this.#costs, includeProjection ? 'monthly' : undefined);
+  }
+
+  /**
+   * What is unusual in the last 24 hours of an orchestrator: spikes, hours unlike the same hour of the weeks before, and
+   * windows over the limits that `getBudgetStatus` was asked about.
+   */
+  async detectAnomalies(orchestratorId: string): Promise<Anomaly[]> {
+    this.#assertOpen();
+    return this.#findAnomalies(orchestrator(orchestratorId, 'orchestratorId'));
+  }
+
+  /**
+   * How much of `limit` the current window has used. Emits `budget-warning`, or `budget-exceeded` when it is critical or
+   * exceeded.
+   */
+  async getBudgetStatus(orchestratorId: string, period: BudgetPeriod, limit: number): Promise<BudgetStatus> {
+    this.#assertOpen();
+    const known = readLimit(orchestratorId, period, limit);
+    const { anomalyDetection, budgetTimeZone } = this.#settings;
+    const nowMs = Date.now();
+    const status = await budgetStatus(this.#source, known, anomalyDetection, nowMs, budgetTimeZone);
+    this.#limits.learn(known);
+    if (status.status === 'warning') this.#telling.emit('budget-warning', status);
+    else if (status.status !== 'healthy') this.#telling.emit('budget-exceeded', status);
+    const anomaly = anomalyDetection.enabled ? budgetAnomaly(status, nowMs) : undefined;
+    if (anomaly !== undefined) this.#watch.report(anomaly);
+    return status;
+  }
+
+  /**
+   * Records every usage that `tracker` tells of (`usage:tracked`), once by its request id. What cannot be recorded is
+   * told by `error`; what the calculator refuses is recorded without a price. Answers what ends it.
+   */
+  attach(tracker: TokenBudgetTracker): () => void {
+    this.#assertOpen();
+    const end = attachTo(
+      tracker,
+      modelId => this.#costs.providerOf(modelId),
+      usage => this.#hear(usage),
+    );
+    this.#attached.add(end);
+    return () => {
+      this.#attached.delete(end);
+      end();
+    };
+  }
+
+  /** Records one after the other, by time, with what they cost. Memory stays flat however many there are. */
+  async *listRecords(filter: UsageFilter): AsyncGenerator<StoredUsage, void, undefined> {
+    this.#assertOpen();
+    for await (const page of this.#source.pages(readFilter(filter, 'filter'), PAGE_RECORDS)) {
+      yield* page.map(storedUsageOf);
+    }
+  }
+
+  /**
+   * Records as text, in pieces of some hundred kilobytes.
+   *
+   * @example
+   * ```ts
+   * await pipeline(reporter.exportRecords({ format: 'csv', startTime, endTime }), createWriteStream('usage.csv'));
+   * ```
+   */
+  async *exportRecords(options: ExportOptions): AsyncGenerator<string, void, undefined> {
+    this.#assertOpen();
+    const { query, format } = readExport(options);
+    yield* exportText(this.#source.pages(query, PAGE_RECORDS), format);
+  }
+
+  /** The same into a stream, which is ended; resolves when it has taken everything. */
+  async exportTo(stream: Writable, options: ExportOptions): Promise<void> {
+    this.#assertOpen();
+    readExport(options);
+    await pipeline(this.exportRecords(options), stream);
+  }
+
+  /** Deletes records older than `retentionDays` now; answers how many. While usage is recorded it happens by itself. */
+  async deleteOldRecords(): Promise<number> {
+    this.#assertOpen();
+    return this.#retention.run();
+  }
+
+  /** Records what was accepted and lets go of the ledger. As often as you like; later calls are refused. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** As published: removes the listeners. What was accepted is recorded still, in the background; see {@link close}. */
+  shutdown(): void {
+    this.close().catch(() => {});
+    this.removeAllListeners();
+  }
+
+  async #close(): Promise<void> {
+    for (const end of this.#attached) end();
+    this.#attached.clear();
+    const stopped = this.#retention.stop();
+    await Promise.allSettled(this.#recording);
+    await this.#watch.idle();
+    await stopped;
+    await this.#source.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError('reporter');
+  }
+
+  #accept(checked: CheckedRecord, cost: RecordedCost, given: TokenUsageRecord): Promise<void> {
+    const recording = this.#record(checked, cost, given);
+    this.#recording.add(recording);
+    const done = () => this.#recording.delete(recording);
+    recording.then(done, done);
+    return recording;
+  }
+
+  async #record(checked: CheckedRecord, cost: RecordedCost, given: TokenUsageRecord): Promise<void> {
+    const { persistToDatabase, anomalyDetection } = this.#settings;
+    if (persistToDatabase) {
+      const outcome = await this.#source.record(ledgerRecord(checked, cost), given);
+      if (outcome === 'conflict') {
+        const message = `usage.id: another usage was recorded under this id before`;
+        throw new TokenBudgetError('REQUEST_CONFLICT', message, { field: 'usage.id' });
+      }
+      if (outcome === 'known') return;
+      this.#retention.start();
+    }
+    this.#telling.emit('usage-recorded', given);
+    if (anomalyDetection.enabled && this.#telling.reaches('anomaly-detected')) {
+      await this.#watch.see(checked.usage.orchestratorId);
+    }
+  }
+
+  /** Of a tracker. Its tokens are gone: whatever the calculator thinks of the model, they are recorded. */
+  #hear(usage: TokenUsageRecord): void {
+    if (!this.#settings.enabled) return;
+    const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
+    try {
+      const checked = readRecord(usage);
+      let cost: RecordedCost = { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: false };
+      try {
+        cost = this.#costs.costOf(withUnattributed(checked.usage));
+      } catch (error) {
+        failed(error);
+      }
+      this.#accept(checked, cost, usage).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  async #findAnomalies(orchestratorId: string, withPatterns = true): Promise<Anomaly[]> {
+    const { anomalyDetection, budgetTimeZone, timeZone } = this.#settings;
+    const nowMs = Date.now();
+    const found = await findSpikes(this.#source, orchestratorId, anomalyDetection, nowMs);
+    if (withPatterns) {
+      found.push(
+        ...(await findUnusualHours(this.#source, orchestratorId, anomalyDetection, nowMs, timeZone)),
+      );
+    }
+    for (const known of this.#limits.of(orchestratorId)) {
+      const status = await budgetStatus(this.#source, known, anomalyDetection, nowMs, budgetTimeZone);
+      const anomaly = budgetAnomaly(status, nowMs);
+      if (anomaly !== undefined) found.push(anomaly);
+    }
+    return found;
+  }
+
+  /** What recording looks for. A look that fails is no reason to say that a usage was not recorded. */
+  async #lookFor(orchestratorId: string): Promise<Anomaly[]> {
+    const nowMs = performance.now();
+    const lastMs = this.#patternsAtMs.get(orchestratorId);
+    const withPatterns = lastMs === undefined || nowMs - lastMs >= PATTERNS_EVERY_MS;
+    if (withPatterns) {
+      if (this.#patternsAtMs.size >= PATTERNS_KNOWN_MAX) this.#patternsAtMs.clear();
+      this.#patternsAtMs.set(orchestratorId, nowMs);
+    }
+    try {
+      return await this.#findAnomalies(orchestratorId, withPatterns);
+    } catch (error) {
+      this.#telling.emit('error', asTokenBudgetError(error));
+      return [];
+    }
+  }
+}
+
+/** Tokens that no part accounts for are priced as output, the dearer side: for nothing would be wrong for certain. */
+function withUnattributed(usage: TokenUsageRecord): TokenUsageRecord {
+  const rest = usage.totalTokens - usage.inputTokens - usage.outputTokens;
+  return rest > 0 ? { ...usage, outputTokens: usage.outputTokens + rest } : usage;
+}
