@@ -1,0 +1,2 @@
+/** In place of `dist/budget/cost-calculator.js` of the published package. */
+export { CostCalculator, getCostCalculator } from '../../budget';

@@ -1,0 +1,2 @@
+/** In place of `dist/budget/usage-reporter.js` of the published package. */
+export { UsageReporter } from '../../budget';
