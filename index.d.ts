@@ -1,22 +1,9 @@
 // Built from facade/ by `npm run build:types`. Do not edit.
 
-import { EventEmitter } from 'node:events';
 import { IncomingMessage, ServerResponse } from 'node:http';
-
-type Listener<Arguments> = Arguments extends readonly unknown[] ? (...args: Arguments) => void : never;
-type Arguments<Given> = Given extends readonly unknown[] ? Given : never;
-/** Node's emitter, with listeners typed by the name of the event. */
-interface TypedEmitter<Events> extends EventEmitter {
-    on<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    once<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    off<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    addListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    removeListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    prependListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    prependOnceListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
-    emit<E extends keyof Events & string>(event: E, ...args: Arguments<Events[E]>): boolean;
-}
-declare const TypedEmitter: new <Events>() => TypedEmitter<Events>;
+import { EventEmitter } from 'node:events';
+import { Writable } from 'node:stream';
+import { z } from 'zod';
 
 /** An amount of money. What the package tells is exact decimal text with at most six decimals. */
 interface Money {
@@ -134,6 +121,704 @@ interface BudgetKeys {
     overrides: string;
     metadata: string;
 }
+
+/** Resolves names so that only addresses are connected to that were checked. */
+
+/** Addresses of a host, as text. */
+type WebhookLookup = (hostname: string) => Promise<readonly string[]>;
+
+/** One secret, or several while they are exchanged: each signs. `undefined`: not signed. */
+type WebhookSecrets = string | readonly string[] | undefined;
+/**
+ * How webhooks are signed, sent and repeated. Everything is optional.
+ *
+ * @example
+ * ```ts
+ * const minoots = createTokenCoordinator({
+ *   webhooks: { secret: process.env.WEBHOOK_SECRET, allow: ['hooks.internal'], maxAttempts: 12 },
+ * });
+ * ```
+ */
+interface WebhookOptions {
+    /**
+     * Signs as Standard Webhooks has it: `whsec_` and 24 to 64 bytes as base64, or several such secrets, which all sign
+     * while one replaces the other. A function is asked at each attempt, for secrets that differ by address; when it
+     * throws, the attempt fails. Default: not signed.
+     */
+    secret?: WebhookSecrets | ((url: string) => WebhookSecrets | Promise<WebhookSecrets>);
+    /**
+     * What webhooks may go to although it is private: addresses (`'127.0.0.1'`), networks (`'10.0.0.0/8'`), names of hosts
+     * (`'hooks.internal'`, `'*.internal'`), at most 1,000. Default: nothing.
+     */
+    allow?: readonly string[];
+    /**
+     * Whether webhooks may go to private, loopback and reserved addresses. Those where clouds give credentials to
+     * their machines stay closed unless `allow` names them. Default `false`.
+     */
+    allowPrivateAddresses?: boolean;
+    /** Refuses `http://`. Default `false`. */
+    httpsOnly?: boolean;
+    /** Certificates, as PEM, of authorities that are trusted beside those of Node.js. */
+    ca?: string | readonly string[];
+    /** Until a connection stands, its name resolved and TLS agreed on. Default `'5s'`. */
+    connectTimeout?: number | string;
+    /** Until the answer has begun, connecting included. Default `'15s'`. */
+    timeout?: number | string;
+    /** Attempts in all, 1 to 100. Default 10, with the other defaults over three and a half days at most. */
+    maxAttempts?: number;
+    /** Wait after the first attempt. Default `'5s'`. */
+    base?: number | string;
+    /** So many times longer is each further wait, 1 to 100. Default 6. */
+    factor?: number;
+    /** No wait is longer, whatever `Retry-After` says. Default `'24h'`. */
+    cap?: number | string;
+    /** The share of each wait that is random, 0 to 1: a wait is that much shorter at most. Default 0.5. */
+    jitter?: number;
+    /** Resolves names instead of the resolver of this host; what it answers is checked all the same. */
+    lookup?: WebhookLookup;
+}
+
+/** The webhook is not to be trusted. Its message has nothing of the webhook and of the secret. */
+declare class WebhookVerificationError extends Error {
+    readonly name = "WebhookVerificationError";
+    readonly code = "WEBHOOK_NOT_VERIFIED";
+    readonly reason: 'headers' | 'timestamp' | 'signature' | 'body';
+    constructor(reason: WebhookVerificationError['reason'], message: string);
+}
+interface VerifyWebhookOptions {
+    /** How far the clocks of both sides may differ, either way. Default 300. */
+    toleranceSeconds?: number;
+    /** Milliseconds since the epoch. Default: the clock of this host. */
+    now?: () => number;
+}
+interface VerifiedWebhook {
+    /** The same in each repetition: whoever must not act twice remembers it. */
+    id: string;
+    /** When this attempt was made. */
+    sentAt: Date;
+    /** The body, parsed. */
+    payload: unknown;
+}
+/**
+ * Checks the signature and the time of a webhook, in constant time, and parses it.
+ *
+ * `body`: as it was received, before anything parsed it. `headers`: a `Headers` or the `headers` of a request of
+ * Node.js. `secret`: one, or several while they are exchanged. Throws {@link WebhookVerificationError} for a webhook
+ * that is not genuine, `INVALID_ARGUMENT` for anything else that is wrong.
+ *
+ * @example
+ * ```ts
+ * const { id, payload } = verifyWebhook(await request.text(), request.headers, process.env.WEBHOOK_SECRET!);
+ * ```
+ */
+declare function verifyWebhook(body: string | Uint8Array, headers: unknown, secret: string | readonly string[], options?: VerifyWebhookOptions): VerifiedWebhook;
+
+/** An alert as it is kept: `json` is ours to read. */
+interface StoredAlert {
+    id: string;
+    json: string;
+}
+/**
+ * Keeps alerts by id, for one process at a time. Each method is called when the one before has ended. What rejects is
+ * told by `onError`, and tried again with the next change.
+ */
+interface AlertStore {
+    /** Everything that is kept, oldest first, in whatever order it was changed later. */
+    load(): Promise<Iterable<StoredAlert>>;
+    /** Adds those of new ids, and replaces the others. */
+    save(alerts: readonly StoredAlert[]): Promise<void>;
+    /** Unknown ids are none of its business. */
+    remove(ids: readonly string[]): Promise<void>;
+}
+
+/** How serious an alert is, and by which way it goes. Names and values are those of the published enums. */
+/** In ascending order. */
+declare enum AlertLevel {
+    INFO = "info",
+    WARNING = "warning",
+    CRITICAL = "critical",
+    EMERGENCY = "emergency"
+}
+declare enum AlertChannel {
+    WEBHOOK = "webhook",
+    EMAIL = "email",
+    SLACK = "slack",
+    /** A stream of server-sent events. */
+    IN_APP = "in_app",
+    SMS = "sms"
+}
+
+/** What goes in and comes out: the published shapes, and what is ours beside them (all of it optional). */
+
+/** What of a budget triggers an alert. */
+interface BudgetThreshold {
+    /** Percentage of the budget that is used, 0 to 100, reached or passed. */
+    percentage: number;
+    level: AlertLevel;
+    /** Whether the orchestrator is paused. Default `false`. */
+    autoPause?: boolean;
+    /**
+     * In place of the usual message: `{percentage}`, `{tokensUsed}`, `{tokensLimit}`, `{costUsed}`, `{costLimit}` and
+     * `{threshold}` stand for numbers; other names for nothing.
+     */
+    messageTemplate?: string;
+}
+/** A way by which alerts go. */
+interface ChannelConfig {
+    type: AlertChannel;
+    enabled: boolean;
+    config: WebhookConfig | EmailConfig | SlackConfig | InAppConfig | SMSConfig;
+    /** Alerts below it do not go this way. Default: all do. */
+    minLevel?: AlertLevel;
+}
+/** Where alerts are posted as JSON ({@link WebhookPayload}). */
+interface WebhookConfig {
+    url: string;
+    /** Default `POST`. */
+    method?: 'POST' | 'PUT';
+    /** Beside ours, at most 50. */
+    headers?: Record<string, string>;
+    /** Milliseconds until the answer has begun. Default, and most: `webhooks.timeout` of the system. */
+    timeout?: number;
+    /** `backoffMs` before the second attempt, twice as long before each further one. Default: `webhooks` of the system. */
+    retries?: {
+        maxAttempts: number;
+        backoffMs: number;
+    };
+    /** Signs as Standard Webhooks has it: `whsec_...`, or several. Default: `webhooks.secret` of the system. */
+    secret?: WebhookSecrets;
+}
+/** A server that takes mail. */
+interface SmtpConfig {
+    host: string;
+    port: number;
+    /** TLS from the first byte (port 465); otherwise by STARTTLS where the server has it. */
+    secure: boolean;
+    auth?: {
+        user: string;
+        pass: string;
+    };
+    /** Refuses to send in the clear. Default: `true` with `auth`. */
+    requireTls?: boolean;
+    /** Certificates, as PEM, of the authorities that are trusted. Default: those of Node.js. */
+    ca?: string | readonly string[];
+    /** Default `true`. `false` accepts any certificate: never in production. */
+    rejectUnauthorized?: boolean;
+    /** The name in the certificate. Default: `host`. */
+    servername?: string;
+}
+/** Whom alerts are mailed to. */
+interface EmailConfig {
+    /** At most 100. */
+    recipients: string[];
+    cc?: string[];
+    from: string;
+    /** As `messageTemplate`, with `{title}`, `{level}` and `{orchestratorId}` as well. */
+    subjectTemplate?: string;
+    /** Default: `smtp` of the system. */
+    smtp?: SmtpConfig;
+}
+/** An incoming webhook of Slack, or of what takes the same (Mattermost, Rocket.Chat, Discord's `/slack`). */
+interface SlackConfig {
+    webhookUrl: string;
+    channel?: string;
+    username?: string;
+    iconEmoji?: string;
+    /** Whether critical alerts and emergencies call everybody in the channel. */
+    mentionChannel?: boolean;
+}
+/** Who is told by `stream` and `handleSse`. */
+interface InAppConfig {
+    /** At most 1,000. */
+    userIds: string[];
+    desktopNotification?: boolean;
+    /** Seconds after which whoever comes later is not told any more. Default: as long as the buffer holds it. */
+    persistFor?: number;
+}
+/** Whom alerts are sent to by SMS. `providerConfig`: {@link TwilioConfig}, {@link SmsGatewayConfig} or `{ send }`. */
+interface SMSConfig {
+    /** At most 100. */
+    phoneNumbers: string[];
+    provider: 'twilio' | 'sns' | 'custom';
+    providerConfig: Record<string, unknown>;
+}
+/** Twilio's Messages resource, or what answers like it at `baseUrl`. */
+interface TwilioConfig {
+    accountSid: string;
+    authToken: string;
+    /** The sender, unless there is a `messagingServiceSid`. */
+    from?: string;
+    messagingServiceSid?: string;
+    /** Default `https://api.twilio.com`. */
+    baseUrl?: string;
+}
+/** An HTTP gateway. Without `template` it gets {@link SMSPayload} as JSON, with one a request for each number. */
+interface SmsGatewayConfig {
+    url: string;
+    method?: 'POST' | 'PUT';
+    headers?: Record<string, string>;
+    /** The body, with `{to}`, `{body}` and `{from}`, escaped as `contentType` wants it. */
+    template?: string;
+    /** Default `application/json`. */
+    contentType?: string;
+    from?: string;
+}
+/** Sends by the caller's own client, such as that of AWS SNS. What it throws is a failed attempt. */
+type SendSms = (payload: SMSPayload, signal: AbortSignal) => Promise<unknown>;
+/** How often one threshold may alert. */
+interface RateLimitConfig$1 {
+    maxAlertsPerThreshold: number;
+    /** From the first alert of a threshold on. */
+    windowMs: number;
+    /** Taken, and of no effect, as in the published module: `maxAlertsPerThreshold` says how many. */
+    allowDuplicates?: boolean;
+}
+/** Who is told what, by which way, how often, about one orchestrator. */
+interface AlertConfig {
+    orchestratorId: string;
+    /** 1 to 100. */
+    thresholds: BudgetThreshold[];
+    /** 1 to 50. */
+    channels: ChannelConfig[];
+    rateLimit: RateLimitConfig$1;
+    enabled: boolean;
+    /** IANA name; with one, e-mails tell when it was in this zone. */
+    timezone?: string;
+    /** `name`, when it is text, is told by webhooks. */
+    metadata?: Record<string, unknown>;
+    /** An alert that nobody acknowledges within this goes to the next level and its channels. Default: none does. */
+    escalateAfterMs?: number;
+}
+/** What is used of a budget. Costs are in the currency of the caller; messages say `$`. */
+interface AlertUsage {
+    tokensUsed: number;
+    /** `Infinity`: unlimited. */
+    tokensLimit: number;
+    costUsed: number;
+    costLimit: number;
+    percentageUsed: number;
+}
+interface AlertEscalation {
+    from: AlertLevel;
+    to: AlertLevel;
+    at: Date;
+}
+/** An alert, as it was when it was asked for: a copy. */
+interface Alert {
+    /** Unique among all processes. */
+    id: string;
+    orchestratorId: string;
+    level: AlertLevel;
+    title: string;
+    message: string;
+    threshold: BudgetThreshold;
+    currentUsage: AlertUsage;
+    /** Those that took it. */
+    channels: AlertChannel[];
+    createdAt: Date;
+    acknowledged: boolean;
+    acknowledgedBy?: string;
+    acknowledgedAt?: Date;
+    acknowledgmentNote?: string;
+    /** Whether the orchestrator was paused by it. */
+    autoPauseTriggered?: boolean;
+    /** Of what a tracker told: its `period`. */
+    metadata?: Record<string, unknown>;
+    /** Oldest first. */
+    escalations?: AlertEscalation[];
+}
+interface AlertAcknowledgment {
+    alertId: string;
+    userId: string;
+    note?: string;
+    timestamp: Date;
+}
+/** The body of a webhook. Dates are ISO 8601 text there. Its signature is in the headers. */
+interface WebhookPayload {
+    event: 'budget.alert';
+    alert: Alert;
+    orchestrator: {
+        id: string;
+        name?: string;
+    };
+    timestamp: string;
+    signature?: string;
+}
+interface EmailPayload {
+    subject: string;
+    html: string;
+    text: string;
+    alert: Alert;
+}
+interface SlackPayload {
+    text: string;
+    blocks?: Array<{
+        type: string;
+        text?: {
+            type: string;
+            text: string;
+        };
+        fields?: Array<{
+            type: string;
+            text: string;
+        }>;
+    }>;
+    attachments?: Array<{
+        color: string;
+        title: string;
+        text: string;
+        fields: Array<{
+            title: string;
+            value: string;
+            short: boolean;
+        }>;
+        footer?: string;
+        ts?: number;
+    }>;
+    channel?: string;
+    username?: string;
+    icon_emoji?: string;
+}
+/** The data of an event of `stream` and `handleSse`. */
+interface InAppPayload {
+    id: string;
+    userIds: string[];
+    title: string;
+    message: string;
+    level: AlertLevel;
+    actions?: Array<{
+        label: string;
+        action: string;
+        url?: string;
+    }>;
+    icon?: string;
+    desktop?: boolean;
+    expiresAt?: Date;
+    data?: Record<string, unknown>;
+}
+interface SMSPayload {
+    to: string[];
+    body: string;
+    from?: string;
+}
+/** How one alert fared. */
+interface AlertDeliveryResult {
+    alertId: string;
+    /** In the order of the configuration. `metadata` has `attempts`, and the `status` that a server answered. */
+    results: Array<{
+        channel: AlertChannel;
+        success: boolean;
+        error?: string;
+        deliveredAt?: Date;
+        metadata?: Record<string, unknown>;
+    }>;
+    /** `failed` too when there was no channel for it. */
+    status: 'success' | 'partial' | 'failed';
+    attempted: number;
+    succeeded: number;
+    failed: number;
+}
+interface AlertHistoryFilter {
+    orchestratorId?: string;
+    level?: AlertLevel;
+    acknowledged?: boolean;
+    /** Both ends belong to it. */
+    dateRange?: {
+        start: Date;
+        end: Date;
+    };
+    /** Default 100, also for 0. */
+    limit?: number;
+    offset?: number;
+    sortBy?: 'createdAt' | 'level' | 'percentageUsed';
+    /** Default `desc`. */
+    sortOrder?: 'asc' | 'desc';
+}
+interface AlertStats {
+    orchestratorId: string;
+    totalAlerts: number;
+    byLevel: Record<AlertLevel, number>;
+    /** Only what was delivered. */
+    byChannel: Record<AlertChannel, number>;
+    acknowledged: number;
+    unacknowledged: number;
+    autoPauseCount: number;
+    avgAckTimeMs?: number;
+    timeRange: {
+        start: Date;
+        end: Date;
+    };
+}
+
+/** One notification, as streams give it. */
+interface InAppEvent {
+    /** For `lastEventId`. */
+    id: string;
+    payload: InAppPayload;
+}
+
+/** What `onError` is told beside the error. */
+interface AlertErrorContext {
+    /** What failed: a callback of the caller, the pause of an orchestrator, the store, the check after an event. */
+    of: 'onDelivery' | 'onPause' | 'onResume' | 'onEscalation' | 'pause' | 'store' | 'check';
+    orchestratorId?: string;
+    alertId?: string;
+}
+/** How streams of notifications are bounded. */
+interface InAppOptions {
+    /** Notifications kept for each user, of whom 10,000 are remembered. 1 to 10,000. Default 100. */
+    bufferSize?: number;
+    /** Streams at once. Default 1,000. */
+    maxReaders?: number;
+    /** Between signs of life of a stream of server-sent events, in milliseconds. Default 15,000. */
+    heartbeatMs?: number;
+}
+/**
+ * How a {@link BudgetAlertSystem} is set up. Everything is optional.
+ *
+ * @example
+ * ```ts
+ * const alerts = new BudgetAlertSystem({
+ *   store: './alerts.jsonl',
+ *   webhooks: { secret: process.env.WEBHOOK_SECRET, allow: ['hooks.internal'] },
+ *   onPause: async orchestratorId => daemon.pause(orchestratorId),
+ * });
+ * ```
+ */
+interface AlertSystemOptions {
+    /** For orchestrators that `configureAlerts` was not called for. Default: those have no alerts. */
+    defaults?: Omit<AlertConfig, 'orchestratorId'>;
+    /** Alerts kept in memory, 1 to 1,000,000; of more, the oldest are forgotten. Default 10,000. */
+    historyLimit?: number;
+    /** Keeps the history, and what it rests on, across restarts: the path of a file, or a store. Default: not kept. */
+    store?: string | AlertStore;
+    /**
+     * Where requests may go, and how they are signed and repeated, of webhooks, Slack and SMS; how often e-mails are
+     * repeated. Defaults are those of webhooks of timers, but `maxAttempts` 3, `base` '1s', `factor` 2 and `cap` '10s'.
+     */
+    webhooks?: WebhookOptions;
+    /** For e-mail channels without one of their own. */
+    smtp?: SmtpConfig;
+    inApp?: InAppOptions;
+    /** In which all deliveries of an alert end, in milliseconds, whatever is left to try. Default 30,000. */
+    deliveryTimeoutMs?: number;
+    /** For configurations without one of their own. */
+    escalateAfterMs?: number;
+    /** Pauses an orchestrator. Awaited; while it fails, each check tries again. */
+    onPause?(orchestratorId: string, alert: Alert): unknown;
+    /** Called by `resume`, and awaited. */
+    onResume?(orchestratorId: string): unknown;
+    /** How an alert fared, when all its deliveries have ended. */
+    onDelivery?(result: AlertDeliveryResult): unknown;
+    /** An alert went to the next level, before it is delivered there. */
+    onEscalation?(alert: Alert): unknown;
+    /** What fails beside the way. Default: nobody is told. */
+    onError?(error: unknown, context: AlertErrorContext): unknown;
+}
+
+/** Pauses orchestrators, and lets them go on: by the caller's functions, and by the trackers that are listened to. */
+
+/** What of a tracker pauses for every process at once. */
+interface PausingTracker {
+    pauseOrchestrator?(orchestratorId: string, options?: {
+        reason?: string;
+        until?: Date;
+        pausedBy?: string;
+    }): unknown;
+    resumeOrchestrator?(orchestratorId: string): unknown;
+}
+
+/** What is asked of a tracker: that of this package has it. */
+interface AlertingTracker extends PausingTracker {
+    on(event: any, listener: (...args: any[]) => void): unknown;
+    off(event: any, listener: (...args: any[]) => void): unknown;
+    getUsageStats(orchestratorId: string, period?: BudgetPeriod): Promise<object>;
+}
+/** What a window has cost, in one currency. */
+interface AlertCosts {
+    used: number;
+    /** Default: unlimited. */
+    limit?: number;
+}
+/** How a tracker is listened to. */
+interface AttachOptions {
+    /** Windows that alert. Default: all three. */
+    periods?: readonly BudgetPeriod[];
+    /**
+     * Looks at the windows of orchestrators that used something, at most every so many milliseconds, so that also
+     * percentages alert that the tracker has no threshold for. Each process that does tells its own alerts: have one of
+     * them do it. Default: only the tracker's thresholds are listened to, which are told once across all processes.
+     */
+    checkEveryMs?: number;
+    /** What a window has cost. Default: the `cost` of the tracker's stats, where it has one; else 0. */
+    costs?(orchestratorId: string, period: BudgetPeriod): AlertCosts | Promise<AlertCosts>;
+    /** Until when auto-pause pauses: until somebody resumes, or the window ends. Default `resumed`. */
+    pauseUntil?: 'resumed' | 'window-end';
+}
+
+/**
+ * Tells people, and pauses orchestrators, when budgets are used up: by webhooks, Slack, e-mail, SMS and streams.
+ *
+ * @example
+ * ```ts
+ * const alerts = new BudgetAlertSystem();
+ * await alerts.configureAlerts({
+ *   orchestratorId: 'orchestrator-1',
+ *   thresholds: [{ percentage: 90, level: AlertLevel.CRITICAL, autoPause: true }],
+ *   channels: [{ type: AlertChannel.SLACK, enabled: true, config: { webhookUrl: process.env.SLACK_URL! } }],
+ *   rateLimit: { maxAlertsPerThreshold: 1, windowMs: 3_600_000 },
+ *   enabled: true,
+ * });
+ * const detach = alerts.attach(tracker);
+ * ```
+ */
+declare class BudgetAlertSystem {
+    #private;
+    /** Throws `INVALID_CONFIG`, naming the field. */
+    constructor(options?: AlertSystemOptions);
+    /** Resolves when the history of before has been read. Rejects when it cannot be: then this one is not kept. */
+    ready(): Promise<void>;
+    /**
+     * Replaces the configuration of an orchestrator by a copy of `config`. Rejects with `INVALID_CONFIG`, naming the
+     * field.
+     */
+    configureAlerts(config: AlertConfig): Promise<void>;
+    /** Forgets the configuration of an orchestrator; `defaults` hold again. Whether there was one. */
+    removeAlerts(orchestratorId: string): Promise<boolean>;
+    /**
+     * Makes an alert of each threshold that is reached and has not alerted enough, pauses where one wants it, and takes
+     * them every way that is configured. Resolves with them when all attempts have ended.
+     */
+    checkAndAlert(orchestratorId: string, usage: AlertUsage): Promise<Alert[]>;
+    /** Says that somebody takes care. Rejects with `ALERT_NOT_FOUND` and `ALERT_ACKNOWLEDGED`. */
+    acknowledgeAlert(alertId: string, userId: string, options?: {
+        note?: string;
+    }): Promise<void>;
+    /** Newest first; at most `limit`, 100 by default. */
+    getAlertHistory(orchestratorId: string, limit?: number): Promise<Alert[]>;
+    getFilteredAlertHistory(filter: AlertHistoryFilter): Promise<Alert[]>;
+    /** Whether thresholds with `autoPause` pause an orchestrator. They do until this says otherwise. */
+    setAutoPause(orchestratorId: string, enabled: boolean): Promise<void>;
+    /** Lets an orchestrator go on: calls `onResume`, and the trackers that are attached. Rejects as they do. */
+    resume(orchestratorId: string): Promise<void>;
+    getAlertStats(orchestratorId: string, timeRange?: {
+        start: Date;
+        end: Date;
+    }): Promise<AlertStats>;
+    /** Forgets what is older; answers how many alerts that were. */
+    clearOldAlerts(orchestratorId: string, olderThan: Date): Promise<number>;
+    /**
+     * Alerts about what a tracker tells, from now on: its thresholds, of orchestrators that have a configuration. What
+     * pauses, pauses by the tracker as well, where it has `pauseOrchestrator`. Answers what ends it.
+     *
+     * @example
+     * ```ts
+     * const detach = alerts.attach(tracker, { pauseUntil: 'window-end' });
+     * ```
+     */
+    attach(tracker: AlertingTracker, options?: AttachOptions): () => void;
+    /**
+     * The in-app notifications of a user: those that are kept after `lastEventId`, or all of them, then those that come.
+     * Ends with `close`; fails with the reason of `signal`, and with `LINE_FULL` when 1,000 are unread. Throws
+     * `LINE_FULL` when too many streams are read.
+     *
+     * @example
+     * ```ts
+     * for await (const { payload } of alerts.stream('user-7')) notify(payload.title, payload.message);
+     * ```
+     */
+    stream(userId: string, options?: {
+        lastEventId?: string;
+        signal?: AbortSignal;
+    }): AsyncIterableIterator<InAppEvent>;
+    /**
+     * Answers a request of any HTTP server with the notifications of a user as server-sent events (`event: alert`), for
+     * as long as it stays. Who the user is, is for the caller to know. Resumes after `Last-Event-ID`. Answers 405, and
+     * 503 when too many read or this was closed. Throws `INVALID_ARGUMENT`.
+     *
+     * @example
+     * ```ts
+     * createServer((request, response) => alerts.handleSse(request, response, { userId: userOf(request) }));
+     * ```
+     */
+    handleSse(request: IncomingMessage, response: ServerResponse, options: {
+        userId: string;
+        lastEventId?: string;
+    }): void;
+    /**
+     * Lets deliveries under way end, for at most `timeout` ms (5,000), then ends them, streams and connections, and
+     * listens to nothing any more. A second call returns the same promise.
+     */
+    close(options?: {
+        timeout?: number;
+    }): Promise<void>;
+    /** For `await using`. */
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * What went wrong, for programs. Stable: a code is never renamed.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
+ * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
+ * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
+ * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
+ * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer; the circuit breaker was made with other options |
+ * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
+ * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
+ * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
+ * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
+ * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
+ * | `LINE_FULL` | `maxWaiting` requests wait already |
+ * | `PERMIT_NOT_FOUND` | the permit has ended before |
+ * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
+ * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
+ * | `ALERT_NOT_FOUND` | there is no such alert, or it was forgotten |
+ * | `ALERT_ACKNOWLEDGED` | somebody has acknowledged the alert before |
+ * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
+ * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
+ */
+type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND' | 'TIMER_NOT_FOUND' | 'TIMER_CANCELLED' | 'ALERT_NOT_FOUND' | 'ALERT_ACKNOWLEDGED' | 'RETRIES_EXHAUSTED' | 'CIRCUIT_OPEN';
+/**
+ * Every failure of this package. A denied budget is none: it is a result.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await tracker.releaseReservation(id, 1200);
+ * } catch (error) {
+ *   if (error instanceof TokenBudgetError && error.code === 'RESERVATION_NOT_FOUND') return;
+ *   throw error;
+ * }
+ * ```
+ */
+declare class TokenBudgetError extends Error {
+    readonly name = "TokenBudgetError";
+    readonly code: TokenBudgetErrorCode;
+    /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
+    readonly field: string | undefined;
+    constructor(code: TokenBudgetErrorCode, message: string, details?: {
+        field?: string;
+        cause?: unknown;
+    });
+}
+
+type Listener<Arguments> = Arguments extends readonly unknown[] ? (...args: Arguments) => void : never;
+type Arguments<Given> = Given extends readonly unknown[] ? Given : never;
+/** Node's emitter, with listeners typed by the name of the event. */
+interface TypedEmitter<Events> extends EventEmitter {
+    on<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    once<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    off<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    addListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    removeListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    prependListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    prependOnceListener<E extends keyof Events & string>(event: E, listener: Listener<Events[E]>): this;
+    emit<E extends keyof Events & string>(event: E, ...args: Arguments<Events[E]>): boolean;
+}
+declare const TypedEmitter: new <Events>() => TypedEmitter<Events>;
 
 /** One server address. */
 interface RedisNode {
@@ -1072,52 +1757,406 @@ declare class CostCalculator {
  */
 declare function getCostCalculator(options?: ModelPricing[] | CostCalculatorOptions): CostCalculator;
 
+/** How long the slots of a report's time series are. Weeks begin on Monday. */
+type ReportGranularity = 'hourly' | 'daily' | 'weekly' | 'monthly';
+/** What the usage of a report can be told apart by. */
+type ReportGroup = 'orchestrator' | 'session' | 'model' | 'tool';
+/** A record as it is kept, and what it cost when it was recorded: exact decimal text, such as `0.0105`. */
+interface StoredUsage extends TokenUsageRecord {
+    /** `null`: its model had no price. */
+    cost: {
+        input: string;
+        output: string;
+        currency: string;
+    } | null;
+}
+/** Which records: both ends are included. An empty id is none. */
+interface UsageFilter {
+    orchestratorId?: string;
+    sessionId?: string;
+    startTime: Date;
+    endTime: Date;
+}
+interface ReportParams extends UsageFilter {
+    granularity: ReportGranularity;
+    /** Default: orchestrator and model. */
+    groupBy?: ReportGroup[];
+    /** Looks for anomalies of `orchestratorId`; without one there are none. */
+    includeAnomalies?: boolean;
+    /** IANA name of the zone whose hours, days, weeks and months are the slots. Default: that of the config. */
+    timeZone?: string;
+}
+/** Usage of a time. */
+interface UsageReport {
+    period: {
+        startTime: Date;
+        endTime: Date;
+        granularity: string;
+    };
+    summary: UsageSummary;
+    /** Most tokens first. */
+    breakdown: UsageBreakdown[];
+    anomalies?: Anomaly[];
+    costEstimate: ReportCostEstimate;
+    /**
+     * Slots one after the other, empty ones too. They cover the whole time, or where that has more than 10,000 slots,
+     * from the first usage to the last.
+     */
+    timeSeries: UsageSlot[];
+}
+/** What the usage cost, by the prices that were in force when it was recorded. */
+interface ReportCostEstimate extends CostEstimate {
+    /** How many records had no price: their cost is not in the sums. */
+    unpricedRecords: number;
+}
+interface UsageSummary {
+    totalInputTokens: number;
+    totalOutputTokens: number;
+    totalTokens: number;
+    totalRecords: number;
+    uniqueOrchestrators: number;
+    uniqueSessions: number;
+    averageTokensPerSession: number;
+    /** Of the earliest record with the most tokens. */
+    peakUsageTimestamp?: Date;
+    peakUsageTokens?: number;
+}
+interface UsageBreakdown {
+    /** The name of the group; `unknown` for records without a tool. */
+    key: string;
+    type: ReportGroup;
+    inputTokens: number;
+    outputTokens: number;
+    totalTokens: number;
+    /** Of all tokens of the report. */
+    percentage: number;
+    recordCount: number;
+    /** In the currency of the report's estimate; absent when no record of the group had a price. */
+    cost?: number;
+    /** How many records of the group had no price. */
+    unpricedRecords: number;
+}
+/** Usage of `[start, end)`. */
+interface UsageSlot {
+    start: Date;
+    end: Date;
+    inputTokens: number;
+    outputTokens: number;
+    totalTokens: number;
+    records: number;
+    /** In the currency of the report's estimate. */
+    cost: number;
+}
+/** Usage that is not as it is used to be. */
+interface Anomaly {
+    id: string;
+    orchestratorId: string;
+    sessionId?: string;
+    timestamp: Date;
+    type: 'spike' | 'unusual_pattern' | 'budget_exceeded' | 'rate_limit_approached';
+    severity: 'low' | 'medium' | 'high' | 'critical';
+    description: string;
+    actualValue: number;
+    expectedValue: number;
+    deviationPercentage: number;
+    metadata?: Record<string, unknown>;
+}
+/** A point of usage in time. */
+interface UsageDataPoint {
+    timestamp: Date;
+    orchestratorId: string;
+    sessionId?: string;
+    totalTokens: number;
+    inputTokens: number;
+    outputTokens: number;
+    cost?: number;
+}
+interface AnomalyDetectionConfig {
+    enabled: boolean;
+    /** How many standard deviations from the mean are a spike. Default 2.5. */
+    spikeThreshold: number;
+    /** Taken and not used, as in the published module. Default 100. */
+    windowSize: number;
+    /** With fewer records in the last 24 hours nothing is a spike. Default 10. */
+    minDataPoints: number;
+    /** Fraction of a limit from which a budget is `warning`. Default 0.8. */
+    budgetWarningThreshold: number;
+    /** Fraction of a limit from which a budget is `critical`. Default 0.95. */
+    budgetCriticalThreshold: number;
+}
+/** What {@link UsageReporterConfigSchema} makes of a configuration. */
+interface UsageReporterConfig {
+    /** `false`: nothing is recorded. Default `true`. */
+    enabled: boolean;
+    /** `false`: usage is told by events only. Default `true`. */
+    persistToDatabase: boolean;
+    /** Records that are older are deleted while there are new ones. Default 90. */
+    retentionDays: number;
+    /** Taken and not used: every report names its granularity. Default hourly, daily, monthly. */
+    aggregationIntervals: ReportGranularity[];
+    anomalyDetection: AnomalyDetectionConfig;
+    /** Of reports and estimates. Default `USD`. */
+    defaultCurrency: Currency;
+}
+/** How a reporter is set up; everything may be left out. */
+interface UsageReporterOptions extends Partial<Omit<UsageReporterConfig, 'anomalyDetection'>> {
+    anomalyDetection?: Partial<AnomalyDetectionConfig>;
+    /** IANA name of the zone of the slots of reports, unless they name one. Default `UTC`. */
+    timeZone?: string;
+    /** IANA name of the zone of the windows of `getBudgetStatus`. Default: that of the process. */
+    budgetTimeZone?: string;
+}
+interface UsageStatistics {
+    mean: number;
+    median: number;
+    stdDev: number;
+    min: number;
+    max: number;
+    q1: number;
+    q3: number;
+    dataPoints: number;
+}
+/** How much of a limit the current window has used. */
+interface BudgetStatusExtended {
+    orchestratorId: string;
+    period: BudgetPeriod;
+    limit: number;
+    used: number;
+    remaining: number;
+    /** `used / limit * 100`; 100 when the limit is 0, 0 when it is `Infinity`. */
+    percentage: number;
+    status: 'healthy' | 'warning' | 'critical' | 'exceeded';
+    /** When the window ends. */
+    resetAt: Date;
+}
+type BudgetStatus = BudgetStatusExtended;
+/** Where records are kept by the caller. Reports are then computed over what `getUsageRecords` returns. */
+interface UsageStorage {
+    saveUsageRecord(record: TokenUsageRecord): Promise<void>;
+    /** Records from `startTime` to `endTime`, both included. */
+    getUsageRecords(params: UsageFilter): Promise<TokenUsageRecord[]>;
+    /** Deletes what is before `olderThan`; answers how many. */
+    deleteOldRecords(olderThan: Date): Promise<number>;
+}
+/** Records as text. */
+interface ExportOptions extends UsageFilter {
+    /** `csv`: RFC 4180 with a header; `json`: one array; `ndjson`: a line each. */
+    format: 'csv' | 'json' | 'ndjson';
+}
+/** What a reporter tells. */
+interface UsageReporterEvents {
+    'usage-recorded': [record: TokenUsageRecord];
+    /** Once per anomaly, and again when it got more severe. */
+    'anomaly-detected': [anomaly: Anomaly];
+    'budget-warning': [status: BudgetStatus];
+    /** The status is `critical` or `exceeded`. */
+    'budget-exceeded': [status: BudgetStatus];
+    /**
+     * A listener threw, usage of an attached tracker could not be recorded or priced, or old records could not be
+     * deleted. Only emitted when somebody listens.
+     */
+    error: [error: unknown];
+}
+
+/** What reports ask of a calculator: the published class has the first two, and whoever is exact has `costOf`. */
+interface ReportCalculator {
+    calculateCostEstimate(records: TokenUsageRecord[], targetCurrency?: Currency): CostEstimate;
+    convertCurrency(amount: number, fromCurrency: Currency, toCurrency: Currency): number;
+    getModelPricing?(modelId: string): ModelPricing | null;
+    costOf?(record: PricedUsage): UsageCost;
+}
+
+/** What is asked of a pool of the package `pg`. */
+interface PostgresPool {
+    query(text: string, values?: any[]): Promise<PostgresResult>;
+    connect(): Promise<PostgresClient>;
+}
+interface PostgresClient {
+    query(text: string, values?: any[]): Promise<PostgresResult>;
+    release(error?: Error | boolean): void;
+}
+interface PostgresResult {
+    rows: any[];
+    rowCount?: number | null;
+}
+
+/** Which tables a {@link PostgresUsageStorage} uses. */
+interface PostgresUsageStorageOptions {
+    /** Default `public`. */
+    schema?: string;
+    /** Default `token_usage`; `<table>_migrations` stands beside it. */
+    table?: string;
+    /**
+     * Prices records that are saved by `saveUsageRecord` directly; a reporter prices what it records itself. Default:
+     * `getCostCalculator()`.
+     */
+    calculator?: ReportCalculator;
+}
 /**
- * What went wrong, for programs. Stable: a code is never renamed.
- *
- * | code | meaning |
- * |---|---|
- * | `INVALID_CONFIG` | the constructor was given something it cannot work with; `field` names it |
- * | `INVALID_ARGUMENT` | a method was; `field` names it, and nothing was written |
- * | `RESERVATION_NOT_FOUND` | unknown, already ended, or expired longer ago than `lateSettleTTL` |
- * | `OVERRIDES_DISABLED` | `enableOverrides` is `false` |
- * | `REQUEST_CONFLICT` | the `requestId` was seen before with other numbers; the id belongs to another timer; the circuit breaker was made with other options |
- * | `STORE_UNAVAILABLE` | not connected, the server refused, or too much is waiting (`maxPending`) |
- * | `TIMEOUT` | connected, and no answer within `commandTimeout` |
- * | `CLOSED` | the tracker, the limiter, the manager or the coordinator was closed |
- * | `NEVER_FITS` | the request is larger than a limit: it could wait for ever |
- * | `RATE_LIMITED` | it could not be made within `maxWaitMs`; or all tokens have exceeded their limits |
- * | `LINE_FULL` | `maxWaiting` requests wait already |
- * | `PERMIT_NOT_FOUND` | the permit has ended before |
- * | `TIMER_NOT_FOUND` | there is no such timer, or none that can be changed |
- * | `TIMER_CANCELLED` | the timer that was waited for was cancelled |
- * | `RETRIES_EXHAUSTED` | as many attempts were made as were allowed |
- * | `CIRCUIT_OPEN` | the call was not made: the circuit breaker of its service is open |
- */
-type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION_NOT_FOUND' | 'OVERRIDES_DISABLED' | 'REQUEST_CONFLICT' | 'STORE_UNAVAILABLE' | 'TIMEOUT' | 'CLOSED' | 'NEVER_FITS' | 'RATE_LIMITED' | 'LINE_FULL' | 'PERMIT_NOT_FOUND' | 'TIMER_NOT_FOUND' | 'TIMER_CANCELLED' | 'RETRIES_EXHAUSTED' | 'CIRCUIT_OPEN';
-/**
- * Every failure of this package. A denied budget is none: it is a result.
+ * Records in PostgreSQL, through a pool of the package `pg` that is the caller's and stays open. A reporter on it has its
+ * sums made by the server.
  *
  * @example
  * ```ts
- * try {
- *   await tracker.releaseReservation(id, 1200);
- * } catch (error) {
- *   if (error instanceof TokenBudgetError && error.code === 'RESERVATION_NOT_FOUND') return;
- *   throw error;
- * }
+ * const storage = new PostgresUsageStorage(new Pool({ connectionString: process.env.DATABASE_URL }));
+ * await storage.migrate();
+ * const reporter = new UsageReporter({}, storage);
  * ```
  */
-declare class TokenBudgetError extends Error {
-    readonly name = "TokenBudgetError";
-    readonly code: TokenBudgetErrorCode;
-    /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
-    readonly field: string | undefined;
-    constructor(code: TokenBudgetErrorCode, message: string, details?: {
-        field?: string;
-        cause?: unknown;
-    });
+declare class PostgresUsageStorage implements UsageStorage {
+    #private;
+    /** Throws `INVALID_CONFIG`, naming the field. Nothing is asked of the server yet. */
+    constructor(pool: PostgresPool, options?: PostgresUsageStorageOptions);
+    /** Makes the tables or brings them up to date. As often as you like, from as many processes as there are. */
+    migrate(): Promise<void>;
+    /** Once by id: the same again changes nothing, another usage under it rejects with `REQUEST_CONFLICT`. */
+    saveUsageRecord(record: TokenUsageRecord): Promise<void>;
+    /** All of them, by time. Reporters read in pages instead. */
+    getUsageRecords(params: UsageFilter): Promise<TokenUsageRecord[]>;
+    /** Deletes what is before an instant, in steps; answers how many records that were. */
+    deleteOldRecords(olderThan: Date): Promise<number>;
 }
+
+/**
+ * Records every usage once, by its id, and reports tokens and cost over any time.
+ *
+ * Methods that answer promises never throw: what is wrong with their arguments rejects with a `TokenBudgetError`.
+ *
+ * @example
+ * ```ts
+ * const reporter = new UsageReporter({ retentionDays: 365 }, './usage.db');
+ * reporter.attach(tracker);
+ * const { summary, costEstimate } = await reporter.getReport({
+ *   startTime: new Date('2026-01-01'), endTime: new Date(), granularity: 'daily', groupBy: ['model'],
+ * });
+ * ```
+ */
+declare class UsageReporter extends TypedEmitter<UsageReporterEvents> {
+    #private;
+    /**
+     * Throws `INVALID_CONFIG`, naming the field.
+     *
+     * @param storage The path of a ledger, or where the caller keeps records. Default: the memory of this process.
+     * @param calculator What usage costs. Default: `getCostCalculator()`.
+     */
+    constructor(config?: UsageReporterOptions, storage?: UsageStorage | string | {
+        path: string;
+    }, calculator?: ReportCalculator);
+    /**
+     * Records a usage; it is durable when the promise resolves. The same id again with the same content counts once, with
+     * other content it rejects with `REQUEST_CONFLICT`. Emits `usage-recorded`, and `anomaly-detected` for what it brings
+     * to light.
+     */
+    recordUsage(usage: TokenUsageRecord): Promise<void>;
+    /** Usage of a time: sums, groups, cost, and slots one after the other. */
+    getReport(params: ReportParams): Promise<UsageReport>;
+    /** What the usage of a time cost. */
+    getCostEstimate(params: CostParams): Promise<ReportCostEstimate>;
+    /**
+     * What is unusual in the last 24 hours of an orchestrator: spikes, hours unlike the same hour of the weeks before, and
+     * windows over the limits that `getBudgetStatus` was asked about.
+     */
+    detectAnomalies(orchestratorId: string): Promise<Anomaly[]>;
+    /**
+     * How much of `limit` the current window has used. Emits `budget-warning`, or `budget-exceeded` when it is critical or
+     * exceeded.
+     */
+    getBudgetStatus(orchestratorId: string, period: BudgetPeriod, limit: number): Promise<BudgetStatus>;
+    /**
+     * Records every usage that `tracker` tells of (`usage:tracked`), once by its request id. What cannot be recorded is
+     * told by `error`; what the calculator refuses is recorded without a price. Answers what ends it.
+     */
+    attach(tracker: TokenBudgetTracker): () => void;
+    /** Records one after the other, by time, with what they cost. Memory stays flat however many there are. */
+    listRecords(filter: UsageFilter): AsyncGenerator<StoredUsage, void, undefined>;
+    /**
+     * Records as text, in pieces of some hundred kilobytes.
+     *
+     * @example
+     * ```ts
+     * await pipeline(reporter.exportRecords({ format: 'csv', startTime, endTime }), createWriteStream('usage.csv'));
+     * ```
+     */
+    exportRecords(options: ExportOptions): AsyncGenerator<string, void, undefined>;
+    /** The same into a stream, which is ended; resolves when it has taken everything. */
+    exportTo(stream: Writable, options: ExportOptions): Promise<void>;
+    /** Deletes records older than `retentionDays` now; answers how many. While usage is recorded it happens by itself. */
+    deleteOldRecords(): Promise<number>;
+    /** Records what was accepted and lets go of the ledger. As often as you like; later calls are refused. */
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+    /** As published: removes the listeners. What was accepted is recorded still, in the background; see {@link close}. */
+    shutdown(): void;
+}
+
+declare function makeSchema(): z.ZodObject<{
+    enabled: z.ZodDefault<z.ZodBoolean>;
+    persistToDatabase: z.ZodDefault<z.ZodBoolean>;
+    retentionDays: z.ZodDefault<z.ZodNumber>;
+    aggregationIntervals: z.ZodDefault<z.ZodArray<z.ZodEnum<["hourly", "daily", "weekly", "monthly"]>, "many">>;
+    anomalyDetection: z.ZodDefault<z.ZodObject<{
+        enabled: z.ZodDefault<z.ZodBoolean>;
+        spikeThreshold: z.ZodDefault<z.ZodNumber>;
+        windowSize: z.ZodDefault<z.ZodNumber>;
+        minDataPoints: z.ZodDefault<z.ZodNumber>;
+        budgetWarningThreshold: z.ZodDefault<z.ZodNumber>;
+        budgetCriticalThreshold: z.ZodDefault<z.ZodNumber>;
+    }, "strip", z.ZodTypeAny, {
+        enabled: boolean;
+        spikeThreshold: number;
+        windowSize: number;
+        minDataPoints: number;
+        budgetWarningThreshold: number;
+        budgetCriticalThreshold: number;
+    }, {
+        enabled?: boolean | undefined;
+        spikeThreshold?: number | undefined;
+        windowSize?: number | undefined;
+        minDataPoints?: number | undefined;
+        budgetWarningThreshold?: number | undefined;
+        budgetCriticalThreshold?: number | undefined;
+    }>>;
+    defaultCurrency: z.ZodDefault<z.ZodEnum<["USD", "EUR", "GBP"]>>;
+}, "strip", z.ZodTypeAny, {
+    enabled: boolean;
+    persistToDatabase: boolean;
+    retentionDays: number;
+    aggregationIntervals: ("hourly" | "daily" | "weekly" | "monthly")[];
+    anomalyDetection: {
+        enabled: boolean;
+        spikeThreshold: number;
+        windowSize: number;
+        minDataPoints: number;
+        budgetWarningThreshold: number;
+        budgetCriticalThreshold: number;
+    };
+    defaultCurrency: "USD" | "EUR" | "GBP";
+}, {
+    enabled?: boolean | undefined;
+    persistToDatabase?: boolean | undefined;
+    retentionDays?: number | undefined;
+    aggregationIntervals?: ("hourly" | "daily" | "weekly" | "monthly")[] | undefined;
+    anomalyDetection?: {
+        enabled?: boolean | undefined;
+        spikeThreshold?: number | undefined;
+        windowSize?: number | undefined;
+        minDataPoints?: number | undefined;
+        budgetWarningThreshold?: number | undefined;
+        budgetCriticalThreshold?: number | undefined;
+    } | undefined;
+    defaultCurrency?: "USD" | "EUR" | "GBP" | undefined;
+}>;
+type Schema = ReturnType<typeof makeSchema>;
+/**
+ * Checks the configuration of a `UsageReporter` and fills it up with the defaults. A schema of zod 3, made when it is
+ * first used.
+ *
+ * @example
+ * ```ts
+ * const { retentionDays } = UsageReporterConfigSchema.parse({}); // 90
+ * ```
+ */
+declare const UsageReporterConfigSchema: Schema;
 
 interface BackoffOptions {
     /** How often `fn` is called at most. Default 5. */
@@ -3105,97 +4144,6 @@ declare class TimerService {
     offPeak<O, R = never>(operation: O, options?: OffPeakOptions<O, R>): Promise<OffPeakOutcome<R>>;
 }
 
-/** Resolves names so that only addresses are connected to that were checked. */
-
-/** Addresses of a host, as text. */
-type WebhookLookup = (hostname: string) => Promise<readonly string[]>;
-
-/** One secret, or several while they are exchanged: each signs. `undefined`: not signed. */
-type WebhookSecrets = string | readonly string[] | undefined;
-/**
- * How webhooks are signed, sent and repeated. Everything is optional.
- *
- * @example
- * ```ts
- * const minoots = createTokenCoordinator({
- *   webhooks: { secret: process.env.WEBHOOK_SECRET, allow: ['hooks.internal'], maxAttempts: 12 },
- * });
- * ```
- */
-interface WebhookOptions {
-    /**
-     * Signs as Standard Webhooks has it: `whsec_` and 24 to 64 bytes as base64, or several such secrets, which all sign
-     * while one replaces the other. A function is asked at each attempt, for secrets that differ by address; when it
-     * throws, the attempt fails. Default: not signed.
-     */
-    secret?: WebhookSecrets | ((url: string) => WebhookSecrets | Promise<WebhookSecrets>);
-    /**
-     * What webhooks may go to although it is private: addresses (`'127.0.0.1'`), networks (`'10.0.0.0/8'`), names of hosts
-     * (`'hooks.internal'`, `'*.internal'`), at most 1,000. Default: nothing.
-     */
-    allow?: readonly string[];
-    /**
-     * Whether webhooks may go to private, loopback and reserved addresses. Those where clouds give credentials to
-     * their machines stay closed unless `allow` names them. Default `false`.
-     */
-    allowPrivateAddresses?: boolean;
-    /** Refuses `http://`. Default `false`. */
-    httpsOnly?: boolean;
-    /** Certificates, as PEM, of authorities that are trusted beside those of Node.js. */
-    ca?: string | readonly string[];
-    /** Until a connection stands, its name resolved and TLS agreed on. Default `'5s'`. */
-    connectTimeout?: number | string;
-    /** Until the answer has begun, connecting included. Default `'15s'`. */
-    timeout?: number | string;
-    /** Attempts in all, 1 to 100. Default 10, with the other defaults over three and a half days at most. */
-    maxAttempts?: number;
-    /** Wait after the first attempt. Default `'5s'`. */
-    base?: number | string;
-    /** So many times longer is each further wait, 1 to 100. Default 6. */
-    factor?: number;
-    /** No wait is longer, whatever `Retry-After` says. Default `'24h'`. */
-    cap?: number | string;
-    /** The share of each wait that is random, 0 to 1: a wait is that much shorter at most. Default 0.5. */
-    jitter?: number;
-    /** Resolves names instead of the resolver of this host; what it answers is checked all the same. */
-    lookup?: WebhookLookup;
-}
-
-/** The webhook is not to be trusted. Its message has nothing of the webhook and of the secret. */
-declare class WebhookVerificationError extends Error {
-    readonly name = "WebhookVerificationError";
-    readonly code = "WEBHOOK_NOT_VERIFIED";
-    readonly reason: 'headers' | 'timestamp' | 'signature' | 'body';
-    constructor(reason: WebhookVerificationError['reason'], message: string);
-}
-interface VerifyWebhookOptions {
-    /** How far the clocks of both sides may differ, either way. Default 300. */
-    toleranceSeconds?: number;
-    /** Milliseconds since the epoch. Default: the clock of this host. */
-    now?: () => number;
-}
-interface VerifiedWebhook {
-    /** The same in each repetition: whoever must not act twice remembers it. */
-    id: string;
-    /** When this attempt was made. */
-    sentAt: Date;
-    /** The body, parsed. */
-    payload: unknown;
-}
-/**
- * Checks the signature and the time of a webhook, in constant time, and parses it.
- *
- * `body`: as it was received, before anything parsed it. `headers`: a `Headers` or the `headers` of a request of
- * Node.js. `secret`: one, or several while they are exchanged. Throws {@link WebhookVerificationError} for a webhook
- * that is not genuine, `INVALID_ARGUMENT` for anything else that is wrong.
- *
- * @example
- * ```ts
- * const { id, payload } = verifyWebhook(await request.text(), request.headers, process.env.WEBHOOK_SECRET!);
- * ```
- */
-declare function verifyWebhook(body: string | Uint8Array, headers: unknown, secret: string | readonly string[], options?: VerifyWebhookOptions): VerifiedWebhook;
-
 /** How a {@link TokenCoordinator} works. Everything is optional; without `redis`, state lives in this process. */
 interface CoordinatorOptions extends StoreOptions {
     /** Whether this process fires timers and sends webhooks. Default `true`. */
@@ -3304,5 +4252,5 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
  */
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
-export { AuthError, BitbucketClient, CircuitBreaker, CircuitOpenError, CostCalculator, GitHubClient, GitLabClient, Permit, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, WebhookVerificationError, attachBudget, createDashboard, createTokenCoordinator, estimateTokens, formatRateLimits, getCostCalculator, instrumentTracker, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
-export type { AcquireOptions, AttachBudgetOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetPrices, BudgetResetOptions, BudgetThresholdEvent, CallContext, CallCost, CallOptions, CatchUp, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CostBreakdown, CostCalculatorOptions, CostCheck, CostEstimate, CostOptions, CostParams, CostParts, CostProjection, CostSettlement, CostStats, CredentialHeader, Currency, CurrencyCode, DaemonSession, DaemonSessionMetrics, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, DetachBudget, HistoryOptions, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, LongContextPrices, MeteredUsage, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, ModelPricing, Money, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, OrchestratorPause, PatternOptions, PauseOptions, PeriodWindow, PermitSettlement, PriceSource, PriceSourceOptions, PricedTokens, PricedUsage, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SamplingOptions, SecondsHistogram, SessionDaemon, SessionEmitter, SessionTracker, StorageOptions, StoreEvents, StoreOptions, StoredOverride, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TokenUsageRecord, TrackerEventName, TrackerEvents, TrackerListener, UnknownModelPolicy, UnpricedUsage, UsageAttribution, UsageCost, UsageRecord, UsageStats, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookLookup, WebhookOptions, WebhookSecrets };
+export { AlertChannel, AlertLevel, AuthError, BitbucketClient, BudgetAlertSystem, CircuitBreaker, CircuitOpenError, CostCalculator, GitHubClient, GitLabClient, Permit, PostgresUsageStorage, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, UsageReporter, UsageReporterConfigSchema, WebhookVerificationError, attachBudget, createDashboard, createTokenCoordinator, estimateTokens, formatRateLimits, getCostCalculator, instrumentTracker, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
+export type { AcquireOptions, Alert, AlertAcknowledgment, AlertConfig, AlertCosts, AlertDeliveryResult, AlertErrorContext, AlertEscalation, AlertHistoryFilter, RateLimitConfig$1 as AlertRateLimitConfig, AlertStats, AlertStore, AlertSystemOptions, AlertUsage, AlertingTracker, Anomaly, AnomalyDetectionConfig, AttachBudgetOptions, AttachOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetPrices, BudgetResetOptions, BudgetStatus, BudgetStatusExtended, BudgetThreshold, BudgetThresholdEvent, CallContext, CallCost, CallOptions, CatchUp, ChannelConfig, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CostBreakdown, CostCalculatorOptions, CostCheck, CostEstimate, CostOptions, CostParams, CostParts, CostProjection, CostSettlement, CostStats, CredentialHeader, Currency, CurrencyCode, DaemonSession, DaemonSessionMetrics, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, DetachBudget, EmailConfig, EmailPayload, ExportOptions, HistoryOptions, InAppConfig, InAppEvent, InAppOptions, InAppPayload, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, LongContextPrices, MeteredUsage, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, ModelPricing, Money, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, OrchestratorPause, PatternOptions, PauseOptions, PeriodWindow, PermitSettlement, PostgresUsageStorageOptions, PriceSource, PriceSourceOptions, PricedTokens, PricedUsage, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, ReportCostEstimate, ReportGranularity, ReportGroup, ReportParams, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SMSConfig, SMSPayload, SamplingOptions, SecondsHistogram, SendSms, SessionDaemon, SessionEmitter, SessionTracker, SlackConfig, SlackPayload, SmsGatewayConfig, SmtpConfig, StorageOptions, StoreEvents, StoreOptions, StoredAlert, StoredOverride, StoredUsage, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TokenUsageRecord, TrackerEventName, TrackerEvents, TrackerListener, TwilioConfig, UnknownModelPolicy, UnpricedUsage, UsageAttribution, UsageBreakdown, UsageCost, UsageDataPoint, UsageFilter, UsageRecord, UsageReport, UsageReporterConfig, UsageReporterEvents, UsageReporterOptions, UsageSlot, UsageStatistics, UsageStats, UsageStorage, UsageSummary, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookConfig, WebhookLookup, WebhookOptions, WebhookPayload, WebhookSecrets };
