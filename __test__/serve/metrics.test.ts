@@ -55,12 +55,33 @@ test('windows as gauges, what happened as counters', async () => {
   expect(of('recorded_tokens_total', ',orchestrator="a",model="gpt-5"')).toBe(600);
   expect(of('denied_total', `${hour},source="reserve"`)).toBe(1);
   expect(of('denied_total', ',orchestrator="a",period="daily",source="check"')).toBe(1);
-  expect(of('threshold_crossings_total', `${hour},threshold="50"`)).toBe(1);
+  expect(of('threshold_crossings_total', `${hour},threshold="50",unit="tokens"`)).toBe(1);
   await tracker.releaseReservation(reservationId as string, 50, { model: 'gpt-5' });
   const later = parse((await ask(`${url}metrics`)).text);
   expect(later.get('token_budget_recorded_tokens_total{fleet="blue",orchestrator="a",model="gpt-5"}')).toBe(
     650,
   );
+});
+
+test('thresholds of tokens and of money are counted for themselves', async () => {
+  const tracker = makeTracker({
+    defaultBudget: { hourly: 1000, hourlyCost: { amount: '1', currency: 'USD' } },
+    thresholds: [0.5],
+  });
+  const { url } = await listen({ tracker });
+  await track(tracker, 'a', 600);
+  await tracker.trackUsage({
+    ...{ orchestratorId: 'b', sessionId: 's', timestamp: new Date(), model: 'gpt-5' },
+    ...{ promptTokens: 1, completionTokens: 0, totalTokens: 1 },
+    cost: { amount: '0.60', currency: 'USD' },
+  });
+  const samples = parse((await ask(`${url}metrics`)).text);
+  const of = (orchestrator: string, unit: string) => {
+    const labels = `orchestrator="${orchestrator}",period="hourly",threshold="50",unit="${unit}"`;
+    return samples.get(`token_budget_threshold_crossings_total{${labels}}`);
+  };
+  expect([of('a', 'tokens'), of('a', 'cost')]).toEqual([1, undefined]);
+  expect([of('b', 'tokens'), of('b', 'cost')]).toEqual([undefined, 1]);
 });
 
 test('names with quotes, backslashes and line ends stay in their labels', async () => {

@@ -2,6 +2,7 @@
 /// <reference lib="dom.iterable" />
 /** The page in a real browser. */
 
+import { AlertChannel, AlertLevel, BudgetAlertSystem } from '@wundr.io/token-budget/alerts';
 import type { DashboardOptions } from '@wundr.io/token-budget/dashboard';
 import type { Browser, Page } from 'puppeteer-core';
 import { startChromium } from '../support/chromium';
@@ -29,6 +30,7 @@ interface Watched {
 }
 
 const watched: Watched[] = [];
+const closing: Array<() => Promise<void>> = [];
 
 afterEach(async () => {
   for (const { page, url, complaints, requests } of watched.splice(0)) {
@@ -38,6 +40,7 @@ afterEach(async () => {
     expect(requests.length).toBeGreaterThan(5);
   }
   await closeAll();
+  for (const close of closing.splice(0)) await close();
 });
 
 async function open(
@@ -237,11 +240,18 @@ const reporter = {
 test('cost over time, models, anomalies and alerts, when there are a reporter and alerts', async () => {
   const tracker = makeTracker();
   await track(tracker, 'writer', 10);
-  const alerts = {
-    getAlertHistory: async (orchestratorId: string) => [
-      { id: 'a', orchestratorId, level: 'critical', message: 'nearly all is used', timestamp: new Date() },
-    ],
-  };
+  const alerts = new BudgetAlertSystem({
+    defaults: {
+      thresholds: [{ percentage: 90, level: AlertLevel.CRITICAL, messageTemplate: 'nearly all is used' }],
+      channels: [{ type: AlertChannel.IN_APP, enabled: true, config: { userIds: ['ada'] } }],
+      rateLimit: { maxAlertsPerThreshold: 1, windowMs: 60_000 },
+      enabled: true,
+    },
+  });
+  closing.push(() => alerts.close());
+  const [alert] = await alerts.checkAndAlert('writer', {
+    ...{ tokensUsed: 95, tokensLimit: 100, percentageUsed: 95, costUsed: 0, costLimit: 1 },
+  });
   const page = await open({ tracker, reporter, alerts });
   await page.waitForSelector('#cost-chart .uplot canvas');
   expect(await page.$eval('#cost-caption', one => one.textContent)).toBe('Cost per day, $10.50 in all');
@@ -261,6 +271,9 @@ test('cost over time, models, anomalies and alerts, when there are a reporter an
   ]);
   expect(await page.$eval('#anomalies li', one => one.textContent)).toContain('writer: Three times as much');
   expect(await page.$eval('#alerts li', one => one.textContent)).toContain('writer: nearly all is used');
+  expect(await page.$eval('#alerts li time', one => one.getAttribute('datetime'))).toBe(
+    alert?.createdAt.toISOString(),
+  );
   await page.click('#chart-details summary');
   const rows = await page.$$eval('#chart-table tbody tr', all =>
     all.map(row => (row as HTMLTableRowElement).cells[3]?.textContent),

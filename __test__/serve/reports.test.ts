@@ -1,6 +1,16 @@
+import { type Alert, AlertChannel, AlertLevel, BudgetAlertSystem } from '@wundr.io/token-budget/alerts';
+import { eventually } from '../support/system';
 import { ask, closeAll, listen, makeTracker, track } from './helpers';
 
 afterEach(closeAll);
+
+const DEFAULTS = {
+  thresholds: [{ percentage: 90, level: AlertLevel.CRITICAL }],
+  channels: [{ type: AlertChannel.IN_APP, enabled: true, config: { userIds: ['ada'] } }],
+  rateLimit: { maxAlertsPerThreshold: 9, windowMs: 60_000 },
+  enabled: true,
+};
+const USAGE = { tokensUsed: 95, tokensLimit: 100, percentageUsed: 95, costUsed: 0, costLimit: 1 };
 
 // biome-ignore lint/suspicious/noExplicitAny: the shape is what the tests look at
 type Params = any;
@@ -64,9 +74,32 @@ test('alerts of everybody, newest first', async () => {
   await track(tracker, 'b', 1);
   const alerts = {
     getAlertHistory: async (id: string) =>
-      [3, 1].map(at => ({ id: `${id}${at}`, timestamp: new Date(at * 1000 + (id === 'b' ? 1 : 0)) })),
+      [3, 1].map(at => ({ id: `${id}${at}`, createdAt: new Date(at * 1000 + (id === 'b' ? 1 : 0)) })),
   };
   const { url } = await listen({ tracker, alerts });
   const answer = JSON.parse((await ask(`${url}api/alerts`)).text);
   expect(answer.alerts.map(({ id }: { id: string }) => id)).toEqual(['b3', 'a3', 'b1', 'a1']);
+});
+
+test('the alerts of a BudgetAlertSystem, by when they were made', async () => {
+  const tracker = makeTracker();
+  for (const id of ['b', 'a']) await track(tracker, id, 1);
+  const alerts = new BudgetAlertSystem({ defaults: DEFAULTS });
+  try {
+    const made: Alert[] = [];
+    for (const id of ['a', 'b', 'a']) {
+      made.push(...(await alerts.checkAndAlert(id, USAGE)));
+      const after = Date.now();
+      await eventually('the clock goes on', () => (Date.now() > after ? true : undefined));
+    }
+    const { url } = await listen({ tracker, alerts });
+    const answer = JSON.parse((await ask(`${url}api/alerts`)).text);
+    const expected = made
+      .reverse()
+      .map(({ id, createdAt }) => ({ id, createdAt: createdAt.toISOString(), level: 'critical' }));
+    expect(answer.alerts).toHaveLength(3);
+    expect(answer.alerts).toMatchObject(expected);
+  } finally {
+    await alerts.close();
+  }
 });

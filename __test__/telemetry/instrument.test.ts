@@ -100,9 +100,23 @@ test('windows, refusals and thresholds', async () => {
     value: 1,
   });
   expect(hourOf('token_budget.threshold.crossings')).toMatchObject({
-    attributes: { ...hour, 'token_budget.threshold': 0.5 },
+    attributes: { ...hour, 'token_budget.threshold': 0.5, 'token_budget.threshold.unit': 'tokens' },
     value: 1,
   });
+});
+
+test('thresholds of money are told apart', async () => {
+  const hourlyCost = { amount: '1', currency: 'USD' };
+  const spending = new TokenBudgetTracker({ defaultBudget: { hourly: 1000, hourlyCost }, thresholds: [0.5] });
+  try {
+    instrumentTracker(spending, { meter: provider.getMeter('test') });
+    await spending.trackUsage(usage({ cost: { amount: '0.60', currency: 'USD' } }));
+    expect((await collect()).get('token_budget.threshold.crossings')?.dataPoints).toMatchObject([
+      { attributes: { 'token_budget.threshold': 0.5, 'token_budget.threshold.unit': 'cost' }, value: 1 },
+    ]);
+  } finally {
+    await spending.close();
+  }
 });
 
 test.each([

@@ -36,7 +36,7 @@ export class Counter {
 export class TrackerCounters {
   readonly recorded = new Counter('orchestrator', 'model');
   readonly denied = new Counter('orchestrator', 'period', 'source');
-  readonly crossings = new Counter('orchestrator', 'period', 'threshold');
+  readonly crossings = new Counter('orchestrator', 'period', 'threshold', 'unit');
   readonly expired = new Counter('orchestrator');
   readonly #stop: () => void;
 
@@ -47,8 +47,8 @@ export class TrackerCounters {
       this.denied.add(1, event.orchestratorId, event.period, event.source);
     const expired = (reservation: { orchestratorId: string }) =>
       this.expired.add(1, reservation.orchestratorId);
-    const crossed = (event: BudgetThresholdEvent) =>
-      this.crossings.add(1, event.orchestratorId, event.period, String(percentOf(event.threshold)));
+    const crossed = ({ orchestratorId, period, threshold, unit }: BudgetThresholdEvent) =>
+      this.crossings.add(1, orchestratorId, period, String(percentOf(threshold)), unit ?? 'tokens');
     const names = thresholdsOf(tracker).map(fraction => `threshold:${percentOf(fraction)}` as const);
     tracker.on('usage:tracked', tracked).on('budget:denied', denied).on('reservation:expired', expired);
     for (const name of names) tracker.on(name, crossed);

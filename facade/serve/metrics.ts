@@ -4,7 +4,7 @@ import type { OrchestratorView, Snapshot, WindowView } from './snapshot';
 
 const PREFIX = 'token_budget';
 const OWN_LABELS: ReadonlySet<string> = new Set([
-  ...(['orchestrator', 'period', 'model', 'source', 'threshold', 'currency'] as const),
+  ...(['orchestrator', 'period', 'model', 'source', 'threshold', 'unit', 'currency'] as const),
 ]);
 
 type Labels = Array<readonly [string, string]>;

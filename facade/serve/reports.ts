@@ -64,7 +64,7 @@ export async function recentAlerts(alerts: DashboardAlerts, ids: readonly string
   const lists = await Promise.all(
     ids.slice(0, ALERTING_MAX).map(id => alerts.getAlertHistory(id, ALERTS_MAX)),
   );
-  const atMs = (alert: object) => new Date((alert as { timestamp?: string | Date }).timestamp ?? 0).getTime();
+  const atMs = (alert: object) => new Date((alert as { createdAt?: string | Date }).createdAt ?? 0).getTime();
   return lists
     .flat()
     .sort((a, b) => atMs(b) - atMs(a))

@@ -8,7 +8,7 @@ export interface DashboardReporter {
   getReport(params: any): Promise<object>;
 }
 
-/** What the page asks of a `BudgetAlertSystem`. */
+/** What the page asks of a `BudgetAlertSystem`: alerts with their `createdAt`. */
 export interface DashboardAlerts {
   getAlertHistory(orchestratorId: string, limit?: number): Promise<readonly object[]>;
 }

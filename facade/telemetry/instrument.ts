@@ -90,11 +90,12 @@ export function instrumentTracker(tracker: TokenBudgetTracker, options: Instrume
   };
   const onDenied = ({ orchestratorId, period, source }: BudgetDeniedEvent) =>
     denied.add(1, { ...whose(orchestratorId), 'token_budget.period': period, 'token_budget.source': source });
-  const onCrossed = ({ orchestratorId, period, threshold }: BudgetThresholdEvent) =>
+  const onCrossed = ({ orchestratorId, period, threshold, unit }: BudgetThresholdEvent) =>
     crossings.add(1, {
       ...whose(orchestratorId),
       'token_budget.period': period,
       'token_budget.threshold': threshold,
+      'token_budget.threshold.unit': unit ?? 'tokens',
     });
 
   const thresholds = thresholdsOf(tracker).map(fraction => `threshold:${percentOf(fraction)}` as const);

@@ -98,7 +98,7 @@ const named = (name, text) => (text.includes(name) ? text : `${name}: ${text}`);
 export function drawAlerts(alerts) {
   drawEvents('alerts', alerts, alert => ({
     key: String(alert.id),
-    at: alert.timestamp,
+    at: alert.createdAt,
     level: alert.level,
     text: named(alert.orchestratorId, alert.message ?? alert.title ?? ''),
   }));
