@@ -6,7 +6,7 @@ import {
   type BudgetAlertSystem,
   type InAppEvent,
 } from '@wundr.io/token-budget/alerts';
-import { TokenBudgetTracker } from '@wundr.io/token-budget/budget';
+import type { TokenBudgetTracker } from '@wundr.io/token-budget/budget';
 import { closeAll as closeTrackers, manualClock, NOON, tracker, usage } from '../facade/helpers';
 import { eventually } from '../support/system';
 import { at, closeAll, config, system } from './helpers';
@@ -109,18 +109,53 @@ test('auto-pause pauses by the tracker and by the callback, and resume undoes it
   expect([called[1], made.resumed]).toEqual([['resume', 'orch'], [['orch']]]);
 });
 
-const canPause = 'pauseOrchestrator' in TokenBudgetTracker.prototype;
-(canPause ? test : test.skip)('a tracker that can pause denies from then on', async () => {
-  const made = tracker(BUDGET);
+test('a tracker denies from then on, in every process, until somebody resumes', async () => {
+  const made = tracker({ ...BUDGET, memory: { name: 'alerts-pause' } });
+  const neighbour = tracker({ ...BUDGET, memory: { name: 'alerts-pause' } });
   const alerts = system();
   await alerts.configureAlerts(config({ thresholds: THRESHOLDS }));
   alerts.attach(made);
   await made.trackUsage(usage(950));
   await eventually('checks are refused', async () =>
-    (await made.checkBudget('orch', 1)).allowed ? undefined : true,
+    (await neighbour.checkBudget('orch', 1)).allowed ? undefined : true,
   );
+  expect(await made.checkBudget('orch', 1)).toMatchObject({ allowed: false, paused: true });
+  expect(await neighbour.reserveTokens('orch', 1)).toMatchObject({ success: false });
+  expect(await neighbour.getPause('orch')).toMatchObject({
+    ...{ reason: '[CRITICAL] Budget Alert: 95.0% Used', pausedBy: 'budget-alerts' },
+  });
+  expect(await made.checkBudget('other', 1)).toMatchObject({ allowed: true });
   await alerts.resume('orch');
+  expect(await made.getPause('orch')).toBeNull();
+  expect(await neighbour.checkBudget('orch', 1)).toMatchObject({ allowed: true });
+});
+
+test('a pause until the end of the window ends with it', async () => {
+  const clock = manualClock();
+  const made = tracker(BUDGET, clock);
+  const alerts = system();
+  await alerts.configureAlerts(config({ thresholds: THRESHOLDS }));
+  alerts.attach(made, { pauseUntil: 'window-end' });
+  await made.trackUsage(usage(950));
+  const pause = await eventually('it is paused', async () => (await made.getPause('orch')) ?? undefined);
+  expect(pause.until).toEqual(new Date(NOON + 1_800_000));
+  clock.now = NOON + 1_800_000;
   expect(await made.checkBudget('orch', 1)).toMatchObject({ allowed: true });
+});
+
+test('a budget in money pauses as well', async () => {
+  const hourlyCost = { amount: '10', currency: 'USD' };
+  const made = tracker({ defaultBudget: { hourly: 1000, hourlyCost } });
+  const alerts = system();
+  await alerts.configureAlerts(config({ thresholds: THRESHOLDS }));
+  alerts.attach(made);
+  await made.trackUsage(usage(1, { cost: { amount: '9.50', currency: 'USD' } }));
+  const all = await alertsOf(alerts, 2);
+  expect(all[1]).toMatchObject({
+    ...{ level: 'critical', metadata: { period: 'hourly', unit: 'cost' } },
+    currentUsage: { percentageUsed: 95, costUsed: 9.5, costLimit: 10, tokensUsed: 1, tokensLimit: 1000 },
+  });
+  await eventually('it is paused', async () => (await made.getPause('orch')) ?? undefined);
 });
 
 test('not when auto-pause is switched off', async () => {
