@@ -137,6 +137,17 @@ const EXPECTED: Record<string, RegExp> = {
       "\\[ '/resume-ai-operations', '/resume-daily' \\]\n$",
     ].join('\n'),
   ),
+  // Each way goes at its own pace: only the order within one is told.
+  'alerts.mjs': new RegExp(
+    [
+      '^(?=[^]*^webhook: \\[INFO\\] Budget Alert: 92\\.0% Used$)',
+      '(?=[^]*^webhook: \\[CRITICAL\\] Budget Alert: 92\\.0% Used$)',
+      '(?=[^]*^paused: support$[^]*^stream: \\[CRITICAL\\] Budget Alert: 92\\.0% Used$)',
+      '(?=[^]*^resumed: support$[^]*^2 alerts, 1 acknowledged$)',
+      '(?:.+\\n){6}$(?![^])',
+    ].join(''),
+    'm',
+  ),
   'several-processes.mjs': /^granted 100 of 400; used 5000, 5000 left\n$/,
 };
 
