@@ -1,0 +1,12 @@
+import { REPORTERS } from './reporters.mjs';
+
+// One report in a process of its own: how far the greatest resident size rises above that of the beginning.
+process.once('message', async ({ name, folder, count, fills, time }) => {
+  const beforeBytes = process.memoryUsage.rss();
+  const reporter = await REPORTERS[name](folder);
+  if (fills) await reporter.fill(count, time);
+  await reporter.report(time);
+  const growthBytes = Math.max(0, process.resourceUsage().maxRSS * 1024 - beforeBytes);
+  await reporter.close();
+  process.send(growthBytes, () => process.disconnect());
+});
