@@ -112,7 +112,7 @@ export async function run({ rounds, scale, withProduct }) {
         : [],
     notes: [
       disk.isInMemory ? 'THE FILES WERE IN MEMORY (tmpfs).' : 'Files lie in bench/.cache.',
-      'Usage of the last ten minutes; spread over 90 days, hardly two records share a sum, which is the most work.',
+      'Usage of the last ten minutes; spread over 90 days, fewer records share a sum.',
       'The table has rows and two indexes; the ledger keeps sums of hours and days besides.',
     ],
   };
