@@ -19,6 +19,8 @@ const FIGURES = [
   'timers-lateness',
   'breaker',
   'storage',
+  'ledger',
+  'reports',
   'package',
 ];
 
@@ -44,7 +46,7 @@ const report = {
   at: new Date().toISOString(),
   machine: describeMachine(options.redis),
   versions: versions(),
-  options: pick(options, ['rounds', 'quick', 'peers', 'unpinned', 'node']),
+  options: pick(options, ['rounds', 'quick', 'peers', 'unpinned', 'node', 'records']),
   figures: [],
 };
 console.log(
@@ -61,6 +63,7 @@ try {
       port: server.port,
       rounds: options.rounds,
       quick: options.quick,
+      records: options.records,
       executable: options.redis,
       withProduct: !options.peers,
       pinned: !options.unpinned,
