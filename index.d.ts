@@ -2671,7 +2671,7 @@ declare class GitLabClient extends ProviderClient {
 interface DashboardReporter {
     getReport(params: any): Promise<object>;
 }
-/** What the page asks of a `BudgetAlertSystem`. */
+/** What the page asks of a `BudgetAlertSystem`: alerts with their `createdAt`. */
 interface DashboardAlerts {
     getAlertHistory(orchestratorId: string, limit?: number): Promise<readonly object[]>;
 }
