@@ -65,6 +65,14 @@ const EXPECTED: Record<string, RegExp> = {
       '3 of 100 requests a day\n$',
     ].join('\n'),
   ),
+  'reports.mjs': new RegExp(
+    [
+      '^claude-sonnet-4-5: 12800 tokens, 0.0480 USD',
+      'gpt-4o: 4000 tokens, 0.0175 USD',
+      '2 calls of 2 orchestrators: 0.0655 USD',
+      '2 rows of CSV\n$',
+    ].join('\n'),
+  ),
   'costs.mjs': new RegExp(
     [
       '^as it is: 0.372000000000 USD',
