@@ -152,8 +152,8 @@ interface Addon {
   Storage: new (path: string, openTimeoutMs: number) => Storage;
   PriceSnapshot: new (json: string) => PriceSnapshot;
   PriceTable: new (snapshot: PriceSnapshot) => PriceTable;
-  /** Absent in a build without it. */
-  Ledger?: new (
+  /** `null`: in memory. */
+  Ledger: new (
     path: string | null,
   ) => Ledger;
 }

@@ -1,12 +1,9 @@
 import { asConfigError } from '../credentials/check';
-import { TokenBudgetError } from '../errors';
 import { Ledger } from '../native';
 import type { UsageStorage } from '../types/reports';
 import { invalid, object, own } from '../validate';
 import type { CostSource } from './cost-source';
 import { LedgerSource } from './ledger-source';
-import { MemorySource } from './memory-source';
-
 import { newSourceOf, PostgresUsageStorage } from './postgres/storage';
 import type { UsageSource } from './source';
 import { StorageSource } from './storage-source';
@@ -16,8 +13,7 @@ const METHODS = ['saveUsageRecord', 'getUsageRecords', 'deleteOldRecords'] as co
 /** Where records are kept: a path, `{ path }`, a storage, or this process's memory. Throws `INVALID_CONFIG`. */
 export function openSource(storage: unknown, costs: CostSource): UsageSource {
   try {
-    if (storage === undefined || storage === null)
-      return Ledger === undefined ? new MemorySource() : ledgerAt(null);
+    if (storage === undefined || storage === null) return ledgerAt(null);
     if (typeof storage === 'string') return ledgerAt(pathAt(storage, 'storage'));
     const given = object(storage, 'storage');
     if (given instanceof PostgresUsageStorage) return newSourceOf(given);
@@ -33,10 +29,6 @@ export function openSource(storage: unknown, costs: CostSource): UsageSource {
 }
 
 function ledgerAt(path: string | null): UsageSource {
-  if (Ledger === undefined) {
-    const message = 'storage: expected a storage, for this build has no ledger, got a path';
-    throw new TokenBudgetError('INVALID_CONFIG', message, { field: 'storage' });
-  }
   return new LedgerSource(new Ledger(path));
 }
 
