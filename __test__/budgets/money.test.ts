@@ -1,9 +1,8 @@
 /** Budgets in money beside those in tokens, whatever keeps the state. */
-import { join } from 'node:path';
 import { type BudgetConfig, type BudgetPrices, type Money, TokenBudgetTracker } from '@wundr.io/token-budget';
 import { heard, rejection, usage } from '../facade/helpers';
-import { type RedisServer, startRedis } from '../support/redis';
-import { eventually, type TemporaryFolder, temporaryFolder } from '../support/system';
+import { eventually } from '../support/system';
+import { trackersOverStores } from './trackers';
 
 /** Micro-units a token: 3 for input, 15 for output. */
 const PRICES: BudgetPrices = {
@@ -16,53 +15,26 @@ const PRICES: BudgetPrices = {
 
 const usd = (amount: string): Money => ({ amount, currency: 'USD' });
 
-let server: RedisServer;
-let folder: TemporaryFolder;
-let number = 0;
-const open: TokenBudgetTracker[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  folder = temporaryFolder('money');
-});
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(one => one.close({ timeout: 1000 })));
-});
-
-afterAll(async () => {
-  await server.stop();
-  folder.remove();
-});
-
-const STORES: Record<string, () => BudgetConfig> = {
-  memory: () => ({ memory: { name: `money-${number}` } }),
-  disk: () => ({ storage: join(folder.path, `money-${number}.db`) }),
-  Redis: () => ({ redis: { port: server.port, keyPrefix: `money-${number}` } }),
-};
+const over = trackersOverStores('money');
 
 function now(total: number, more: object = {}) {
   return usage(total, { timestamp: new Date(), model: 'opus', ...more });
 }
 
-describe.each(Object.keys(STORES))('in %s', store => {
+describe.each(over.stores)('in %s', store => {
   let config: BudgetConfig;
 
   beforeEach(() => {
-    number += 1;
     config = {
       defaultBudget: { daily: 100_000, dailyCost: { amount: '1.50', currency: 'USD' } },
       thresholds: [0.5],
       priceSource: PRICES,
-      commandTimeout: 10_000,
-      ...STORES[store]?.(),
+      ...over.configOf(store),
     };
   });
 
   function tracker(more: BudgetConfig = {}): TokenBudgetTracker {
-    const made = new TokenBudgetTracker({ ...config, ...more });
-    open.push(made);
-    return made;
+    return over.open({ ...config, ...more });
   }
 
   test('a reservation holds tokens and money, or nothing', async () => {
@@ -240,15 +212,13 @@ describe.each(Object.keys(STORES))('in %s', store => {
 test('what it is worth survives a restart on disk', async () => {
   const config: BudgetConfig = {
     defaultBudget: { dailyCost: usd('10') },
-    storage: join(folder.path, 'restart.db'),
-    commandTimeout: 10_000,
+    ...over.configOf('disk'),
   };
   const first = new TokenBudgetTracker(config);
   await first.reserveTokens('orch', 1, 'daily', { cost: usd('3') });
   await first.trackUsage(now(1, { cost: usd('4.000001') }));
   await first.close();
-  const second = new TokenBudgetTracker(config);
-  open.push(second);
+  const second = over.open(config);
   expect((await second.getUsageStats('orch', 'daily')).cost).toMatchObject({
     used: usd('4.000001'),
     reserved: usd('3.00'),
@@ -259,11 +229,9 @@ test('what it is worth survives a restart on disk', async () => {
 test('many processes grant no more money than there is', async () => {
   const config = {
     defaultBudget: { dailyCost: usd('1') },
-    redis: { port: server.port, keyPrefix: 'money-race' },
-    commandTimeout: 10_000,
+    ...over.configOf('Redis'),
   };
-  const trackers = Array.from({ length: 4 }, () => new TokenBudgetTracker(config));
-  open.push(...trackers);
+  const trackers = Array.from({ length: 4 }, () => over.open(config));
   const results = await Promise.all(
     Array.from({ length: 200 }, (_, index) =>
       (trackers[index % 4] as TokenBudgetTracker).reserveTokens('orch', 1, 'all', { cost: usd('0.03') }),
@@ -300,7 +268,7 @@ describe('what is refused', () => {
   ])('%s of a configuration: %j', (field, config) => {
     let error: unknown;
     try {
-      open.push(new TokenBudgetTracker(config as BudgetConfig));
+      over.open(config as BudgetConfig);
     } catch (thrown) {
       error = thrown;
     }
@@ -308,8 +276,7 @@ describe('what is refused', () => {
   });
 
   test('costs of calls', async () => {
-    const subject = new TokenBudgetTracker();
-    open.push(subject);
+    const subject = over.open({});
     const field = async (promise: Promise<unknown>) => (await rejection(promise)).field;
     expect(await field(subject.trackUsage(now(1, { cost: 5 })))).toBe('usage.cost');
     expect(await field(subject.trackUsage(now(1, { cost: { amount: '1,5', currency: 'USD' } })))).toBe(
@@ -324,8 +291,7 @@ describe('what is refused', () => {
 });
 
 test('amounts are exact: rounded up when held, half up when used, of other currencies too', async () => {
-  const subject = new TokenBudgetTracker({ currency: 'EUR', currencyRates: { EUR: '0.9', GBP: 0.6 } });
-  open.push(subject);
+  const subject = over.open({ currency: 'EUR', currencyRates: { EUR: '0.9', GBP: 0.6 } });
   const held = await subject.reserveTokens('a', 1, 'all', { cost: { amount: 1e-7, currency: 'EUR' } });
   expect(held.reservation?.cost).toEqual({ amount: '0.000001', currency: 'EUR' });
   const used = async (amount: string | number, currency: string) => {
@@ -338,4 +304,31 @@ test('amounts are exact: rounded up when held, half up when used, of other curre
   expect(await used('10', 'USD')).toBe('9.00');
   expect(await used('2', 'GBP')).toBe('3.00');
   expect(await used(9007199254, 'EUR')).toBe('9007199254.00');
+});
+
+describe('without a price source, prices are those of the snapshot', () => {
+  const call = { model: 'gpt-4o' };
+
+  test('in dollars', async () => {
+    const subject = over.open({ defaultBudget: { dailyCost: usd('1') } });
+    // The dearer side of gpt-4o is 10 dollars for a million tokens.
+    const held = await subject.reserveTokens('orch', 50_000, 'daily', call);
+    expect(held.reservation?.cost).toEqual(usd('0.50'));
+    expect(await subject.reserveTokens('orch', 50_001, 'daily', call)).toMatchObject({
+      success: false,
+      limitedBy: 'cost',
+    });
+    expect(await subject.reserveTokens('orch', 50_000, 'daily', call)).toMatchObject({ success: true });
+  });
+
+  test('in another currency by the rate that was given, and without one costs must be told', async () => {
+    const euros = { amount: '10', currency: 'EUR' };
+    const priced = over.open({
+      ...{ currency: 'EUR', currencyRates: { EUR: '0.8' }, defaultBudget: { dailyCost: euros } },
+    });
+    const held = await priced.reserveTokens('orch', 50_000, 'daily', call);
+    expect(held.reservation?.cost).toEqual({ amount: '0.40', currency: 'EUR' });
+    const unpriced = over.open({ currency: 'EUR', defaultBudget: { dailyCost: euros } });
+    expect((await rejection(unpriced.reserveTokens('orch', 1, 'daily', call))).field).toMatch(/cost/);
+  });
 });

@@ -1,49 +1,22 @@
 /** A paused orchestrator is granted nothing, whatever keeps the state, for every process at once. */
-import { join } from 'node:path';
-import { type BudgetConfig, TokenBudgetTracker } from '@wundr.io/token-budget';
+import type { BudgetConfig, TokenBudgetTracker } from '@wundr.io/token-budget';
 import { heard, rejection, usage } from '../facade/helpers';
-import { type RedisServer, startRedis } from '../support/redis';
-import { eventually, type TemporaryFolder, temporaryFolder } from '../support/system';
+import { eventually } from '../support/system';
+import { trackersOverStores } from './trackers';
 
 const HOUR_MS = 3_600_000;
 
-let server: RedisServer;
-let folder: TemporaryFolder;
-let number = 0;
-const open: TokenBudgetTracker[] = [];
+const over = trackersOverStores('pause');
 
-beforeAll(async () => {
-  server = await startRedis();
-  folder = temporaryFolder('pause');
-});
-
-afterEach(async () => {
-  await Promise.all(open.splice(0).map(one => one.close({ timeout: 1000 })));
-});
-
-afterAll(async () => {
-  await server.stop();
-  folder.remove();
-});
-
-const STORES: Record<string, () => BudgetConfig> = {
-  memory: () => ({ memory: { name: `pause-${number}` } }),
-  disk: () => ({ storage: join(folder.path, `pause-${number}.db`) }),
-  Redis: () => ({ redis: { port: server.port, keyPrefix: `pause-${number}` } }),
-};
-
-describe.each(Object.keys(STORES))('in %s', store => {
+describe.each(over.stores)('in %s', store => {
   let config: BudgetConfig;
 
   beforeEach(() => {
-    number += 1;
-    config = { defaultBudget: { hourly: 1000 }, commandTimeout: 10_000, ...STORES[store]?.() };
+    config = { defaultBudget: { hourly: 1000 }, ...over.configOf(store) };
   });
 
   function tracker(more: BudgetConfig = {}): TokenBudgetTracker {
-    const made = new TokenBudgetTracker({ ...config, ...more });
-    open.push(made);
-    return made;
+    return over.open({ ...config, ...more });
   }
 
   test('nothing is granted, everything is recorded, until it is resumed', async () => {
@@ -130,9 +103,8 @@ describe.each(Object.keys(STORES))('in %s', store => {
 });
 
 test('with broadcast every process hears of a pause and its end, each once', async () => {
-  const config = { broadcast: true, redis: { port: server.port, keyPrefix: 'pause-told' } };
-  const trackers = [new TokenBudgetTracker(config), new TokenBudgetTracker(config)] as const;
-  open.push(...trackers);
+  const config = { broadcast: true, ...over.configOf('Redis') };
+  const trackers = [over.open(config), over.open(config)] as const;
   const paused = trackers.map(one => heard(one, 'orchestrator:paused'));
   const resumed = trackers.map(one => heard(one, 'orchestrator:resumed'));
   const [first, second] = trackers;
