@@ -55,6 +55,8 @@ export interface EmbeddedLimiter {
   takeGranted(): string;
   /** Of the last `acquire` that neither was granted nor waits, as JSON. */
   lastOutcome(): string;
+  /** What there is to tell of shares that were lost. */
+  takeWarning(): string | null;
   close(): void;
 }
 

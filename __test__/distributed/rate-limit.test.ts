@@ -163,6 +163,37 @@ describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster', 'sen
       );
     }, 30_000);
 
+    test('shares of a process that stood still are given again, unless others have them', async () => {
+      const config = { limits: { rpm: 100 }, clientLease: 1000 };
+      const [awake, asleep] = (await open(2, 'asleep', config)) as [LimiterProcess, LimiterProcess];
+      expect(await asleep.call('allocate', 'agent', 0.6)).toBe(true);
+      expect(await asleep.call('allocate', 'small', 0.2)).toBe(true);
+      process.kill(asleep.worker.pid, 'SIGSTOP');
+      await eventually('the share is free', async () =>
+        (await awake.call<boolean>('allocate', 'other', 0.7)) ? true : undefined,
+      );
+      process.kill(asleep.worker.pid, 'SIGCONT');
+      const [warning] = await asleep.hears('store:warning');
+      expect(JSON.stringify(warning)).toMatch(/the shares it gave have ended.*'agent'/);
+      const { agents } = await awake.call<{ agents: { agent: string; share: number }[] }>('getStatus');
+      expect(agents.slice(1)).toMatchObject([
+        { agent: 'other', share: 0.7 },
+        { agent: 'small', share: 0.2 },
+      ]);
+    }, 30_000);
+
+    test('shares outlive a store that is emptied', async () => {
+      const [one] = (await open(1, 'forgets', { limits: { rpm: 100 }, clientLease: 900 })) as [
+        LimiterProcess,
+      ];
+      expect(await one.call('allocate', 'agent', 0.6)).toBe(true);
+      for (const server of store.servers) await server.command('FLUSHALL').catch(() => {});
+      await eventually('the share is there again', async () => {
+        const { agents } = await one.call<{ agents: object[] }>('getStatus');
+        return agents.length === 2 ? true : undefined;
+      });
+    }, 30_000);
+
     test('who waits when the store is emptied lines up again', async () => {
       const [a, b] = (await open(2, 'emptied', { limits: { concurrent: 1 }, clientLease: 900 })) as [
         LimiterProcess,

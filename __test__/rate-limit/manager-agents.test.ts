@@ -157,6 +157,46 @@ test('a share ends with the process that gave it', async () => {
   expect(await other.allocate('b', 1)).toBe(true);
 });
 
+test('a computer that slept gives its shares again, and tells of those that others have by now', async () => {
+  const memory = { name: 'sleeper' };
+  const [sleeper, other] = [plain(LIMITS, { memory }), plain(LIMITS, { memory })];
+  const warnings: string[] = [];
+  sleeper.on('store:warning', ({ message }) => warnings.push(message));
+  const shares = async () =>
+    (await other.getStatus()).agents.map(({ agent, share }) => [agent, share]).slice(1);
+  await sleeper.allocate('a', 0.5);
+  await sleeper.allocate('b', 0.25);
+  // No timer has run when somebody else looks.
+  jest.setSystemTime(Date.now() + 3_600_000);
+  expect(await shares()).toEqual([]);
+  await advance(30_000);
+  expect(await shares()).toEqual([
+    ['a', 0.5],
+    ['b', 0.25],
+  ]);
+  expect(warnings).toEqual([]);
+  jest.setSystemTime(Date.now() + 3_600_000);
+  expect(await other.allocate('c', 0.6)).toBe(true);
+  await advance(30_000);
+  expect(await shares()).toEqual([
+    ['b', 0.25],
+    ['c', 0.6],
+  ]);
+  expect(warnings).toHaveLength(1);
+  expect(warnings[0]).toMatch(/not heard of for its lease.*'a'$/);
+  // What it gave up itself, or handed on, does not come back.
+  expect(await sleeper.allocate('b', 0)).toBe(true);
+  expect(await sleeper.allocate('d', 0.1)).toBe(true);
+  expect(await sleeper.handoff('d', 'e')).toBe(true);
+  jest.setSystemTime(Date.now() + 3_600_000);
+  await advance(30_000);
+  expect(await shares()).toEqual([
+    ['c', 0.6],
+    ['e', 0.1],
+  ]);
+  expect(warnings).toHaveLength(1);
+});
+
 test('the margin is kept for critical requests of an agent, too', async () => {
   const manager = limiter({ limits: LIMITS, pacing: false });
   await manager.allocate('a', 0.5);

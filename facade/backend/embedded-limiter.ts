@@ -11,6 +11,8 @@ import type {
 import type { LimiterSettings } from '../rate-limit/config';
 import { permitIdPrefix } from '../rate-limit/permit-id';
 import type { WireGrant, WireOutcome } from '../rate-limit/wire';
+import type { Telling } from '../telling';
+import type { StoreEvents } from '../types/events';
 import { numberAt } from './protocol';
 
 /** See "Embedded limiters" in `docs/boundary.md`. */
@@ -48,6 +50,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   readonly #operations: EmbeddedLimiterOperations;
   readonly #now: () => number;
   readonly #isShared: boolean;
+  readonly #telling: Telling<StoreEvents>;
   readonly #line = new Map<string, Place>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The timer is set, for a sign of life only. */
@@ -56,7 +59,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
   #patienceMs = PATIENCE_MIN_MS;
   #isLiningUp = false;
 
-  constructor(settings: LimiterSettings) {
+  constructor(settings: LimiterSettings, telling: Telling<StoreEvents>) {
     this.#native = new EmbeddedLimiter(
       settings.nativeConfig,
       this.#numbers,
@@ -65,6 +68,7 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     this.#operations = this.#native.operations();
     this.#now = settings.now;
     this.#isShared = settings.isShared;
+    this.#telling = telling;
   }
 
   admit(
@@ -322,6 +326,8 @@ export class EmbeddedLimiterBackend implements LimiterBackend, PromptBackend {
     if (this.#isClosed) return;
     try {
       this.#native.query('{"is":"poll"}', this.#now());
+      const message = this.#native.takeWarning();
+      if (message !== null) this.#telling.emit('store:warning', { message });
     } catch {
       // The caller's clock threw. It may do better soon.
       this.#pollIn(RETRY_MS);

@@ -226,8 +226,9 @@ export class RateLimitManager extends TypedEmitter<RateLimitEvents> {
 
   /**
    * Gives an agent a share of every limit, from 0 to 1; all shares together are at most 1. What an agent leaves
-   * idle the others may use, in proportion to their shares. The share ends with the process that gave it. `false`:
-   * there is not so much left to give.
+   * idle the others may use, in proportion to their shares. The share ends with the process that gave it; a
+   * process that was only not heard of for `clientLease` gives it again by itself, and `store:warning` names what did
+   * not fit any more. `false`: there is not so much left to give.
    */
   async allocate(agent: string, share: number): Promise<boolean> {
     this.#assertOpen();
@@ -400,7 +401,7 @@ export class RateLimitManager extends TypedEmitter<RateLimitEvents> {
 
 function openBackend(settings: LimiterSettings, telling: Telling<RateLimitEvents>): LimiterBackend {
   try {
-    if (settings.store === 'memory') return new EmbeddedLimiterBackend(settings);
+    if (settings.store === 'memory') return new EmbeddedLimiterBackend(settings, telling);
     if (settings.store === 'disk') return new (loadStoredLimiter())(settings, telling);
     return new (loadRemoteLimiter())(settings, telling);
   } catch (cause) {

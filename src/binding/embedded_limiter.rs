@@ -16,8 +16,9 @@ use super::storage;
 use super::text::{Text, set_text};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::decide::{Admission, Ask, Turns};
-use crate::domain::rate_limit::operation::{Grant, Operation, Outcome, Request, Signals};
+use crate::domain::rate_limit::operation::{Agent, Grant, Operation, Outcome, Request, Signals};
 use crate::domain::rate_limit::terms::Policy;
+use crate::service::shares::{GivenShares, lost_shares_warning};
 use crate::store::disk::DiskStore;
 use crate::store::memory::rate_limit::{MemoryLimiter, MemoryLimiters};
 use crate::store::{RateLimitBatch, Ticket};
@@ -57,6 +58,9 @@ struct Limiter {
     numbers: Float64Array,
     /// Of this limiter's own permits, whose ids are made of their numbers: they need not cross.
     id_prefix: String,
+    given: GivenShares,
+    /// Of agents whose shares are lost, until it is asked for.
+    lost: Vec<Agent>,
     granted: Vec<Grant>,
     last_outcome: Option<Outcome>,
     /// Texts of the call that runs, and a buffer.
@@ -86,6 +90,8 @@ impl EmbeddedLimiter {
             client: config.client_id.unwrap_or_default().into(),
             numbers,
             id_prefix: id_prefix.to_text(),
+            given: GivenShares::default(),
+            lost: Vec::new(),
             granted: Vec::new(),
             last_outcome: None,
             id: String::new(),
@@ -109,6 +115,9 @@ impl EmbeddedLimiter {
             serde_json::from_str(&operation_json.to_text()).map_err(|error| invalid(error.to_string()))?;
         operation.date(now_ms);
         let mut limiter = self.lock()?;
+        if operation == Operation::Poll {
+            operation = limiter.given.poll();
+        }
         if operation.writes() {
             limiter.accept()?;
         }
@@ -119,8 +128,13 @@ impl EmbeddedLimiter {
             ticket: Ticket { client: Arc::clone(&limiter.client), sequence: 0, retry: false },
         };
         let mut receipt = limiter.limiter.apply_at(&batch, now_ms);
+        let outcome = receipt.outcomes.pop();
+        if let (Some(Ok(outcome)), [request]) = (&outcome, &*batch.requests) {
+            let lost = limiter.given.note(&request.operation, outcome);
+            limiter.lost.extend(lost);
+        }
         limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms, receipt.places);
-        match receipt.outcomes.pop() {
+        match outcome {
             Some(Ok(outcome)) => to_json(&outcome),
             Some(Err(error)) => Err(invalid(error.to_string())),
             None => Err(invalid("no outcome".into())),
@@ -131,6 +145,13 @@ impl EmbeddedLimiter {
     #[napi]
     pub fn take_granted(&self) -> Result<String> {
         to_json(&std::mem::take(&mut self.lock()?.granted))
+    }
+
+    /// What there is to tell about shares that were lost since this was asked last.
+    #[napi]
+    pub fn take_warning(&self) -> Result<Option<String>> {
+        let lost = std::mem::take(&mut self.lock()?.lost);
+        Ok((!lost.is_empty()).then(|| lost_shares_warning(&lost)))
     }
 
     /// Of the last call that was neither granted nor waits, as JSON.
@@ -238,6 +259,8 @@ impl Limiter {
         if !granted.is_empty() {
             self.granted.extend(granted);
         }
+        // A store that knows nothing of a client that gave shares has lost them.
+        let poll_in_ms = poll_in_ms.or_else(|| (!self.given.is_empty()).then_some(0));
         let poll_in_ms = poll_in_ms.map_or(-1.0, |poll_in_ms| poll_in_ms as f64);
         self.write(TURNS_INDEX, [self.granted.len() as f64, poll_in_ms, places as f64]);
     }

@@ -9,4 +9,5 @@ pub mod embedded;
 pub mod io_thread;
 pub mod remote;
 pub mod settings;
+pub mod shares;
 pub mod turns;

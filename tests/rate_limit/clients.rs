@@ -1,5 +1,5 @@
 use token_budget::domain::rate_limit::amounts::Unit;
-use token_budget::domain::rate_limit::operation::{Operation, Reason};
+use token_budget::domain::rate_limit::operation::{Operation, Outcome, Reason};
 
 use super::desk::*;
 use super::harness::Harness;
@@ -66,6 +66,64 @@ pub async fn shares_of_a_dead_client_end<H: Harness>(desk: Desk<H>) {
     let agents = desk.view().await.agents;
     let shares: Vec<_> = agents.iter().map(|agent| (&*agent.agent, agent.share_ppm, agent.used.requests)).collect();
     assert_eq!(shares, [("", 800_000, 1), ("y", 200_000, 0)]);
+}
+
+fn shares(list: &[(&str, u64)]) -> Vec<(Box<str>, u64)> {
+    list.iter().map(|(agent, share_ppm)| ((*agent).into(), *share_ppm)).collect()
+}
+
+async fn keep<H: Harness>(desk: &Desk<H>, client: &str, said: &[(&str, u64)]) -> Outcome {
+    let receipt = desk.by(client, vec![Operation::KeepShares(shares(said))]).await;
+    receipt.outcomes[0].clone().expect("it has no deadline")
+}
+
+fn kept(lapsed: bool, list: &[(&str, u64)]) -> Outcome {
+    Outcome::Kept { lapsed, shares: shares(list) }
+}
+
+pub async fn shares_of_a_client_that_was_taken_for_dead_are_given_again<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    let said = [("x", 400_000), ("y", 100_000)];
+    desk.by("a", vec![share("x", 400_000), share("y", 100_000)]).await;
+    desk.advance(LEASE_MS - 1);
+    assert_eq!(keep(&desk, "a", &said).await, kept(false, &said));
+    desk.advance(LEASE_MS);
+    // It is heard of again by a call; what it holds since then does not hide that its shares have ended.
+    desk.by("a", vec![call("call", 1, 1).operation()]).await;
+    assert_eq!(desk.view().await.agents, []);
+    assert_eq!(keep(&desk, "a", &said).await, kept(true, &said));
+    assert_eq!(keep(&desk, "a", &said).await, kept(false, &said));
+    desk.advance(LEASE_MS / 2);
+    keep(&desk, "a", &said).await;
+    desk.advance(LEASE_MS / 2);
+    assert_eq!(keep(&desk, "a", &said).await, kept(false, &said), "they live with their client again");
+}
+
+pub async fn what_others_have_by_now_is_not_given_again<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    desk.by("a", vec![share("x", 400_000), share("y", 300_000), share("z", 200_000)]).await;
+    desk.advance(LEASE_MS);
+    desk.by("b", vec![share("x", 200_000), share("other", 500_000)]).await;
+    let said = [("x", 400_000), ("y", 300_000), ("z", 200_000), ("", 100), ("too-much", 1_000_001)];
+    assert_eq!(keep(&desk, "a", &said).await, kept(true, &[("y", 300_000)]));
+    assert_eq!(keep(&desk, "b", &[]).await, kept(false, &[("other", 500_000), ("x", 200_000)]));
+    assert_eq!(keep(&desk, "nobody", &[]).await, kept(true, &[]));
+}
+
+pub async fn shares_that_others_took_over_are_theirs<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    let said = [("x", 400_000), ("y", 100_000), ("z", 100_000)];
+    desk.by("a", vec![share("x", 400_000), share("y", 100_000), share("z", 100_000)]).await;
+    let hand_off = Operation::Handoff { from: "x".into(), to: "new".into() };
+    desk.by("b", vec![hand_off, share("y", 0), share("z", 200_000)]).await;
+    // It gives none any more. That is no reason to give them again, also when the clock went back meanwhile.
+    assert_eq!(keep(&desk, "a", &said).await, kept(false, &[]));
+    desk.at(START_MS - 60 * SECOND_MS);
+    assert_eq!(keep(&desk, "a", &said).await, kept(false, &[]));
+    assert_eq!(keep(&desk, "b", &[]).await, kept(false, &[("new", 400_000), ("z", 200_000)]));
 }
 
 pub async fn a_share_that_was_handed_on_lives_with_who_did_it<H: Harness>(desk: Desk<H>) {

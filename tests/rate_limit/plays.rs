@@ -98,6 +98,12 @@ impl Act {
     }
 }
 
+/// What a client says that it gave, true or not.
+fn given() -> impl Strategy<Value = Vec<(Box<str>, u64)>> {
+    let share = select(vec![0, 1_000, 100_000, 300_000, 500_000, 1_000_001]);
+    vec(((0..5_u8).prop_map(|agent| format!("agent-{agent}").into_boxed_str()), share), 0..4)
+}
+
 fn permit(id: u8) -> Box<str> {
     format!("permit-{id}").into()
 }
@@ -138,6 +144,7 @@ pub fn crowd() -> impl Strategy<Value = Play> {
             let to = if to == 0 { "".into() } else { format!("agent-{to}").into() };
             Act::Plain(Operation::Handoff { from: format!("agent-{from}").into(), to })
         }),
+        2 => given().prop_map(|given| Act::Plain(Operation::KeepShares(given))),
         6 => (any::<u8>(), few()).prop_map(move |(id, used)| Act::Settle { id, used, said: said.clone() }),
         2 => any::<u8>().prop_map(|id| Act::Plain(Operation::Cancel { id: permit(id) })),
         3 => Just(Act::Plain(Operation::Poll)),
@@ -185,6 +192,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => prop::option::of(terms()).prop_map(|terms| Act::Plain(Operation::SetTerms(terms))),
         3 => (named(), shares).prop_map(|(agent, share_ppm)| Act::Plain(Operation::Allocate { agent, share_ppm })),
         1 => (named(), named()).prop_map(|(from, to)| Act::Plain(Operation::Handoff { from, to })),
+        2 => given().prop_map(|given| Act::Plain(Operation::KeepShares(given))),
         1 => select(vec![0, 0, 1, SECOND_MS]).prop_map(|for_ms| Act::Plain(Operation::Pause { for_ms })),
         1 => Just(Act::Plain(Operation::View)),
         1 => (0..50_usize).prop_map(|nth| Act::Restore { nth }),

@@ -22,7 +22,7 @@ export class StoredLimiter implements LimiterBackend {
       connectTimeoutMs: settings.connectTimeoutMs,
       maxPending: settings.maxPending,
       telling,
-      open: gate => ({ limiter: new EmbeddedLimiterBackend(settings), gate }),
+      open: gate => ({ limiter: new EmbeddedLimiterBackend(settings, telling), gate }),
     });
   }
 

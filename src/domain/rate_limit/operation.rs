@@ -64,6 +64,9 @@ pub enum Operation {
         agent: Agent,
         share_ppm: u64,
     },
+    /// Says that the client lives, and which shares it gave, with their sizes. If it was taken for dead since, or the
+    /// store forgot it, those are given anew that fit and that nobody else has given by now.
+    KeepShares(Vec<(Agent, u64)>),
     /// Everything `from` has is `to`'s: share, usage, places in the line. The calling client counts as the one that
     /// gave the share.
     Handoff {
@@ -211,6 +214,12 @@ pub enum Outcome {
     },
     /// Whether it was done. A share that would make the sum exceed the whole is not given.
     Done(bool),
+    /// The shares that live with the client now, by agent. `lapsed`: they had ended, or some had; what is not among
+    /// them is lost.
+    Kept {
+        lapsed: bool,
+        shares: Vec<(Agent, u64)>,
+    },
     View(Box<View>),
     Learned(Vec<(Box<str>, u64)>),
 }

@@ -45,8 +45,10 @@ impl Batch {
 
     /// Whether it does nothing but show that a client of a limiter lives.
     pub(super) fn only_polls(&self) -> bool {
+        use rate_limit::operation::Operation;
         let Batch::Limit(batch) = self else { return false };
-        batch.requests.iter().all(|request| request.operation == rate_limit::operation::Operation::Poll)
+        let mut operations = batch.requests.iter().map(|request| &request.operation);
+        operations.all(|operation| matches!(operation, Operation::Poll | Operation::KeepShares(_)))
     }
 
     /// Takes out the requests for which `keep`, asked in their order, says no.

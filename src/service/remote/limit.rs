@@ -19,8 +19,9 @@ use crate::domain::error::OperationError;
 use crate::domain::identifier::OrchestratorId;
 use crate::domain::rate_limit::operation::{Operation, Outcome, PermitId, Receipt};
 use crate::domain::rate_limit::terms::Policy;
-use crate::service::answer::{Answer, CallId, FailureCode};
+use crate::service::answer::{Answer, CallId, Event, FailureCode};
 use crate::service::settings::Serves;
+use crate::service::shares::{GivenShares, lost_shares_warning};
 use crate::store::RateLimitBatch;
 
 /// Who waits asks so often at least: nobody tells it that a permit has expired or that another process has died.
@@ -36,6 +37,7 @@ pub(super) struct Line {
     /// It was said that our turn has come, and no batch has left since. What is under way was perhaps decided before.
     is_told: Cell<bool>,
     changed: Notify,
+    given: RefCell<GivenShares>,
 }
 
 impl Line {
@@ -66,6 +68,10 @@ impl Line {
         let mut all: Vec<_> = self.waiting.borrow().iter().map(|(call, asked)| (*call, asked.clone())).collect();
         all.sort_unstable_by_key(|(call, _)| *call);
         all
+    }
+
+    fn gives(&self) -> bool {
+        !self.given.borrow().is_empty()
     }
 
     fn set_poll(&self, poll_in: Option<Duration>) {
@@ -137,7 +143,8 @@ impl Tracker {
 
     fn poll(self: &Rc<Self>) {
         if let Some(subject) = self.limit_subject() {
-            self.enqueue_internal(subject, Work::Limit(Operation::Poll));
+            let operation = self.line.given.borrow().poll();
+            self.enqueue_internal(subject, Work::Limit(operation));
         }
     }
 
@@ -176,6 +183,12 @@ impl Tracker {
         let mut unwanted = Vec::new();
         self.answer(|push| {
             for ((pending, request), outcome) in calls.into_iter().zip(batch.requests).zip(receipt.outcomes) {
+                if let Ok(outcome) = &outcome {
+                    let lost = self.line.given.borrow_mut().note(&request.operation, outcome);
+                    if !lost.is_empty() {
+                        push(Answer::Event(Event::Warning { message: lost_shares_warning(&lost) }));
+                    }
+                }
                 match outcome {
                     Err(OperationError::DeadlinePassed)
                         if pending.is_waiting() && pending.deadline > Instant::now() =>
@@ -199,7 +212,9 @@ impl Tracker {
         for id in unwanted {
             self.enqueue_internal(queue.subject.clone(), Work::Limit(Operation::Cancel { id }));
         }
-        let poll_in = receipt.poll_in_ms.map(Duration::from_millis);
+        // A store that knows nothing of a client that gave shares has lost them.
+        let poll_in_ms = receipt.poll_in_ms.or_else(|| self.line.gives().then_some(0));
+        let poll_in = poll_in_ms.map(Duration::from_millis);
         self.line.set_poll(poll_in.map(|poll_in| if receipt.places > 0 { poll_in.min(PATIENCE) } else { poll_in }));
         self.line.poll_when_told();
         if receipt.places < self.line.len() {

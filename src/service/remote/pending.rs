@@ -51,7 +51,7 @@ impl Role {
             Operation::Settle { .. } | Operation::Cancel { .. } | Operation::Observe(_) | Operation::Learn(_) => {
                 Role::Usage
             }
-            Operation::Poll => Role::Internal,
+            Operation::Poll | Operation::KeepShares(_) => Role::Internal,
             _ => Role::Other,
         }
     }

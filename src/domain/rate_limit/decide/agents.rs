@@ -11,6 +11,7 @@ use super::parts::Parts;
 use super::state::{LimiterState, Moment};
 use super::{AGENT_PARTS, AGENTS_MAX, WHOLE_PPM};
 use crate::domain::rate_limit::amounts::Amounts;
+use crate::domain::rate_limit::operation::Outcome;
 
 /// The common pool first, then each agent that has a share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -186,6 +187,23 @@ impl LimiterState {
         self.given(moment, number);
         self.agents.set_pool_share();
         true
+    }
+
+    /// What `client` gives, after what it says it gave.
+    pub(super) fn keep_shares(&mut self, moment: &Moment<'_>, given: &[(Box<str>, u64)]) -> Outcome {
+        let lapsed = !self.clients.has_given(moment.client);
+        if lapsed {
+            for (name, share_ppm) in given {
+                if self.agents.number_of(name) == 0 && *share_ppm > 0 {
+                    self.allocate(moment, name, *share_ppm);
+                }
+            }
+        }
+        let is_its = |agent: &&Agent| agent.giver.as_deref() == Some(moment.client);
+        let own = self.agents.all().iter().filter(is_its);
+        let mut shares: Vec<_> = own.map(|agent| (agent.name.clone(), agent.share_ppm)).collect();
+        shares.sort_unstable();
+        Outcome::Kept { lapsed, shares }
     }
 
     /// The agent belongs to the common pool again, with all it used and waits for.

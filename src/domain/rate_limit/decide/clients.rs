@@ -29,6 +29,9 @@ struct Client {
     permits: u64,
     places: u64,
     shares: u64,
+    /// Whether it gave a share since it was heard of first: then what it gives now is all there is to it.
+    #[serde(default)]
+    has_given: bool,
 }
 
 /// What a client can hold.
@@ -41,7 +44,7 @@ pub(super) enum Holding {
 
 impl Client {
     fn new(name: &str) -> Self {
-        Self { name: Arc::from(name), lease_until_ms: 0, permits: 0, places: 0, shares: 0 }
+        Self { name: Arc::from(name), lease_until_ms: 0, permits: 0, places: 0, shares: 0, has_given: false }
     }
 
     fn holds_nothing(&self) -> bool {
@@ -79,6 +82,7 @@ impl Clients {
         let entry = &mut self.list[index];
         entry.lease_until_ms = entry.lease_until_ms.max(lease_until_ms);
         *entry.count(holding) += 1;
+        entry.has_given |= matches!(holding, Holding::Share);
         self.next_lease_ms = self.next_lease_ms.min(entry.lease_until_ms);
         Arc::clone(&entry.name)
     }
@@ -91,9 +95,14 @@ impl Clients {
         *count = count.saturating_sub(1);
     }
 
+    /// Whether the client gave a share, and was not taken for dead since.
+    pub fn has_given(&self, client: &str) -> bool {
+        self.find(client).is_some_and(|index| self.list[index].has_given)
+    }
+
     /// Those that gave shares, with nothing else, alive until then.
     pub fn only_givers(self, lease_until_ms: u64) -> Self {
-        let givers = self.list.into_iter().filter(|entry| entry.shares > 0);
+        let givers = self.list.into_iter().filter(|entry| entry.has_given);
         let list: Vec<_> = givers.map(|entry| Client { lease_until_ms, permits: 0, places: 0, ..entry }).collect();
         let next_lease_ms = if list.is_empty() { u64::MAX } else { lease_until_ms };
         Self { list, last: 0, next_lease_ms }

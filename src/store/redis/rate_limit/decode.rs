@@ -80,6 +80,12 @@ fn read_outcome(reader: &mut Reader<'_>, operation: &Operation, now_ms: u64) -> 
         }
         Operation::Cancel { .. } => Outcome::Cancelled { known: reader.uint()? == 1 },
         Operation::Allocate { .. } | Operation::Handoff { .. } => Outcome::Done(reader.uint()? == 1),
+        Operation::KeepShares(_) => {
+            let lapsed = reader.uint()? == 1;
+            let mut shares = list(reader, |reader| Ok((Box::from(reader.text()?), reader.uint()?)))?;
+            shares.sort_unstable();
+            Outcome::Kept { lapsed, shares }
+        }
         Operation::View => Outcome::View(Box::new(read_view(reader, now_ms)?)),
         Operation::Learned => {
             let mut counters = list(reader, |reader| Ok((Box::from(reader.text()?), reader.uint()?)))?;

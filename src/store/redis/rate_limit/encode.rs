@@ -28,6 +28,7 @@ mod kind {
     pub const RESTORE: u64 = 12;
     pub const LEARN: u64 = 13;
     pub const LEARNED: u64 = 14;
+    pub const KEEP_SHARES: u64 = 15;
 }
 
 /// The script call that applies `batch`. `clock_ms` takes the place of the server's clock; 0 is the server's.
@@ -61,8 +62,11 @@ fn write_head(writer: &mut Writer, channel: &str, batch: &RateLimitBatch, clock_
     let ids = writer.begin_array();
     ended.iter().chain(&asked).for_each(|id| writer.text(id));
     writer.end_array(ids);
-    let may_wait =
-        |operation: &Operation| matches!(operation, Operation::Acquire { wait: true, .. } | Operation::Allocate { .. });
+    let may_wait = |operation: &Operation| match operation {
+        Operation::Acquire { wait, .. } => *wait,
+        Operation::Allocate { .. } | Operation::KeepShares(_) => true,
+        _ => false,
+    };
     let names_counters = |operation: &Operation| matches!(operation, Operation::Learn(_) | Operation::Learned);
     writer.uint(u64::from(has(may_wait)));
     writer.uint(u64::from(has(names_counters)));
@@ -123,6 +127,7 @@ fn kind_of(operation: &Operation) -> u64 {
         Operation::SetTerms(_) => kind::SET_TERMS,
         Operation::Allocate { .. } => kind::ALLOCATE,
         Operation::Handoff { .. } => kind::HANDOFF,
+        Operation::KeepShares(_) => kind::KEEP_SHARES,
         Operation::Pause { .. } => kind::PAUSE,
         Operation::View => kind::VIEW,
         Operation::Restore(_) => kind::RESTORE,
@@ -142,7 +147,7 @@ fn size_of(operation: &Operation) -> u64 {
         Operation::Cancel { .. } | Operation::SetTerms(_) | Operation::Pause { .. } => 1,
         Operation::Allocate { .. } | Operation::Handoff { .. } => 2,
         Operation::Restore(view) => 17 + view.windows.iter().map(|window| 2 + 4 * window.parts.len()).sum::<usize>(),
-        Operation::Learn(counters) => 2 * counters.len(),
+        Operation::Learn(named) | Operation::KeepShares(named) => 2 * named.len(),
         Operation::Poll | Operation::View | Operation::Learned => 0,
     };
     size as u64
@@ -175,9 +180,9 @@ fn write_fields(writer: &mut Writer, operation: &Operation) {
         }
         Operation::Pause { for_ms } => writer.uint(*for_ms),
         Operation::Restore(view) => write_view(writer, view),
-        Operation::Learn(counters) => counters.iter().for_each(|(name, more)| {
+        Operation::Learn(named) | Operation::KeepShares(named) => named.iter().for_each(|(name, number)| {
             writer.text(name);
-            writer.uint(*more);
+            writer.uint(*number);
         }),
         Operation::Poll | Operation::View | Operation::Learned => {}
     }

@@ -7,7 +7,7 @@ for k = 1, #G do
     w[3], w[7] = now, w[4] + w[5] + w[6] > 0 and { floor(now / w[2]), w[4], w[5], w[6] } or {}
   end
   if agent[5] ~= '' then
-    local giver = S[27][agent[5]] or { now + lease_ms, 0, 0, 0 }
+    local giver = S[27][agent[5]] or { now + lease_ms, 0, 0, 0, 1 }
     giver[4], S[4], S[27][agent[5]] = giver[4] + 1, now + lease_ms, giver
   end
 end

@@ -36,3 +36,23 @@ local function join_agents(from, to)
   set_pool_share()
   if not G[2] then G[1][8] = {} end
 end
+
+-- Gives an agent a share, or takes it back. Whether it was done.
+local function allocate(name, share)
+  local agent = agent_named(name)
+  if name == '' or share > WHOLE then return false end
+  if share == 0 then
+    if agent[1] ~= 0 then join_agents(agent, G[1]) end
+    return true
+  end
+  local others = 0
+  for k = 2, #G do
+    if G[k] ~= agent then others = others + G[k][4] end
+  end
+  if others + share > WHOLE or (agent[1] == 0 and #G > AGENTS_MAX) then return false end
+  if agent[1] == 0 then agent = add_agent(name) end
+  agent[4] = share
+  give(agent)
+  set_pool_share()
+  return true
+end

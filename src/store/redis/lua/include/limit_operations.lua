@@ -13,6 +13,8 @@ elseif kind == 7 then -- SetTerms: 7, size, deadline, T (empty = the configured 
   use_terms()
 elseif kind == 8 then
   --- @include limit_op_allocate
+elseif kind == 15 then
+  --- @include limit_op_keep_shares
 elseif kind == 9 then
   --- @include limit_op_handoff
 elseif kind == 10 then -- Pause: 10, size, deadline, for ms (0 ends every pause, and forgets quotas).
@@ -22,6 +24,7 @@ elseif kind == 10 then -- Pause: 10, size, deadline, for ms (0 ends every pause,
   else
     S[10], S[31] = 0, 0
     for k = 1, 16 do S[25][k] = 0 end
+    S[34] = { 0, 0, 0, 0 }
     end_pauses()
   end
 elseif kind == 11 then

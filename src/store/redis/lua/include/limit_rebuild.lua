@@ -60,5 +60,5 @@ end
 for id in pairs(without) do ends[id] = false end
 if not P[S[14]] then S[14] = '' end
 for name, c in pairs(C) do
-  if c[2] + c[3] + c[4] == 0 then C[name] = nil end
+  if c[2] + c[3] + c[4] == 0 and c[5] ~= 1 then C[name] = nil end
 end

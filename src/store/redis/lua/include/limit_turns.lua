@@ -57,7 +57,7 @@ end
 if writes and S[22] == 0 then S[18], S[19] = '', 0 end
 local me = C[client]
 out[o + 1], out[o + 2] = me and me[3] or 0, -1
-if me then
+if me and me[2] + me[3] + me[4] > 0 then
   local sign_of_life = less(me[1], now + patience)
   out[o + 2] = max(1, min(own_wait or sign_of_life, sign_of_life))
 end

@@ -1,0 +1,87 @@
+//! The shares of a limiter that this client gave, to say so with each sign of life.
+
+use crate::domain::rate_limit::operation::{Agent, Operation, Outcome};
+
+/// A store ends the shares of a client that it did not hear of for a lease: an event loop stood still, a computer slept,
+/// servers were away. A client that lives after all finds out when it says what it gave, and gets it again.
+#[derive(Debug, Default)]
+pub struct GivenShares {
+    list: Vec<(Agent, u64)>,
+}
+
+impl GivenShares {
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What to ask when it is time to poll.
+    ///
+    /// ```
+    /// use token_budget::domain::rate_limit::operation::{Operation, Outcome};
+    /// use token_budget::service::shares::GivenShares;
+    ///
+    /// let mut given = GivenShares::default();
+    /// assert_eq!(given.poll(), Operation::Poll);
+    /// let allocate = Operation::Allocate { agent: "planner".into(), share_ppm: 300_000 };
+    /// given.note(&allocate, &Outcome::Done(true));
+    /// let poll = given.poll();
+    /// assert_eq!(poll, Operation::KeepShares(vec![("planner".into(), 300_000)]));
+    /// // The store had forgotten it, and others have taken what was free.
+    /// let lost = given.note(&poll, &Outcome::Kept { lapsed: true, shares: vec![] });
+    /// assert_eq!(lost, ["planner".into()]);
+    /// assert!(given.is_empty());
+    /// ```
+    pub fn poll(&self) -> Operation {
+        match self.list.is_empty() {
+            true => Operation::Poll,
+            false => Operation::KeepShares(self.list.clone()),
+        }
+    }
+
+    /// Takes in what a store answered, in the order in which it did. Answers whose shares are lost: they lapsed, and there
+    /// was no room for them any more.
+    pub fn note(&mut self, operation: &Operation, outcome: &Outcome) -> Vec<Agent> {
+        match (operation, outcome) {
+            (Operation::Allocate { agent, share_ppm }, Outcome::Done(true)) => {
+                self.list.retain(|(name, _)| name != agent);
+                if *share_ppm > 0 {
+                    self.list.push((agent.clone(), *share_ppm));
+                }
+            }
+            // What the receiver had before may be another's gift: the store tells with the next sign of life.
+            (Operation::Handoff { from, to }, Outcome::Done(true)) => self.hand_off(from, to),
+            (Operation::KeepShares(said), Outcome::Kept { lapsed, shares }) => {
+                self.list.clone_from(shares);
+                let is_kept = |agent: &Agent| shares.iter().any(|(kept, _)| kept == agent);
+                return said
+                    .iter()
+                    .map(|(agent, _)| agent)
+                    .filter(|agent| *lapsed && !is_kept(agent))
+                    .cloned()
+                    .collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn hand_off(&mut self, from: &Agent, to: &Agent) {
+        let moved: u64 = self.list.iter().filter(|(name, _)| name == from).map(|(_, share_ppm)| share_ppm).sum();
+        let had: u64 =
+            self.list.iter().filter(|(name, _)| name == to && to != from).map(|(_, share_ppm)| share_ppm).sum();
+        self.list.retain(|(name, _)| name != from && name != to);
+        if !to.is_empty() {
+            self.list.push((to.clone(), moved + had));
+        }
+    }
+}
+
+/// What to tell about shares that are lost.
+pub fn lost_shares_warning(lost: &[Agent]) -> String {
+    let names: Vec<_> = lost.iter().map(|agent| format!("'{agent}'")).collect();
+    format!(
+        "this process was not heard of for its lease, and the shares it gave have ended. They could not all be given again, \
+         for others have them now: {}",
+        names.join(", ")
+    )
+}
