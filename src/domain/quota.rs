@@ -1,9 +1,12 @@
 //! What a provider says is left, kept true while answers arrive in any order.
 //!
-//! A provider tells with each response how much of a quota remains and when it resets. Responses overtake
-//! each other, and calls that are under way are not in the numbers yet. So what is left here falls by every
-//! admission at once, and rises only by a response to a request that was *sent after* the last number was
-//! seen: that one is surely newer. Any other can only lower it.
+//! A provider tells with each response how much of a quota remains and when it resets. Responses overtake each other,
+//! and calls that are under way are not in the numbers yet. Whatever their order: within one window the provider only
+//! counts down, so the lowest number it told contains every call that was answered with a number, and what is left is
+//! that number less all that it may not contain, which are the calls without an answer, or with one that told nothing.
+//!
+//! A response to a request that was *sent after* the last number was seen is surely newer: it takes the place of all
+//! that was told. Any other can only lower it.
 
 use serde::{Deserialize, Serialize};
 
@@ -51,54 +54,94 @@ impl Quota {
     pub fn left(&self, now_ms: u64) -> Option<u64> {
         (now_ms < self.resets_at_ms).then_some(self.left)
     }
+}
 
-    /// Takes a reading in. `under_way`: amounts of other calls that were admitted and not settled, which the
-    /// reading may not contain yet.
+/// What a store remembers of one quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QuotaState {
+    pub limit: u64,
+    /// The lowest number that was told since a newer one took the place of all before.
+    told: u64,
+    /// What was taken and may not be in that number.
+    untold: u64,
+    pub resets_at_ms: u64,
+    /// When the reading that `told` goes back to was taken in.
+    pub seen_at_ms: u64,
+}
+
+impl QuotaState {
+    /// What there is to see of it.
+    pub fn quota(&self) -> Quota {
+        let Self { limit, resets_at_ms, seen_at_ms, .. } = *self;
+        Quota { limit, left: self.told.saturating_sub(self.untold), resets_at_ms, seen_at_ms }
+    }
+
+    /// See [`Quota::left`].
+    pub fn left(&self, now_ms: u64) -> Option<u64> {
+        self.quota().left(now_ms)
+    }
+
+    /// It is taken as whole until then, less what is under way. The next reading is newer.
+    pub fn assume(&mut self, under_way: u64, resets_at_ms: u64, now_ms: u64) {
+        // As if it had been seen just before: all that is taken from now on is newer.
+        let seen_at_ms = now_ms.saturating_sub(1);
+        *self = Self { limit: self.limit, told: self.limit, untold: under_way, resets_at_ms, seen_at_ms };
+    }
+
+    /// Takes a reading in. `under_way`: amounts of other calls that were admitted and not settled, which the reading may
+    /// not contain yet. `own`: what the call that it answers has taken, and is in it.
     ///
     /// ```
-    /// use token_budget::domain::quota::{Quota, Reading};
+    /// use token_budget::domain::quota::{QuotaState, Reading};
     ///
-    /// let mut quota = Quota::default();
+    /// let mut quota = QuotaState::default();
     /// let reading = |remaining, sent_at_ms| Reading { limit: Some(100), remaining, resets_at_ms: 60_000, sent_at_ms };
-    /// quota.learn(reading(50, 0), 0, 10);
-    /// // The answer to a request that left at the same time arrives late.
-    /// quota.learn(reading(55, 0), 0, 20);
-    /// assert_eq!(quota.left(20), Some(50));
+    /// quota.learn(reading(50, 0), 0, 0, 10);
+    /// // Three calls leave; their answers come in another order than they were counted in.
+    /// (0..3).for_each(|_| quota.take(1));
+    /// quota.learn(reading(47, 10), 2, 1, 20);
+    /// assert_eq!(quota.left(20), Some(45));
+    /// quota.learn(reading(49, 0), 1, 1, 20);
+    /// quota.learn(reading(48, 0), 0, 1, 20);
+    /// assert_eq!(quota.left(20), Some(47));
     /// // One that left afterwards is newer.
-    /// quota.learn(reading(55, 15), 0, 30);
+    /// quota.learn(reading(55, 25), 0, 0, 30);
     /// assert_eq!(quota.left(30), Some(55));
     /// assert_eq!(quota.left(60_000), None);
     /// ```
     ///
     /// Returns whether the reading is newer than what was known.
-    pub fn learn(&mut self, reading: Reading, under_way: u64, now_ms: u64) -> bool {
+    pub fn learn(&mut self, reading: Reading, under_way: u64, own: u64, now_ms: u64) -> bool {
         if reading.resets_at_ms <= now_ms {
             return false;
         }
         if let Some(limit) = reading.limit {
             self.limit = limit.min(MAX_TOKENS);
         }
-        let told = reading.remaining.min(MAX_TOKENS).saturating_sub(under_way);
-        let is_newer = now_ms >= self.resets_at_ms || reading.sent_at_ms >= self.seen_at_ms;
-        if is_newer || told < self.left {
-            self.left = told;
-            self.resets_at_ms =
-                if is_newer { reading.resets_at_ms } else { self.resets_at_ms.max(reading.resets_at_ms) };
+        let told = reading.remaining.min(MAX_TOKENS);
+        if now_ms >= self.resets_at_ms || reading.sent_at_ms >= self.seen_at_ms {
+            let limit = self.limit;
+            *self = Self { limit, told, untold: under_way, resets_at_ms: reading.resets_at_ms, seen_at_ms: now_ms };
+            return true;
+        }
+        self.untold = self.untold.saturating_sub(own);
+        if told < self.told {
+            self.told = told;
+            self.resets_at_ms = self.resets_at_ms.max(reading.resets_at_ms);
             self.seen_at_ms = now_ms;
         }
-        is_newer
+        false
     }
 
-    /// Something was admitted.
+    /// Something was admitted, or what was turned out larger. Before the first reading there is nothing to take from.
     pub fn take(&mut self, amount: u64) {
-        self.left = self.left.saturating_sub(amount);
+        if self.resets_at_ms > 0 {
+            self.untold = (self.untold + amount).min(MAX_TOKENS);
+        }
     }
 
-    /// Something that was admitted at `admitted_at_ms` turned out smaller. What was admitted before the last
-    /// reading is in that reading.
-    pub fn give_back(&mut self, amount: u64, admitted_at_ms: u64) {
-        if admitted_at_ms >= self.seen_at_ms {
-            self.left = (self.left + amount).min(MAX_TOKENS);
-        }
+    /// Something that was admitted, and is in no number yet, turned out smaller.
+    pub fn give_back(&mut self, amount: u64) {
+        self.untold = self.untold.saturating_sub(amount);
     }
 }

@@ -57,15 +57,13 @@ pub async fn never_has_to_refuse<H: Harness>(limit: u64, moves: &[Move]) {
         provider.play(a_move).await;
     }
     while provider.serve(0) || provider.arrive(0).await {}
-    // Everything has arrived: the next answer tells exactly what is left.
-    provider.stage.set_now(provider.stage.now_ms + 1);
-    while let Some((_, account, _)) = provider.pick(&[]).await {
+    // Everything has arrived, in whatever order: what is left is known exactly, and all of it can be used.
+    provider.knows_what_is_left().await;
+    while provider.pick(&[]).await.is_some() {
         assert!(provider.serve(0) && provider.arrive(0).await);
-        let views = provider.stage.view().await;
-        let core = &views.iter().find(|view| view.account == account).expect("it is configured").resources[0];
-        assert_eq!((core.quota.left, core.under_way), (provider.remaining[&account], 0));
-        provider.stage.set_now(provider.stage.now_ms + 1);
+        provider.knows_what_is_left().await;
     }
+    assert!(provider.remaining.values().all(|remaining| *remaining == 0), "{:?}", provider.remaining);
 }
 
 impl<H: Harness> Provider<H> {
@@ -106,6 +104,13 @@ impl<H: Harness> Provider<H> {
         let sent = (fingerprint, credential.expect("it is configured").account.clone(), picked_at_ms);
         self.sent.push(sent.clone());
         Some(sent)
+    }
+
+    async fn knows_what_is_left(&mut self) {
+        for view in self.stage.view().await {
+            let core = &view.resources[0];
+            assert_eq!((core.quota.left, core.under_way), (self.remaining[&view.account], 0));
+        }
     }
 
     fn serve(&mut self, nth: usize) -> bool {

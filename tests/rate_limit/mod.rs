@@ -50,7 +50,8 @@ macro_rules! rate_limit_tests {
             ];
             clients: [
                 permits_of_a_dead_client_return, places_of_a_dead_client_vanish, any_call_is_a_sign_of_life,
-                shares_of_a_dead_client_end, a_share_that_was_handed_on_lives_with_who_did_it,
+                shares_of_a_dead_client_end, shares_of_a_client_that_was_taken_for_dead_are_given_again, what_others_have_by_now_is_not_given_again,
+                shares_that_others_took_over_are_theirs, a_share_that_was_handed_on_lives_with_who_did_it,
             ];
             signals: [
                 a_hit_pauses_everyone, hits_double_the_pause_up_to_a_bound,
@@ -59,7 +60,7 @@ macro_rules! rate_limit_tests {
                 what_a_provider_asks_for_is_bounded, hits_of_one_burst_count_once,
                 after_a_pause_one_call_at_a_time_tries, a_probe_that_is_cancelled_or_lost_is_free_again,
                 a_pause_by_hand_needs_no_probe, readings_bound_what_is_admitted,
-                readings_out_of_order_never_raise_what_is_left, a_call_that_was_settled_without_numbers_still_counts, what_was_not_used_is_given_back_to_the_quota,
+                readings_out_of_order_never_raise_what_is_left, nothing_of_a_quota_is_stranded_by_calls_side_by_side, a_call_that_was_settled_without_numbers_still_counts, what_was_not_used_is_given_back_to_the_quota,
                 a_reset_counts_no_later_than_the_longest_pause,
             ];
             pauses: [

@@ -1,6 +1,6 @@
 use token_budget::domain::quota::{Quota, Reading};
 use token_budget::domain::rate_limit::amounts::Unit;
-use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Reason, Signals};
+use token_budget::domain::rate_limit::operation::{Hit, HitKind, Operation, Outcome, Reason, Signals};
 use token_budget::domain::rate_limit::terms::MINUTE_MS;
 
 use super::desk::*;
@@ -161,14 +161,43 @@ pub async fn readings_out_of_order_never_raise_what_is_left<H: Harness>(desk: De
     desk.one(settle_with("second", 0, 0, left(Unit::Requests, 8, resets_at_ms))).await;
     desk.advance(100);
     desk.one(settle_with("first", 0, 0, left(Unit::Requests, 9, resets_at_ms))).await;
-    // The first one was still under way when the second answer came.
-    assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 7);
+    // The first one is in the lower number, for it came to the provider before the second.
+    assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 8);
     // Of the same millisecond nobody knows which came first.
     desk.advance(1);
     desk.granted(call("third", 0, 0)).await;
     desk.advance(100);
     desk.one(settle_with("third", 0, 0, left(Unit::Requests, 7, resets_at_ms))).await;
     assert_eq!(desk.view().await.quotas[Unit::Requests.index()].left, 7);
+}
+
+/// Ten calls are always under way, and answers come in another order than the provider counted in: in the end it is
+/// known exactly what is left, and nothing was sent that it had to refuse.
+pub async fn nothing_of_a_quota_is_stranded_by_calls_side_by_side<H: Harness>(desk: Desk<H>) {
+    const QUOTA: u64 = 60;
+    let resets_at_ms = START_MS + MINUTE_MS;
+    desk.one(sent_at(desk.now_ms(), left(Unit::Requests, QUOTA, resets_at_ms))).await;
+    let (mut served, mut answered, mut calls) = (0, Vec::new(), 0);
+    loop {
+        desk.advance(1);
+        while answered.len() < 10 {
+            let asked = desk.ask(call(&format!("call-{calls}"), 0, 0)).await;
+            if !matches!(asked, Outcome::Granted(_)) {
+                break;
+            }
+            served += 1;
+            answered.push((calls, QUOTA - served));
+            calls += 1;
+        }
+        if answered.is_empty() {
+            break;
+        }
+        let (number, remaining) = answered.remove(served as usize * 7 % answered.len());
+        desk.one(settle_with(&format!("call-{number}"), 0, 0, left(Unit::Requests, remaining, resets_at_ms))).await;
+        let known = desk.view().await.quotas[Unit::Requests.index()].left;
+        assert!(known + served <= QUOTA, "{known} of {}", QUOTA - served);
+    }
+    assert_eq!((served, desk.view().await.quotas[Unit::Requests.index()].left), (QUOTA, 0));
 }
 
 pub async fn a_call_that_was_settled_without_numbers_still_counts<H: Harness>(desk: Desk<H>) {

@@ -9,7 +9,7 @@ use super::pause::{Pause, share};
 use super::under_way::UnderWay;
 use super::{RESOURCES_MAX, UNUSED_TTL_MS};
 use crate::domain::credentials::operation::{Policy, Reserve, Resource};
-use crate::domain::quota::Quota;
+use crate::domain::quota::QuotaState;
 use crate::domain::tokens::add;
 
 /// What tokens of one user share.
@@ -25,7 +25,7 @@ pub(super) struct AccountState {
 /// One quota of an account.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct ResourceState {
-    pub quota: Quota,
+    pub quota: QuotaState,
     pub pause: Pause,
     pub under_way: UnderWay,
     pub assumed: Assumed,
@@ -127,13 +127,13 @@ mod tests {
 
     #[test]
     fn a_share_of_a_large_limit_is_exact() {
-        let quota = Quota { limit: crate::domain::tokens::MAX_TOKENS, ..Quota::default() };
-        let state = ResourceState { quota, ..ResourceState::default() };
+        let mut state = ResourceState::default();
+        state.quota.limit = crate::domain::tokens::MAX_TOKENS;
         for ppm in [0, 1, 10_000, 333_333, 999_999, 1_000_000] {
-            let exact = u128::from(quota.limit) * u128::from(ppm) / 1_000_000;
+            let exact = u128::from(state.quota.limit) * u128::from(ppm) / 1_000_000;
             assert_eq!(u128::from(state.held_back(Reserve::SharePpm(ppm))), exact);
         }
-        assert_eq!(state.held_back(Reserve::SharePpm(2_000_000)), quota.limit);
+        assert_eq!(state.held_back(Reserve::SharePpm(2_000_000)), state.quota.limit);
         assert_eq!(ResourceState::default().held_back(Reserve::SharePpm(10_000)), 0);
     }
 }

@@ -51,10 +51,7 @@ impl ResourceState {
         if !self.is_to_be_assumed(now_ms) {
             return;
         }
-        self.quota.left = self.quota.limit.saturating_sub(self.under_way.total(now_ms));
-        self.quota.resets_at_ms = add(now_ms, WINDOW_MS);
-        // As if it had been seen just before: all that is picked from now on is newer.
-        self.quota.seen_at_ms = now_ms.saturating_sub(1);
+        self.quota.assume(self.under_way.total(now_ms), add(now_ms, WINDOW_MS), now_ms);
         self.assumed = Assumed { since_ms: now_ms, reports: 0 };
     }
 }

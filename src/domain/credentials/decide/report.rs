@@ -5,7 +5,7 @@ use super::assumed::Assumed;
 use super::pause::{Pause, SECONDARY_MIN_MS};
 use super::{DAY_MS, PoolState, find};
 use crate::domain::credentials::operation::{Account, AnswerKind, Answered, Policy};
-use crate::domain::quota::{Quota, Reading};
+use crate::domain::quota::{QuotaState, Reading};
 use crate::domain::tokens::add;
 
 /// A reset is believed to be no further away: no quota lasts longer than a month.
@@ -30,8 +30,8 @@ impl PoolState {
             self.mark_invalid(&credential.fingerprint, now_ms);
         }
         self.change(&credential.account, resource, now_ms, |account_pause, state| {
-            state.under_way.end(picked_at_ms, policy.request_ttl_ms, now_ms);
-            let reading = state.learn(answered.reading, picked_at_ms, now_ms);
+            let was_known = state.under_way.end(picked_at_ms, policy.request_ttl_ms, now_ms);
+            let reading = state.learn(answered.reading, was_known, picked_at_ms, now_ms);
             let picked_at_ms = known_at_ms(picked_at_ms, now_ms);
             match answered.kind {
                 AnswerKind::Served => {
@@ -64,7 +64,7 @@ impl PoolState {
         if was_known {
             self.last_now_ms = now_ms;
             self.change(&credential.account, resource, now_ms, |_, state| {
-                state.quota.give_back(1, sent_at_ms(known_at_ms(picked_at_ms, now_ms)));
+                state.quota.give_back(1);
             });
         }
         was_known
@@ -97,7 +97,7 @@ impl ResourceState {
     /// that had numbers or not: what was reported meanwhile is under way no more, and may have been served after
     /// this one. Of a request that nothing was picked for (0) the reading itself may tell when it left; that
     /// counts while nothing is under way.
-    fn learn(&mut self, reading: Option<Reading>, picked_at_ms: u64, now_ms: u64) -> Option<Reading> {
+    fn learn(&mut self, reading: Option<Reading>, was_known: bool, picked_at_ms: u64, now_ms: u64) -> Option<Reading> {
         let under_way = self.under_way.total(now_ms);
         let left_at_ms = match reading {
             Some(reading) if picked_at_ms == 0 && under_way == 0 => reading.sent_at_ms.min(now_ms),
@@ -117,13 +117,13 @@ impl ResourceState {
             ..reading
         });
         let told = told.filter(|told| told.resets_at_ms > now_ms)?;
-        self.take_in(told, under_way + meanwhile, now_ms);
+        self.take_in(told, under_way + meanwhile, u64::from(was_known), now_ms);
         Some(told)
     }
 
-    fn take_in(&mut self, told: Reading, under_way: u64, now_ms: u64) {
-        let Quota { seen_at_ms, resets_at_ms, .. } = self.quota;
-        if self.quota.learn(told, under_way, now_ms) {
+    fn take_in(&mut self, told: Reading, under_way: u64, own: u64, now_ms: u64) {
+        let QuotaState { seen_at_ms, resets_at_ms, .. } = self.quota;
+        if self.quota.learn(told, under_way, own, now_ms) {
             self.assumed = Assumed::default();
             return;
         }

@@ -27,7 +27,7 @@ fn resources(account: &AccountState, now_ms: u64) -> Vec<ResourceView> {
         let paused_until_ms = account.pause.until_ms.max(state.pause.until_ms);
         ResourceView {
             resource: resource.clone(),
-            quota: state.quota,
+            quota: state.quota.quota(),
             paused_until_ms: if paused_until_ms > now_ms { paused_until_ms } else { 0 },
             under_way: state.under_way.total(now_ms),
         }

@@ -3,7 +3,7 @@
 use super::signals::longest_ms;
 use super::state::{LimiterState, Moment};
 use super::{CLOCK_BACK_MAX_MS, LEARNED_KEPT_MS};
-use crate::domain::quota::Quota;
+use crate::domain::quota::QuotaState;
 use crate::domain::rate_limit::terms::Policy;
 
 /// A clock that showed `wrong_ms` when the limiter changed last, and shows less now.
@@ -24,9 +24,10 @@ impl StepBack {
     }
 
     /// What is left stays; what is under way was taken off it.
-    fn moved_quota(self, quota: Quota, longest_ms: u64) -> Quota {
-        let resets_at_ms = self.moved_ms(quota.resets_at_ms, quota.seen_at_ms).min(self.now_ms + longest_ms);
-        Quota { resets_at_ms, seen_at_ms: quota.seen_at_ms.min(self.now_ms), ..quota }
+    fn moved_quota(self, mut quota: QuotaState, longest_ms: u64) -> QuotaState {
+        quota.resets_at_ms = self.moved_ms(quota.resets_at_ms, quota.seen_at_ms).min(self.now_ms + longest_ms);
+        quota.seen_at_ms = quota.seen_at_ms.min(self.now_ms);
+        quota
     }
 }
 

@@ -63,7 +63,7 @@ impl LimiterState {
             }
             Operation::Cancel { id } => Outcome::Cancelled { known: self.call_off(id) },
             Operation::Observe(signals) => {
-                self.observe(moment, signals, signals.sent_at_ms);
+                self.observe(moment, signals, signals.sent_at_ms, [0; 4]);
                 Outcome::Done(true)
             }
             Operation::SetTerms(terms) => {
@@ -72,6 +72,7 @@ impl LimiterState {
                 Outcome::Done(true)
             }
             Operation::Allocate { agent, share_ppm } => Outcome::Done(self.allocate(moment, agent, *share_ppm)),
+            Operation::KeepShares(given) => self.keep_shares(moment, given),
             Operation::Handoff { from, to } => Outcome::Done(self.hand_off(moment, from, to)),
             Operation::Pause { for_ms } => {
                 self.pause(moment, *for_ms);

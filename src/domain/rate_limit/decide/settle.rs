@@ -16,7 +16,7 @@ impl LimiterState {
     ) -> Settlement {
         let Some(permit) = self.take_permit(id) else {
             // What the provider said is true of whatever request.
-            signals.into_iter().for_each(|signals| self.observe(moment, signals, signals.sent_at_ms));
+            signals.into_iter().for_each(|signals| self.observe(moment, signals, signals.sent_at_ms, [0; 4]));
             return Settlement::default();
         };
         let (estimated, used) = (permit.amounts, Amounts { requests: 1, ..used });
@@ -32,9 +32,9 @@ impl LimiterState {
                 parts.add(moment.now_ms, rest);
             }
         }
-        self.correct_quotas(&permit, used);
+        let own = self.correct_quotas(&permit, used);
         if let Some(signals) = signals {
-            self.observe(moment, signals, permit.admitted_at_ms);
+            self.observe(moment, signals, permit.admitted_at_ms, own);
         }
         self.settled_at_ms = moment.now_ms;
         Settlement { known: true, late: permit.is_late, estimated }
@@ -72,18 +72,24 @@ impl LimiterState {
         Some(permit)
     }
 
+    /// Answers what the call took of each quota and was not told, by [`Unit::index`]. A permit that expired before the
+    /// last reading was counted as told by it.
     #[inline]
-    fn correct_quotas(&mut self, permit: &Permit, used: Amounts) {
+    fn correct_quotas(&mut self, permit: &Permit, used: Amounts) -> [u64; 4] {
+        let mut own = [0; 4];
         for unit in Unit::ALL {
             let (was, is) = (permit.amounts.of(unit), used.of(unit));
             let quota = &mut self.quotas[unit.index()];
-            if quota.resets_at_ms == 0 {
+            if permit.is_late && permit.admitted_at_ms < quota.seen_at_ms {
+                quota.take(is.saturating_sub(was));
                 continue;
             }
             match is > was {
                 true => quota.take(is - was),
-                false => quota.give_back(was - is, permit.admitted_at_ms),
+                false => quota.give_back(was - is),
             }
+            own[unit.index()] = is;
         }
+        own
     }
 }

@@ -11,8 +11,9 @@ use crate::domain::rate_limit::terms::Policy;
 pub(super) const HITS_MAX: u64 = 30;
 
 impl LimiterState {
-    /// Takes in what the response to a request says that left at `sent_at_ms`.
-    pub(super) fn observe(&mut self, moment: &Moment<'_>, signals: &Signals, sent_at_ms: u64) {
+    /// Takes in what the response to a request says that left at `sent_at_ms`. `own`: what it took and its quotas still
+    /// count as not told.
+    pub(super) fn observe(&mut self, moment: &Moment<'_>, signals: &Signals, sent_at_ms: u64, mut own: [u64; 4]) {
         match &signals.hit {
             Some(hit) => self.hit(moment, hit, sent_at_ms),
             None if signals.is_success && sent_at_ms > self.last_hit_ms => {
@@ -28,15 +29,16 @@ impl LimiterState {
         let is_latest = sent_at_ms > self.settled_at_ms;
         let sent_at_ms = if is_latest { sent_at_ms.saturating_sub(1) } else { 0 };
         for (unit, reading) in &signals.readings {
-            self.learn_quota(moment, *unit, Reading { sent_at_ms, ..*reading });
+            let own = std::mem::take(&mut own[unit.index()]);
+            self.learn_quota(moment, *unit, Reading { sent_at_ms, ..*reading }, own);
         }
     }
 
     /// A reset counts no later than the longest pause ends: one that was told wrong stops nobody for years.
-    pub(super) fn learn_quota(&mut self, moment: &Moment<'_>, unit: Unit, reading: Reading) {
+    pub(super) fn learn_quota(&mut self, moment: &Moment<'_>, unit: Unit, reading: Reading, own: u64) {
         let latest_ms = moment.now_ms + longest_ms(moment.policy);
         let reading = Reading { resets_at_ms: reading.resets_at_ms.min(latest_ms), ..reading };
-        self.quotas[unit.index()].learn(reading, self.under_way.of(unit), moment.now_ms);
+        self.quotas[unit.index()].learn(reading, self.under_way.of(unit), own, moment.now_ms);
     }
 
     /// Pauses, twice as long as after the hit before. Hits of one burst count as one: those whose requests left

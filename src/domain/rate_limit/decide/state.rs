@@ -10,7 +10,7 @@ use super::clients::Clients;
 use super::line::OrderKey;
 use super::parts::Parts;
 use super::{CLOCK_BACK_MAX_MS, HITS_REMEMBERED_MS, LATE_SETTLE_MS, WINDOWS_KEPT};
-use crate::domain::quota::Quota;
+use crate::domain::quota::QuotaState;
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::fast_map::FastMap;
 use crate::domain::rate_limit::operation::HitKind;
@@ -50,7 +50,7 @@ pub struct LimiterState {
     pub(super) rested_at_ms: u64,
     pub(super) set_terms: Option<Arc<Terms>>,
     pub(super) windows: Vec<KeptWindow>,
-    pub(super) quotas: [Quota; 4],
+    pub(super) quotas: [QuotaState; 4],
     pub(super) permits: FastMap<Arc<str>, Permit>,
     /// Permits that were ever given.
     pub(super) admissions: u64,

@@ -16,7 +16,7 @@ impl LimiterState {
             terms: moment.terms.clone(),
             is_set: self.set_terms.is_some(),
             windows: self.window_views(moment),
-            quotas: self.quotas,
+            quotas: self.quotas.map(|quota| quota.quota()),
             under_way: self.under_way,
             waiting: self.places.len() as u64,
             paused_until_ms: if is_paused { self.paused_until_ms } else { 0 },
@@ -74,7 +74,7 @@ impl LimiterState {
                 let limit = Some(told.limit).filter(|limit| *limit > 0);
                 let resets_at_ms = remembered_ms(told.resets_at_ms, view.now_ms, now_ms);
                 let reading = Reading { limit, remaining: told.left, resets_at_ms, sent_at_ms: 0 };
-                self.learn_quota(moment, unit, reading);
+                self.learn_quota(moment, unit, reading, 0);
             }
         }
         self.hit_kind = self.paused_by(now_ms).or(view.paused_by);

@@ -22,10 +22,11 @@ State one MessagePack array, S:
         4 by invalid token: when a policy was last seen to name it, ms
         5 by account, each packed by itself: 1 pause until ms, 2 hits, 3 last hit ms, 4 end ms, 6 pause told at ms,
           5 by resource:
-          1 limit, 2 left, 3 resets at ms, 4 seen at ms, 5 pause until ms, 6 hits, 7 last hit ms, 8 end ms,
+          1 limit, 2 lowest told, 3 resets at ms, 4 seen at ms, 5 pause until ms, 6 hits, 7 last hit ms, 8 end ms,
           9 requests under way: end ms, count, and so on, soonest first, 10 last report ms,
           11 first pick of an assumed window ms (0 = not assumed), 12 reports since, 13 pause told at ms,
-          14 reset moved ms, by numbers that do not count as seen
+          14 reset moved ms, by numbers that do not count as seen,
+          15 what was taken and may not be in the lowest told
         6 when to forget again ms   7 end of the key's life ms
 ]]
 local lua_pcall, call, floor, min, max = pcall, redis.call, math.floor, math.min, math.max

@@ -30,11 +30,11 @@ State one MessagePack array, S:
         14 probe's id   15 next admission us   16 id of the last admission   17 next admission us before it
         18 id of the place whose turn was told   19 when it fits by that, ms   20 learned until ms
         21 open permits   22 places   23 numbers of agents ever given   24 terms set at run time, or false
-        25 quotas, per unit: limit, left, resets ms, seen ms   26 windows, W each   27 clients by name:
-        lease until ms, permits, places, shares   28 has agents 0|1
+        25 quotas, per unit: limit, lowest told, resets ms, seen ms   26 windows, W each   27 clients by name:
+        lease until ms, permits, places, shares, gave any 0|1   28 has agents 0|1
         29 no permit expires or is forgotten before ms   30 last settle ms
         31 kind of the last burst of hits: 0 none, 1 rate, 2 quota   32 another may probe from ms
-        33 when the pause was set ms
+        33 when the pause was set ms   34 per unit, what was taken and may not be in the lowest told
       W: 1 window ms   2 width of a part ms   3 named ms   4-6 sums   7 parts: number, amounts, oldest first
 Permits hash by id: 1 open | 2 late, admitted ms, expires ms, amounts, agent's number, client; or 3, member of line
 Ends    sorted set of permits by expiry, of late ones by when they are forgotten

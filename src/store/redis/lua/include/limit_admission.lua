@@ -18,7 +18,7 @@ local function obstacles(agent, r, n, t, priority)
   local longest, at, Q = -1, nil, S[25]
   for q = 0, 12, 4 do
     local resets = Q[q + 3]
-    if now < resets and of(q / 4, r, n, t) > Q[q + 2] and resets - now > longest then
+    if now < resets and of(q / 4, r, n, t) > less(Q[q + 2], S[34][q / 4 + 1]) and resets - now > longest then
       longest, at = resets - now, q / 4
     end
   end

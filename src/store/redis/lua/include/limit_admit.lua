@@ -30,9 +30,9 @@ local function admit(agent, id, r, n, t)
     if agent[1] ~= 0 then agent[6] = agent[6] + 1 end
   end
   S[7], S[8], S[9], S[21], active = add(S[7], r), add(S[8], n), add(S[9], t), S[21] + 1, nil
-  local Q = S[25]
-  for q = 2, 14, 4 do -- What is 0 stays 0.
-    if Q[q] > 0 then Q[q] = less(Q[q], of((q - 2) / 4, r, n, t)) end
+  local Q, U = S[25], S[34]
+  for u = 0, 3 do
+    if Q[u * 4 + 3] > 0 then U[u + 1] = add(U[u + 1], of(u, r, n, t)) end
   end
   S[16], S[17] = id, S[15]
   if T[1] > 0 then
@@ -65,22 +65,26 @@ local function correct_windows(windows, p, r, n, t, rest)
   end
 end
 
+-- Answers, by unit, what the call took and quotas count as not told. Of a permit that expired before the last numbers
+-- they count as told.
 local function correct(p, r, n, t, rest)
   correct_windows(S[26], p, r, n, t, rest)
   if G[2] then
     correct_windows(agent_at(p[7])[8], p, r, n, t, rest)
     active = nil
   end
-  local Q = S[25]
-  for q = 2, 14, 4 do
-    if Q[q + 1] > 0 then
-      local unit = (q - 2) / 4
-      local was, is = of(unit, p[4], p[5], p[6]), of(unit, r, n, t)
+  local Q, U, own = S[25], S[34], { 0, 0, 0, 0 }
+  for u = 0, 3 do
+    if Q[u * 4 + 3] > 0 then
+      local was, is = of(u, p[4], p[5], p[6]), of(u, r, n, t)
+      local is_told = p[1] == 2 and p[2] < Q[u * 4 + 4]
       if is > was then
-        Q[q] = less(Q[q], is - was)
-      elseif p[2] >= Q[q + 2] then
-        Q[q] = add(Q[q], was - is)
+        U[u + 1] = add(U[u + 1], is - was)
+      elseif not is_told then
+        U[u + 1] = less(U[u + 1], was - is)
       end
+      if not is_told then own[u + 1] = is end
     end
   end
+  return own
 end

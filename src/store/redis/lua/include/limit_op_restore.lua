@@ -10,7 +10,7 @@ local next_us = min(A[i + 7], now * 1000 + T[1])
 if next_us > S[15] then S[15], S[16], S[17] = next_us, '', 0 end
 for unit = 0, 3 do
   local u = i + 8 + unit * 3
-  if now >= S[25][unit * 4 + 3] then learn_quota(unit, A[u], A[u + 1], remembered(A[u + 2]), 0) end
+  if now >= S[25][unit * 4 + 3] then learn_quota(unit, A[u], A[u + 1], remembered(A[u + 2]), 0, 0) end
 end
 local u, ends_at = i + 20, i + A[i + 1]
 while u < ends_at do

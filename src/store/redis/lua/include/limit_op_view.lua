@@ -20,7 +20,10 @@ for k = 4, #T, 4 do
   end
 end
 out[n_at] = n
-put_all(S[25])
+for u = 0, 3 do
+  local q = u * 4
+  put_all({ S[25][q + 1], less(S[25][q + 2], S[34][u + 1]), S[25][q + 3], S[25][q + 4] })
+end
 put_all({ S[7], S[8], S[9], S[22], now < S[10] and S[10] or 0, S[11], paused_by(), S[15], G[2] and #G or 0 })
 local shortest = shortest_window()
 for k = 1, G[2] and #G or 0 do

@@ -1,17 +1,19 @@
 -- What a response says: A[u ..] = sent ms, success 0|1, hit 0|1, retry after ms (-1, 0 = not told), jitter
 -- (thousandths), kind (0 none, 1 rate, 2 quota), least pause ms, n, n x (unit, limit (-1 = not told), remaining,
 -- resets ms). Its request left at `sent`.
-local function learn_quota(unit, limit, remaining, resets, sent)
+-- own: what the call that it answers took of it.
+local function learn_quota(unit, limit, remaining, resets, sent, own)
   resets = min(resets, now + min(A[8], PAUSE_MAX))
   if resets <= now then return end
   local q = unit * 4
   if limit >= 0 then S[25][q + 1] = min(limit, MAX) end
-  local told = less(min(remaining, MAX), of(unit, S[7], S[8], S[9]))
-  local is_newer = now >= S[25][q + 3] or sent >= S[25][q + 4]
-  if is_newer or told < S[25][q + 2] then
-    S[25][q + 2], S[25][q + 4] = told, now
-    S[25][q + 3] = is_newer and resets or max(S[25][q + 3], resets)
+  local Q, U, told = S[25], S[34], min(remaining, MAX)
+  if now >= Q[q + 3] or sent >= Q[q + 4] then
+    Q[q + 2], Q[q + 3], Q[q + 4], U[unit + 1] = told, resets, now, of(unit, S[7], S[8], S[9])
+    return
   end
+  U[unit + 1] = less(U[unit + 1], own)
+  if told < Q[q + 2] then Q[q + 2], Q[q + 3], Q[q + 4] = told, max(Q[q + 3], resets), now end
 end
 
 local function end_pauses()
@@ -50,7 +52,8 @@ local function hit(told, jitter, hit_kind, least, sent)
   pause_until(now + pause)
 end
 
-local function observe(u, sent)
+-- own: by unit, what the call took and quotas still count as not told.
+local function observe(u, sent, own)
   if A[u + 2] == 1 then
     hit(A[u + 3], A[u + 4], A[u + 5], A[u + 6], sent)
   elseif A[u + 1] == 1 and sent > S[13] then
@@ -58,5 +61,9 @@ local function observe(u, sent)
   end
   -- New only when its request left after the last settle and the last reading, see `decide/signals.rs`.
   sent = sent > S[30] and max(0, sent - 1) or 0
-  for k = u + 8, u + 4 + 4 * A[u + 7], 4 do learn_quota(A[k], A[k + 1], A[k + 2], A[k + 3], sent) end
+  for k = u + 8, u + 4 + 4 * A[u + 7], 4 do
+    local unit = A[k]
+    learn_quota(unit, A[k + 1], A[k + 2], A[k + 3], sent, own and own[unit + 1] or 0)
+    if own then own[unit + 1] = 0 end
+  end
 end

@@ -21,6 +21,9 @@ local function held_back(r)
   return floor(r[1] / 1000000) * A[6] + floor(r[1] % 1000000 * A[6] / 1000000)
 end
 
+-- What may still be taken before the reset.
+local function left_of(r) return max(0, r[2] - r[15]) end
+
 -- Whether a pick would begin a window: the last one is over, and the limit is known.
 local function is_to_be_assumed(r) return now >= r[3] and r[1] > 0 and now < r[8] end
 
@@ -45,7 +48,7 @@ local function free_at(k, name)
   if not r then return at end
   at = max(at, r[5])
   if now >= r[3] then return max(at, window_free_at(r)), r end
-  if r[2] <= held_back(r) then at = max(at, r[3]) end
+  if left_of(r) <= held_back(r) then at = max(at, r[3]) end
   return at, r
 end
 
@@ -60,7 +63,7 @@ local function open(k, name)
   local resources = account[5]
   local r = resources[name]
   if not r or r[8] <= now then
-    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0, 0, 0, 0, 0 }
+    r = { 0, 0, 0, 0, 0, 0, 0, 0, {}, 0, 0, 0, 0, 0, 0 }
     resources[name] = nil
     local count = 0
     for other, state in pairs(resources) do

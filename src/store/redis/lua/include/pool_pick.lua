@@ -32,15 +32,15 @@ if best then
   local account, r = open(best, name)
   -- After its reset a quota whose limit is known is taken as whole again, for a minute or until numbers tell more.
   if is_to_be_assumed(r) then
-    r[2], r[3], r[4] = max(0, r[1] - under_way(r[9])), min(MAX, now + 60000), max(0, now - 1)
+    r[2], r[15], r[3], r[4] = r[1], under_way(r[9]), min(MAX, now + 60000), max(0, now - 1)
     r[11], r[12] = now, 0
   end
-  r[2] = max(0, r[2] - 1)
+  if r[3] > 0 then r[15] = min(MAX, r[15] + 1) end
   begin_request(r[9])
   prolong(account, r)
   local is_known = now < r[3]
   out[o + 1], out[o + 2], out[o + 3] = 0, best, now
-  out[o + 4], out[o + 5], o = is_known and max(0, r[2] - held_back(r)) or -1, is_known and r[3] or 0, o + 5
+  out[o + 4], out[o + 5], o = is_known and max(0, left_of(r) - held_back(r)) or -1, is_known and r[3] or 0, o + 5
 else
   local resets, limited = math.huge, 0
   for k = 1, #tokens do

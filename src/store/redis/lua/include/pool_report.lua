@@ -9,7 +9,7 @@ if k then
   local is_told = remaining >= 0 and resets > now
   if answered == 3 then invalid[tokens[k]] = now end
   local account, r = open(k, A[i + 4])
-  end_request(r[9], picked)
+  local own = end_request(r[9], picked) and 1 or 0
   local others = under_way(r[9])
   -- Of a pick that is still to come, by a clock that was wrong, nobody knows when it was.
   local sure = picked <= now and picked or 0
@@ -23,17 +23,19 @@ if k then
   if picked > 0 then r[10], r[12] = now, r[11] > 0 and r[12] + 1 or 0 end
   if is_told then
     if limit >= 0 then r[1] = min(MAX, limit) end
-    local told, resets_before = max(0, min(MAX, remaining) - others), r[3]
-    local is_newer = now >= r[3] or sent >= r[4]
-    if is_newer then
-      r[2], r[3], r[4], r[11], r[12] = told, resets, now, 0, 0
-    elseif told < r[2] then
-      r[2], r[3] = told, max(r[3], resets)
-      if r[11] == 0 then r[4] = now end
-    elseif told == 0 then
-      r[3] = max(r[3], resets)
+    remaining = max(0, min(MAX, remaining))
+    if now >= r[3] or sent >= r[4] then
+      r[2], r[15], r[3], r[4], r[11], r[12] = remaining, others, resets, now, 0, 0
+    else
+      local resets_before = r[3]
+      r[15] = max(0, r[15] - own)
+      if remaining < r[2] then
+        r[2], r[3] = remaining, max(r[3], resets)
+        if r[11] == 0 then r[4] = now end
+      end
+      if remaining <= others then r[3] = max(r[3], resets) end
+      if r[3] > resets_before then r[14] = now end
     end
-    if not is_newer and r[3] > resets_before then r[14] = now end
   end
   if answered == 0 then
     served(r, 5, sure)

@@ -5,8 +5,7 @@ local r = account and account[5][name]
 local was_known = r and end_request(r[9], picked)
 if was_known then
   account, r = open(k, name)
-  -- What was picked before the last numbers were seen is in them; a clock that was wrong does not tell.
-  if max(0, picked <= now and picked - 1 or 0) >= r[4] then r[2] = min(MAX, r[2] + 1) end
+  r[15] = max(0, r[15] - 1)
   prolong(account, r)
 end
 out[o + 1], out[o + 2], o = 0, was_known and 1 or 0, o + 2

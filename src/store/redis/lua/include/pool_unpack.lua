@@ -8,6 +8,7 @@ local function unpacked(bytes)
       for k = 1, 12 do r[k] = r[k] or (k == 9 and {} or 0) end
       r[13], r[14] = r[13] or r[7], 0
     end
+    r[15] = r[15] or 0
   end
   return account
 end

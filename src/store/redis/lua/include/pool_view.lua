@@ -17,7 +17,7 @@ else
       if r[8] > now then
         local paused = max(account[1], r[5])
         out[count_at] = out[count_at] + 1
-        out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5] = name, r[1], r[2], r[3], r[4]
+        out[o + 1], out[o + 2], out[o + 3], out[o + 4], out[o + 5] = name, r[1], left_of(r), r[3], r[4]
         out[o + 6], out[o + 7], o = paused > now and paused or 0, under_way(r[9]), o + 7
       end
     end
