@@ -18,6 +18,25 @@ test('resolves with the timer when it fires, and not before', async () => {
   expect(found).toMatchObject({ id, status: 'fired', endedAt: new Date(NOON + 40 * DAY) });
 });
 
+test.each([
+  ['brought forward', HOUR, MINUTE],
+  ['put off', MINUTE, HOUR],
+])('of one that is %s meanwhile, when it fires', async (_, beforeMs, afterMs) => {
+  const minoots = coordinator();
+  const { id } = await minoots.timers.create({ name: 'n', duration: beforeMs });
+  let found: unknown;
+  const waiting = minoots.timers.waitFor(id).then(timer => {
+    found = timer;
+  });
+  await advance(SECOND);
+  await minoots.timers.update(id, { duration: afterMs });
+  await advance(afterMs - 1);
+  expect(found).toBeUndefined();
+  await advance(1);
+  await waiting;
+  expect(found).toMatchObject({ id, status: 'fired', endedAt: new Date(NOON + SECOND + afterMs) });
+});
+
 test('one that has fired already is there at once', async () => {
   const minoots = coordinator();
   const { id } = await minoots.timers.create({ name: 'n', duration: 0 });
