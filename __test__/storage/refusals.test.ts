@@ -1,6 +1,8 @@
 /** Files that cannot be opened, and files that somebody else has. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type BudgetConfig, TokenBudgetTracker } from '@wundr.io/token-budget';
 import { TokenManager } from '@wundr.io/token-budget/credentials';
 import { RateLimitManager } from '@wundr.io/token-budget/rate-limit';
@@ -22,6 +24,57 @@ async function holder(storage: string): Promise<WorkerProcess> {
   await worker.call('call', { method: 'trackUsage', args: [{ ...usage(5), timestamp: { $later: 0 } }] });
   return worker;
 }
+
+describe('a file that can be read but not written', () => {
+  const NOBODY = 65_534;
+  /** Opens the file as somebody whom modes hold back, and tells what became of it. Modules are loaded before that. */
+  const CHILD = `
+    const { TokenBudgetTracker } = require('@wundr.io/token-budget');
+    const open = async path => {
+      const tracker = new TokenBudgetTracker({ storage: path });
+      await tracker.ready();
+      await tracker.close();
+    };
+    const [path, other] = process.argv.slice(1);
+    open(other).then(() => {
+      if (process.getuid() === 0) {
+        process.setgroups([]);
+        process.setgid(${NOBODY});
+        process.setuid(${NOBODY});
+      }
+      return open(path);
+    }).then(
+      () => console.log('open'),
+      error => console.log(error.code + ' ' + error.message),
+    );
+  `;
+
+  test.each(['state.db', 'state.db-lock'])(
+    '%s: says so, and changes nothing',
+    async name => {
+      const home = join(folder.path, `read-only-${name}`);
+      mkdirSync(home);
+      const path = join(home, 'state.db');
+      const writer = new TokenBudgetTracker({ storage: path });
+      await writer.trackUsage(usage(5));
+      await writer.close();
+      chmodSync(folder.path, 0o755);
+      chmodSync(home, 0o777);
+      for (const file of readdirSync(home)) chmodSync(join(home, file), file === name ? 0o444 : 0o666);
+      const before = readFileSync(path);
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        '-e',
+        CHILD,
+        path,
+        join(home, 'other.db'),
+      ]);
+      expect(stdout).toMatch(/^STORE_UNAVAILABLE .*storage\.path: .* cannot be opened for writing: ./);
+      expect(stdout).toContain(name);
+      expect(readFileSync(path)).toEqual(before);
+    },
+    30_000,
+  );
+});
 
 describe('a file that cannot be opened', () => {
   const cases: Record<string, () => string> = {
