@@ -3284,8 +3284,9 @@ declare class RateLimitManager extends TypedEmitter<RateLimitEvents> {
     setLimits(limits: RateLimits | null): Promise<void>;
     /**
      * Gives an agent a share of every limit, from 0 to 1; all shares together are at most 1. What an agent leaves
-     * idle the others may use, in proportion to their shares. The share ends with the process that gave it. `false`:
-     * there is not so much left to give.
+     * idle the others may use, in proportion to their shares. The share ends with the process that gave it; a
+     * process that was only not heard of for `clientLease` gives it again by itself, and `store:warning` names what did
+     * not fit any more. `false`: there is not so much left to give.
      */
     allocate(agent: string, share: number): Promise<boolean>;
     /** Everything one agent has becomes another's: its share, what it used, its places in the line. */
