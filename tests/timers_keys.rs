@@ -130,6 +130,23 @@ fn a_batch_that_only_makes_timers_leaves_what_any_other_batch_leaves() {
 }
 
 #[test]
+fn a_timer_gets_a_record_when_something_happens_to_it() {
+    on_one_thread(async {
+        let rig = Rig::with_manual_clock(1_000).await;
+        let mut connection = rig.server.connection();
+        let mut records =
+            || -> Vec<String> { redis::cmd("HKEYS").arg("test:timers:0:timers").query(&mut connection).unwrap() };
+        rig.apply(vec![create("a", Due::In(5)), create("b", Due::At(9_000))]).await.unwrap();
+        assert!(records().is_empty());
+        let Ok(Outcome::Timer(Some(timer))) = rig.one(Operation::Cancel { id: "b".into() }).await else {
+            panic!("it ends")
+        };
+        assert_eq!((timer.created_at_ms, timer.fire_at_ms, &*timer.nonce), (1_000, 9_000, "n-b"));
+        assert_eq!(records(), ["b"]);
+    });
+}
+
+#[test]
 fn an_id_that_comes_twice_in_a_batch_is_one_timer() {
     on_one_thread(async {
         let rig = Rig::with_manual_clock(1_000).await;
@@ -189,15 +206,17 @@ fn a_damaged_record_stops_nothing_but_what_is_asked_of_it() {
     on_one_thread(async {
         let rig = Rig::new().await;
         let mut connection = rig.server.connection();
-        rig.apply(["a", "b", "c", "d"].map(|id| create(id, Due::In(0))).into()).await.unwrap();
+        rig.apply(["a", "b", "c", "d", "e"].map(|id| create(id, Due::In(0))).into()).await.unwrap();
         for (id, odd) in [("a", &b"odd"[..]), ("b", b"\x93\x01\x02\x03")] {
             redis::cmd("HSET").arg("test:timers:0:timers").arg(id).arg(odd).exec(&mut connection).unwrap();
         }
-        redis::cmd("HDEL").arg("test:timers:0:timers").arg("c").exec(&mut connection).unwrap();
+        redis::cmd("HDEL").arg("test:timers:0:texts").arg("c").exec(&mut connection).unwrap();
+        redis::cmd("HSET").arg("test:timers:0:texts").arg("e").arg("odd").exec(&mut connection).unwrap();
         let get = |id: &str| Operation::Get { id: id.into() };
-        let outcomes = rig.apply(vec![get("a"), get("d"), create("b", Due::In(0)), list()]).await.unwrap().outcomes;
+        let outcomes =
+            rig.apply(vec![get("a"), get("d"), create("b", Due::In(0)), list(), get("e")]).await.unwrap().outcomes;
         let is_refused = |outcome: &Result<Outcome, OperationError>| matches!(outcome, Err(OperationError::Refused { message }) if message.contains("damaged"));
-        assert!(is_refused(&outcomes[0]) && is_refused(&outcomes[2]), "{outcomes:?}");
+        assert!([0, 2, 4].iter().all(|asked| is_refused(&outcomes[*asked])), "{outcomes:?}");
         assert!(matches!(&outcomes[1], Ok(Outcome::Timer(Some(_)))));
         assert!(matches!(&outcomes[3], Ok(Outcome::Timers { timers, .. }) if timers.len() == 1));
         let Ok(Outcome::Claimed { timers, .. }) = rig.one(claim("h")).await else { panic!("it claims") };

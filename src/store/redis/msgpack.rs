@@ -93,6 +93,23 @@ impl Writer {
         self.bytes.len()
     }
 
+    /// An array of texts.
+    pub fn texts(&mut self, texts: &[&str]) {
+        let array = self.begin_array();
+        texts.iter().for_each(|text| self.text(text));
+        self.end_array(array);
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Begins anew, in the same memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.elements = 0;
+    }
+
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -122,6 +139,11 @@ impl<'a> Reader<'a> {
             _ => return Err("an array"),
         }
         Ok(reader)
+    }
+
+    /// Whether the next byte is this one.
+    pub fn peeked(&self, byte: u8) -> bool {
+        self.rest.first() == Some(&byte)
     }
 
     pub fn uint(&mut self) -> Result<u64, Expected> {

@@ -17,16 +17,19 @@ ARGV  1 one MessagePack array, A:
         5 life of an ended timer ms   6 life of a dead delivery ms   7 memory is full 0|1
         8 the shard, encoded   9 channel of news   10 channel of events
         11.. operations: kind, size, deadline ms (0 = none), fields
-      2.. texts, which operations name by their number here: MessagePack arrays that clients write and read
-        of a timer: name, owner, document, recurrence, fingerprint   of a delivery: endpoint, document
+      2.. texts of deliveries and messages, which operations name by their number here
+Texts are MessagePack arrays that clients write and read
+        of a timer: name, owner, document, recurrence, fingerprint, nonce   of a delivery: endpoint, document
+      behind that of a timer that has no record: due ms, created ms
       The fields of each kind are named in include/timer_*.lua; size counts all elements.
 Reply an array: first one MessagePack array,
         1 sequence   2 clock ms   3 next due ms (-1 = never)
-        then per operation: 0 and its fields | 1 deadline passed | 3 refused, why
+        then per operation: 0 and its fields | 1 deadline passed | 3 refused, why;
+          or 4, once: the batch made new timers, and nothing else
         then what the texts are of, and how many there are
       then the texts, in the order in which the operations name them; nil where one is gone
 State a hash: claimed = when somebody last got or renewed a claim ms, idle = 1 while nothing is due any more
-Records, by id, are MessagePack arrays, r:
+Records, by id, are MessagePack arrays, r; a timer to which nothing has happened since it was made has none:
         1 0 scheduled, under way | 1 fired, dead | 2 cancelled   2 due ms   3 over since ms   4 holder   5 until ms
         6 lease ms   7 created ms   then
         of a timer: 8 started ms   9 occurrence   10 nonce   11 moved 0|1

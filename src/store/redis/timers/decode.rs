@@ -4,8 +4,9 @@ use redis::Value;
 
 use crate::domain::error::{OperationError, StoreError};
 use crate::domain::timers::operation::{
-    Delivery, NewDelivery, NewTimer, Operation, Outcome, Receipt, Status, Timer, TimerId,
+    Delivery, Due, NewDelivery, NewTimer, Operation, Outcome, Receipt, Status, Timer, TimerId,
 };
+use crate::domain::tokens::MAX_TOKENS;
 use crate::store::TimerBatch;
 use crate::store::redis::decode::unexpected;
 use crate::store::redis::msgpack::Reader;
@@ -37,9 +38,49 @@ fn read_reply(batch: &TimerBatch, bytes: &[u8], texts: Vec<Option<Vec<u8>>>) -> 
     let _sequence = reader.uint()?;
     let now_ms = reader.uint()?;
     let next_due_ms = reader.reader.optional()?;
-    let outcomes = batch.requests.iter().map(|request| reader.outcome(&request.operation));
-    let outcomes = outcomes.collect::<Decoded<Vec<_>>>()?;
+    let outcomes = if reader.reader.peeked(ALL_NEW) {
+        batch.requests.iter().map(|request| all_new(&request.operation, now_ms)).collect::<Decoded<Vec<_>>>()?
+    } else {
+        let outcomes = batch.requests.iter().map(|request| reader.outcome(&request.operation, now_ms));
+        outcomes.collect::<Decoded<Vec<_>>>()?
+    };
     Ok(Receipt { now_ms, outcomes, next_due_ms })
+}
+
+/// Of a batch: it made new timers, and nothing else.
+const ALL_NEW: u8 = 4;
+
+fn all_new(operation: &Operation, now_ms: u64) -> Decoded<Result<Outcome, OperationError>> {
+    match operation {
+        Operation::Create(new) => Ok(Ok(Outcome::Created { timer: created(new, now_ms), is_new: true })),
+        _ => Err("the outcome of something that makes no timer"),
+    }
+}
+
+/// A timer that was made as it was asked for.
+fn created(new: &NewTimer, now_ms: u64) -> Timer {
+    let NewTimer { id, name, owner, due, document_json, recurrence_json, nonce, fingerprint } = new.clone();
+    let fire_at_ms = match due {
+        Due::In(in_ms) => now_ms.saturating_add(in_ms),
+        Due::At(at_ms) => at_ms,
+    };
+    Timer {
+        id,
+        name,
+        owner,
+        document_json,
+        recurrence_json,
+        nonce,
+        fingerprint,
+        status: Status::Scheduled,
+        created_at_ms: now_ms,
+        started_at_ms: now_ms,
+        fire_at_ms: fire_at_ms.min(MAX_TOKENS),
+        occurrence: 0,
+        ended_at_ms: 0,
+        holder: Box::default(),
+        claimed_until_ms: 0,
+    }
 }
 
 struct ReplyReader<'a> {
@@ -65,7 +106,7 @@ impl ReplyReader<'_> {
         self.texts.next().ok_or("a text")
     }
 
-    fn outcome(&mut self, operation: &Operation) -> Decoded<Result<Outcome, OperationError>> {
+    fn outcome(&mut self, operation: &Operation, now_ms: u64) -> Decoded<Result<Outcome, OperationError>> {
         match self.uint()? {
             0 => {}
             1 => return Ok(Err(OperationError::DeadlinePassed)),
@@ -74,7 +115,7 @@ impl ReplyReader<'_> {
         }
         let outcome = match operation {
             Operation::Create(new) => match self.uint()? {
-                0 => Outcome::Created { timer: self.created(new)?, is_new: true },
+                0 => Outcome::Created { timer: created(new, now_ms), is_new: true },
                 1 => match self.timer(new.id.clone())? {
                     Some(timer) => Outcome::Created { timer, is_new: false },
                     None => return Ok(Err(damaged())),
@@ -116,29 +157,6 @@ impl ReplyReader<'_> {
             | Operation::Broadcast { .. } => Outcome::Done(self.flag()?),
         };
         Ok(Ok(outcome))
-    }
-
-    /// A timer that was made as it was asked for.
-    fn created(&mut self, new: &NewTimer) -> Decoded<Timer> {
-        let (fire_at_ms, created_at_ms) = (self.uint()?, self.uint()?);
-        let NewTimer { id, name, owner, due: _, document_json, recurrence_json, nonce, fingerprint } = new.clone();
-        Ok(Timer {
-            id,
-            name,
-            owner,
-            document_json,
-            recurrence_json,
-            nonce,
-            fingerprint,
-            status: Status::Scheduled,
-            created_at_ms,
-            started_at_ms: created_at_ms,
-            fire_at_ms,
-            occurrence: 0,
-            ended_at_ms: 0,
-            holder: Box::default(),
-            claimed_until_ms: 0,
-        })
     }
 
     /// `None` when its text is gone.

@@ -1,5 +1,7 @@
 //! Turns a batch into one script call. `lua/timer_batch.lua` names every key and element.
 
+use std::fmt::Write as _;
+
 use super::keys::ShardKeys;
 use crate::domain::timers::check::kept_error;
 use crate::domain::timers::operation::{Change, Due, NewDelivery, NewTimer, Operation, Request, Status};
@@ -13,7 +15,8 @@ use crate::store::redis::transport::Call;
 /// The script call that applies `batch`. `clock_ms`: a clock that takes the server's place; 0 is the server's.
 /// `is_full`: the server has no memory for new timers.
 pub fn batch_call(keys: &Keys, batch: &TimerBatch, clock_ms: u64, is_full: bool) -> Call {
-    let mut encoder = Encoder { writer: Writer::with_capacity(256 + batch.requests.len() * 160), texts: Vec::new() };
+    let bytes = 256 + batch.requests.len() * 320;
+    let mut encoder = Encoder { writer: Writer::with_capacity(bytes), ..Encoder::default() };
     let array = encoder.writer.begin_array();
     let writes = batch.requests.iter().any(|request| request.operation.writes());
     let writer = &mut encoder.writer;
@@ -41,19 +44,21 @@ fn script_for(batch: &TimerBatch, is_full: bool) -> &'static Script {
     if makes_timers && !is_full { &script::TIMER_CREATE } else { &script::TIMER_BATCH }
 }
 
+#[derive(Default)]
 struct Encoder {
     writer: Writer,
     /// Arguments behind the first.
     texts: Vec<Vec<u8>>,
+    /// What is put together for one element, in memory that is used again.
+    text: Writer,
+    member: String,
 }
 
 impl Encoder {
     /// The number among the arguments of a text that clients alone read.
     fn text_of(&mut self, fields: &[&str]) -> u64 {
         let mut writer = Writer::with_capacity(16 + fields.iter().map(|field| field.len() + 5).sum::<usize>());
-        let array = writer.begin_array();
-        fields.iter().for_each(|field| writer.text(field));
-        writer.end_array(array);
+        writer.texts(fields);
         self.texts.push(writer.into_bytes());
         self.texts.len() as u64 + 1
     }
@@ -135,13 +140,22 @@ impl Encoder {
         let NewTimer { id, name, owner, due, document_json, recurrence_json, nonce, fingerprint } = timer;
         self.writer.text(id);
         self.due(*due);
-        self.writer.text(nonce);
-        self.writer.text(fingerprint);
-        let text = self.text_of(&[name, owner, document_json, recurrence_json, fingerprint]);
-        self.writer.uint(text);
-        self.writer.text(&listed_as(name, id));
-        let owned = (!owner.is_empty()).then(|| listed_as(owner, id));
-        self.optional_text(owned.as_deref());
+        self.text.clear();
+        self.text.texts(&[name, owner, document_json, recurrence_json, fingerprint, nonce]);
+        self.writer.bytes(self.text.as_bytes());
+        self.listed_as(name, id);
+        match owner.is_empty() {
+            true => self.writer.optional(None),
+            false => self.listed_as(owner, id),
+        }
+    }
+
+    /// What the lists of names and of owners have of a timer. The length keeps names apart that begin alike.
+    fn listed_as(&mut self, term: &str, id: &str) {
+        self.member.clear();
+        // Never fails: it is memory that is written to.
+        let _ = write!(self.member, "{}:{term}{id}", term.len());
+        self.writer.text(&self.member);
     }
 
     fn update(&mut self, id: &str, change: &Change) {
@@ -218,11 +232,6 @@ fn kind_of(operation: &Operation) -> u64 {
         Operation::Endpoints => 16,
         Operation::Broadcast { .. } => 17,
     }
-}
-
-/// What the lists of names and of owners have of a timer. The length keeps names apart that begin alike.
-fn listed_as(term: &str, id: &str) -> String {
-    format!("{}:{term}{id}", term.len())
 }
 
 fn number_of(status: Status) -> u64 {

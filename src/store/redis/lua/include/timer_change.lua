@@ -11,7 +11,7 @@ else
     put(T, id, r)
   elseif kind == 4 then
     local fields = fields_of(text)
-    if #fields == 5 then
+    if #fields >= 5 then
       list_in(T.index, fields, id, false)
       for k = 1, 4 do
         if type(A[i + 5 + k]) == 'string' then fields[k] = A[i + 5 + k] end

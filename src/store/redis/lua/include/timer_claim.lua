@@ -29,7 +29,7 @@ for k, t in ipairs({ T, D }) do
     local may_die = t == D and call('ZCARD', KEYS[19]) > 0
     local due = call('ZRANGEBYSCORE', t.due, '-inf', now, 'LIMIT', 0, may_die and CLAIM_MAX or count)
     look_at_members(t, t.due, due)
-    local due_texts = #due > 0 and call('HMGET', t.texts, unpack(due)) or {}
+    local due_texts = texts_of(t, due)
     for at, name in ipairs(due) do
       local r = t.seen[name]
       if taken == count then break end

@@ -1,45 +1,42 @@
 -- A batch that does nothing but make timers, none of which is known: so it is with most that make any. Nothing has to
--- leave a schedule then, and the commands are filled as the operations are read; what is written and answered is what
--- `timer_new` and `write` would. Returns how many were made, 0 when it was another batch: then nothing was written.
+-- leave a schedule then, and commands are filled as the operations are read; what is written is what `timer_new` and
+-- `write` would. Out: 4, once for all of them. Returns how many were made, 0 when it was another batch: then nothing
+-- was written, but for ids that `timer_new` lists again.
 local function create_all()
   if A[4] ~= 1 or A[7] == 1 then return 0 end
-  local ids, count, taken, at, to = {}, 0, {}, 11, #A
+  local count, at, to = 0, 11, #A
   while at <= to do
-    local id, deadline = A[at + 3], A[at + 2]
-    if A[at] ~= 1 or taken[id] or deadline > 0 and deadline <= now then return 0 end
-    count = count + 1
-    ids[count], taken[id], at = id, true, at + A[at + 1]
+    if A[at] ~= 1 or A[at + 2] > 0 and A[at + 2] <= now then return 0 end
+    count, at = count + 1, at + A[at + 1]
   end
-  for from = 1, count, 1000 do
-    local found = call('HMGET', T.key, unpack(ids, from, min(from + 999, count)))
-    for k = 1, #found do
-      if found[k] then return 0 end
-    end
-  end
-  local records, new_texts, dues, members, names, owners, n, owned = {}, {}, {}, {}, {}, {}, 0, 0
-  -- One for all: it is packed before the next one changes it. A score that is text needs no conversion.
-  local r = { 0, 0, 0, '', 0, 0, now, now, 0, '', 0 }
+  local members, new_texts, dues, names, owners, n, owned = {}, {}, {}, {}, {}, 0, 0
+  -- Most are due in the same time. Scores that are text need no conversion.
+  local kind, after, due, instants
   at = 11
-  for k = 1, count do
-    local id, due = ids[k], A[at + 5]
-    if A[at + 4] == 0 then due = now + due end
-    due = min(MAX, due)
-    r[2], r[10] = due, A[at + 6]
-    records[n + 1], records[n + 2] = id, pack(r)
-    new_texts[n + 1], new_texts[n + 2] = id, ARGV[A[at + 8]]
-    dues[n + 1], dues[n + 2] = due, id
+  for _ = 1, count do
+    local id = A[at + 3]
+    if A[at + 4] ~= kind or A[at + 5] ~= after then
+      kind, after = A[at + 4], A[at + 5]
+      local due_ms = min(MAX, kind == 0 and now + after or after)
+      due, instants = string.format('%.0f', due_ms), pack(due_ms, now)
+    end
     members[n + 1], members[n + 2] = '0', id
-    names[n + 1], names[n + 2] = '0', A[at + 9]
-    if A[at + 10] ~= -1 then owners[owned + 1], owners[owned + 2], owned = '0', A[at + 10], owned + 2 end
-    out[o + 1], out[o + 2], out[o + 3], out[o + 4], o = 0, 0, due, now, o + 4
+    new_texts[n + 1], new_texts[n + 2] = id, A[at + 6] .. instants
+    dues[n + 1], dues[n + 2] = due, id
+    names[n + 1], names[n + 2] = '0', A[at + 7]
+    if A[at + 8] ~= -1 then owners[owned + 1], owners[owned + 2], owned = '0', A[at + 8], owned + 2 end
     n, at = n + 2, at + A[at + 1]
   end
-  run('HSET', T.key, records)
+  -- Every timer is listed by its id: one that is known, or comes twice, is not added.
+  local added = 0
+  for from = 1, n, 1000 do
+    added = added + call('ZADD', T.ids, 'NX', unpack(members, from, min(from + 999, n)))
+  end
+  if added < count then return 0 end
   run('HSET', T.texts, new_texts)
   run('ZADD', T.due, dues)
-  run('ZADD', T.ids, members)
   run('ZADD', KEYS[10], names)
   run('ZADD', KEYS[11], owners)
-  changed = true
+  out[o + 1], o, changed = 4, o + 1, true
   return count
 end

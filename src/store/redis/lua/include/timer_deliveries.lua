@@ -8,7 +8,7 @@ out[o + 1], o = 0, o + 2
 while not is_over do
   local ids = call('ZRANGEBYLEX', key, from, '+', 'LIMIT', 0, limit + 1)
   look_at_all(D, ids)
-  local all_texts = #ids > 0 and call('HMGET', D.texts, unpack(ids)) or {}
+  local all_texts = texts_of(D, ids)
   for k, name in ipairs(ids) do
     local r = D.seen[name]
     if r and is_kept(D, r) then

@@ -43,7 +43,7 @@ local function write(t)
     local r, was, is, at = seen[id], was_in[id], nil, nil
     if r then
       is, at = place(t, r)
-      records[count + 1], records[count + 2], count = id, pack(r), count + 2
+      if not t.as_made[id] then records[count + 1], records[count + 2], count = id, pack(r), count + 2 end
       if was ~= is or at_in[id] ~= at then
         local list = enter[is]
         local entered = #list
@@ -69,6 +69,7 @@ local function write(t)
   local new, old = {}, {}
   count = 0
   for id, text in pairs(t.text) do
+    t.kept[id] = text
     if text then
       new[count + 1], new[count + 2], count = id, text, count + 2
     else

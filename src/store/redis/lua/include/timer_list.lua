@@ -16,7 +16,7 @@ while not is_over do
   local ids = {}
   for k, member in ipairs(members) do ids[k] = sub(member, length(prefix) + 1) end
   look_at_all(T, ids)
-  local all_texts = #ids > 0 and call('HMGET', T.texts, unpack(ids)) or {}
+  local all_texts = texts_of(T, ids)
   for k, listed in ipairs(ids) do
     local r = T.seen[listed]
     if r and is_kept(T, r) then

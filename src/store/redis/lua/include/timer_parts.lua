@@ -1,8 +1,16 @@
 -- Parts of operations.
 local function text_of(t, id)
   local text = t.text[id]
-  if text == nil then text = call('HGET', t.texts, id) end
-  return text
+  if text ~= nil then return text end
+  if t.kept[id] == nil then t.kept[id] = call('HGET', t.texts, id) end
+  return t.kept[id]
+end
+
+local function texts_of(t, ids)
+  keep_texts(t, ids)
+  local found = {}
+  for k, id in ipairs(ids) do found[k] = text_of(t, id) end
+  return found
 end
 
 -- The fields of a text; none when it is gone or damaged.
@@ -20,9 +28,9 @@ local function list_in(index, fields, id, is_listed)
 end
 
 local function drop_all(t, ids)
-  local stored = t == T and #ids > 0 and call('HMGET', t.texts, unpack(ids)) or {}
+  local found = t == T and texts_of(t, ids) or {}
   for k, id in ipairs(ids) do
-    if t == T then list_in(t.index, fields_of(t.text[id] or stored[k]), id, false) end
+    if t == T then list_in(t.index, fields_of(found[k]), id, false) end
     t.text[id] = false
     put(t, id, false)
   end
