@@ -84,7 +84,15 @@ export class TimerService {
     const spec = readTimer(timer, defaults);
     const signal = this.#signal(options);
     this.#assertOpen(signal);
-    const { timer: made, isNew, nowMs } = await store.create(spec, undefined, signal);
+    const { due } = spec;
+    const {
+      timer: made,
+      isNew,
+      nowMs,
+    } = due === undefined
+      ? await store.create(spec, undefined, signal)
+      : // Made by the thousand: one asynchronous function less.
+        store.made(await store.begin(spec, due, undefined, signal), spec);
     return isNew ? newTimerOf(made, nowMs, spec) : timerOf(made, nowMs);
   }
 

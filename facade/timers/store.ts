@@ -4,6 +4,7 @@ import type {
   TimerOutcome,
   TimersAnswer,
   WireDelivery,
+  WireDue,
   WireNewTimer,
   WireTimer,
 } from '../backend/coordination';
@@ -18,6 +19,13 @@ import { timerId } from './timer-id';
 /** What one shard answered, and when. */
 export interface Answered<K extends TimerOutcome['is']> {
   outcome: Extract<TimerOutcome, { is: K }>;
+  nowMs: number;
+}
+
+/** A timer that was asked for. */
+export interface MadeTimer {
+  timer: WireTimer;
+  isNew: boolean;
   nowMs: number;
 }
 
@@ -95,11 +103,13 @@ export class TimerStore {
    * Makes a timer, or finds the one of its id. `sameAs`: what makes two timers of one id the same, instead of all
    * that was asked for. Rejects with `REQUEST_CONFLICT` where another has the id.
    */
-  async create(
-    spec: TimerSpec,
-    sameAs?: string,
-    signal?: AbortSignal,
-  ): Promise<{ timer: WireTimer; isNew: boolean; nowMs: number }> {
+  async create(spec: TimerSpec, sameAs?: string, signal?: AbortSignal): Promise<MadeTimer> {
+    const due = spec.due ?? (await this.#firstDue(spec, signal));
+    return this.made(await this.begin(spec, due, sameAs, signal), spec);
+  }
+
+  /** Asks for a timer that is due then; its answer is for `made`. */
+  begin(spec: TimerSpec, due: WireDue, sameAs?: string, signal?: AbortSignal): Promise<TimersAnswer> {
     const id = spec.id ?? timerId();
     const shard = this.shardOf(id);
     const nonce = newNonce(shard);
@@ -109,7 +119,7 @@ export class TimerStore {
       id,
       name: spec.name,
       owner: spec.owner,
-      due: spec.due ?? (await this.#firstDue(spec, signal)),
+      due,
       documentJson: document,
       recurrenceJson: recurrence,
       nonce,
@@ -119,10 +129,15 @@ export class TimerStore {
           ? nonce
           : hashOf(sameAs ?? [spec.name, spec.owner, spec.due ?? null, document, recurrence]),
     };
-    const answer = await this.#backend.timers(String(shard), { is: 'create', with: timer }, signal);
-    const { outcome, nowMs, nextDueMs } = answer;
-    if (nextDueMs !== null) this.onDue(shard, nextDueMs);
-    if (outcome?.is === 'created') return { timer: outcome.with.timer, isNew: outcome.with.isNew, nowMs };
+    return this.#backend.timers(String(shard), { is: 'create', with: timer }, signal);
+  }
+
+  /** What the answer to `begin` says. */
+  made({ outcome, nowMs, nextDueMs }: TimersAnswer, { id }: TimerSpec): MadeTimer {
+    const made = outcome?.is === 'created' ? outcome.with : undefined;
+    const known = made?.timer.id ?? id;
+    if (nextDueMs !== null && known !== undefined) this.onDue(this.shardOf(known), nextDueMs);
+    if (made !== undefined) return { timer: made.timer, isNew: made.isNew, nowMs };
     throw new TokenBudgetError('REQUEST_CONFLICT', `Another timer has the id ${JSON.stringify(id)}`, {
       field: 'timer.id',
     });

@@ -8,7 +8,12 @@ const POOLED_IDS = 256;
 const COUNT_MAX = 0xfff;
 
 const pool = Buffer.alloc(RANDOM_BYTES * POOLED_IDS);
-let used = pool.length;
+/** The pool as text: one native call for all of it. */
+let digits = '';
+let used = 0;
+/** The text of a number that is no small integer takes long: these are made when they change, and once. */
+let time = '';
+const counts: string[] = [];
 let lastMs = 0;
 let count = 0;
 
@@ -20,20 +25,33 @@ let count = 0;
 export function timerId(): string {
   const nowMs = Date.now();
   if (nowMs > lastMs) {
-    lastMs = nowMs;
-    count = 0;
+    setTime(nowMs);
   } else if (++count > COUNT_MAX) {
-    lastMs++;
-    count = 0;
+    setTime(lastMs + 1);
   }
-  if (used === pool.length) {
-    crypto().randomFillSync(pool);
-    used = 0;
-  }
-  // One native call, where text of each byte would be eight pieces of garbage.
-  pool[used] = 0x80 | ((pool[used] ?? 0) & 0x3f);
-  const random = pool.toString('hex', used, used + RANDOM_BYTES);
-  used += RANDOM_BYTES;
-  const time = lastMs.toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${count.toString(16).padStart(3, '0')}-${random.slice(0, 4)}-${random.slice(4)}`;
+  if (used === digits.length) refill();
+  // Pieces of less than 13 characters are copied: an id keeps nothing alive but itself.
+  const random = `${digits.slice(used, used + 4)}-${digits.slice(used + 4, used + 2 * RANDOM_BYTES)}`;
+  used += 2 * RANDOM_BYTES;
+  return `${time}${countDigits(count)}-${random}`;
+}
+
+function setTime(ms: number): void {
+  lastMs = ms;
+  count = 0;
+  const text = ms.toString(16).padStart(12, '0');
+  time = `${text.slice(0, 8)}-${text.slice(8)}-7`;
+}
+
+function countDigits(value: number): string {
+  counts[value] ??= value.toString(16).padStart(3, '0');
+  return counts[value];
+}
+
+function refill(): void {
+  crypto().randomFillSync(pool);
+  // The variant.
+  for (let at = 0; at < pool.length; at += RANDOM_BYTES) pool[at] = 0x80 | ((pool[at] ?? 0) & 0x3f);
+  digits = pool.toString('hex');
+  used = 0;
 }
