@@ -168,15 +168,20 @@ describe.each<Topology>(['standalone', 'standalone, I/O thread', 'cluster', 'sen
       const [awake, asleep] = (await open(2, 'asleep', config)) as [LimiterProcess, LimiterProcess];
       expect(await asleep.call('allocate', 'agent', 0.6)).toBe(true);
       expect(await asleep.call('allocate', 'small', 0.2)).toBe(true);
+      expect(await asleep.call('allocate', 'handed', 0.1)).toBe(true);
+      expect(await asleep.call('allocate', 'taken', 0.05)).toBe(true);
       process.kill(asleep.worker.pid, 'SIGSTOP');
+      expect(await awake.call('handoff', 'handed', 'heir')).toBe(true);
+      expect(await awake.call('allocate', 'taken', 0)).toBe(true);
       await eventually('the share is free', async () =>
         (await awake.call<boolean>('allocate', 'other', 0.7)) ? true : undefined,
       );
       process.kill(asleep.worker.pid, 'SIGCONT');
       const [warning] = await asleep.hears('store:warning');
-      expect(JSON.stringify(warning)).toMatch(/the shares it gave have ended.*'agent'/);
+      expect(JSON.stringify(warning)).toMatch(/the shares it gave have ended.*'agent'.*'handed'.*'taken'/);
       const { agents } = await awake.call<{ agents: { agent: string; share: number }[] }>('getStatus');
       expect(agents.slice(1)).toMatchObject([
+        { agent: 'heir', share: 0.1 },
         { agent: 'other', share: 0.7 },
         { agent: 'small', share: 0.2 },
       ]);

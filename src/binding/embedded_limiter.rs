@@ -121,20 +121,22 @@ impl EmbeddedLimiter {
         if operation.writes() {
             limiter.accept()?;
         }
+        let operations = limiter.given.before(&operation).into_iter().chain([operation]);
         let batch = RateLimitBatch {
             limiter: limiter.limiter.name().clone(),
             policy: Arc::clone(&limiter.policy),
-            requests: vec![Request { operation, deadline_ms: None }],
+            requests: operations.map(|operation| Request { operation, deadline_ms: None }).collect(),
             ticket: Ticket { client: Arc::clone(&limiter.client), sequence: 0, retry: false },
         };
         let mut receipt = limiter.limiter.apply_at(&batch, now_ms);
-        let outcome = receipt.outcomes.pop();
-        if let (Some(Ok(outcome)), [request]) = (&outcome, &*batch.requests) {
-            let lost = limiter.given.note(&request.operation, outcome);
-            limiter.lost.extend(lost);
+        for (request, outcome) in batch.requests.iter().zip(&receipt.outcomes) {
+            if let Ok(outcome) = outcome {
+                let lost = limiter.given.note(&request.operation, outcome);
+                limiter.lost.extend(lost);
+            }
         }
         limiter.note_turns(std::mem::take(&mut receipt.granted), receipt.poll_in_ms, receipt.places);
-        match outcome {
+        match receipt.outcomes.pop() {
             Some(Ok(outcome)) => to_json(&outcome),
             Some(Err(error)) => Err(invalid(error.to_string())),
             None => Err(invalid("no outcome".into())),

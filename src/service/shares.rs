@@ -38,6 +38,12 @@ impl GivenShares {
         }
     }
 
+    /// What is said before `operation`, so that what it changes is added to what the store knows.
+    pub fn before(&self, operation: &Operation) -> Option<Operation> {
+        let is_change = matches!(operation, Operation::Allocate { .. } | Operation::Handoff { .. });
+        (is_change && !self.list.is_empty()).then(|| self.poll())
+    }
+
     /// Takes in what a store answered, in the order in which it did. Answers whose shares are lost: they lapsed, and there
     /// was no room for them any more.
     pub fn note(&mut self, operation: &Operation, outcome: &Outcome) -> Vec<Agent> {
@@ -80,8 +86,8 @@ impl GivenShares {
 pub fn lost_shares_warning(lost: &[Agent]) -> String {
     let names: Vec<_> = lost.iter().map(|agent| format!("'{agent}'")).collect();
     format!(
-        "this process was not heard of for its lease, and the shares it gave have ended. They could not all be given again, \
-         for others have them now: {}",
+        "this process was not heard of for its lease, and the shares it gave have ended. They were given again, but those that \
+         others took back or have by now: {}",
         names.join(", ")
     )
 }

@@ -1,5 +1,6 @@
 use token_budget::domain::rate_limit::amounts::Unit;
 use token_budget::domain::rate_limit::operation::{Operation, Outcome, Reason};
+use token_budget::domain::rate_limit::terms::MINUTE_MS;
 
 use super::desk::*;
 use super::harness::Harness;
@@ -124,6 +125,45 @@ pub async fn shares_that_others_took_over_are_theirs<H: Harness>(desk: Desk<H>) 
     desk.at(START_MS - 60 * SECOND_MS);
     assert_eq!(keep(&desk, "a", &said).await, kept(false, &[]));
     assert_eq!(keep(&desk, "b", &[]).await, kept(false, &[("new", 400_000), ("z", 200_000)]));
+}
+
+pub async fn what_was_taken_before_the_lease_ended_is_not_given_again<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    let hand_off = |from: &str, to: &str| Operation::Handoff { from: from.into(), to: to.into() };
+    let said = [("x", 300_000), ("y", 100_000), ("z", 100_000)];
+    desk.by("a", vec![share("x", 300_000), share("y", 100_000), share("z", 100_000)]).await;
+    desk.by("all", vec![share("w", 100_000)]).await;
+    desk.advance(LEASE_MS - 1);
+    desk.by("b", vec![hand_off("x", "middle"), hand_off("middle", "end"), share("y", 0), hand_off("w", "end")]).await;
+    desk.advance(LEASE_MS - 1);
+    desk.poll("b").await;
+    // Of "a" the store knows what ended with its lease; a share that it gives before it says so does not hide the rest.
+    let receipt = desk.by("a", vec![share("v", 100_000), Operation::KeepShares(shares(&said))]).await;
+    assert_eq!(receipt.outcomes[1], Ok(kept(true, &[("v", 100_000), ("z", 100_000)])));
+    assert_eq!(keep(&desk, "a", &said).await, kept(false, &[("v", 100_000), ("z", 100_000)]), "it is told once");
+    assert_eq!(keep(&desk, "all", &[("w", 100_000)]).await, kept(true, &[]), "it had nothing left when it ended");
+    assert_eq!(keep(&desk, "b", &[]).await, kept(false, &[("end", 400_000)]));
+}
+
+pub async fn what_ended_is_remembered_for_a_day_and_of_64_clients<H: Harness>(desk: Desk<H>) {
+    let desk = short_lease(desk).rules(&[per_minute(Unit::Requests, 10)]);
+    let share = |agent: &str, share_ppm| Operation::Allocate { agent: agent.into(), share_ppm };
+    let client = |number: u64| format!("client-{number:02}");
+    for number in 0..65 {
+        desk.by(&client(number), vec![share("mine", 1_000), share("mine", 0)]).await;
+    }
+    desk.by("alive", vec![share("other", 1_000)]).await;
+    desk.advance(LEASE_MS);
+    desk.by("alive", vec![share("other", 1_000)]).await;
+    // The first in the order of names is forgotten, and what it says is believed.
+    assert_eq!(keep(&desk, &client(1), &[("mine", 1_000)]).await, kept(true, &[]));
+    assert_eq!(keep(&desk, &client(0), &[("mine", 1_000)]).await, kept(true, &[("mine", 1_000)]));
+    for _ in 0..24 * 60 {
+        desk.advance(MINUTE_MS);
+        desk.by("alive", vec![share("other", 1_000)]).await;
+    }
+    assert_eq!(keep(&desk, &client(2), &[("mine", 1_000)]).await, kept(true, &[("mine", 1_000)]));
 }
 
 pub async fn a_share_that_was_handed_on_lives_with_who_did_it<H: Harness>(desk: Desk<H>) {

@@ -51,7 +51,8 @@ macro_rules! rate_limit_tests {
             clients: [
                 permits_of_a_dead_client_return, places_of_a_dead_client_vanish, any_call_is_a_sign_of_life,
                 shares_of_a_dead_client_end, shares_of_a_client_that_was_taken_for_dead_are_given_again, what_others_have_by_now_is_not_given_again,
-                shares_that_others_took_over_are_theirs, a_share_that_was_handed_on_lives_with_who_did_it,
+                shares_that_others_took_over_are_theirs, what_was_taken_before_the_lease_ended_is_not_given_again,
+                what_ended_is_remembered_for_a_day_and_of_64_clients, a_share_that_was_handed_on_lives_with_who_did_it,
             ];
             signals: [
                 a_hit_pauses_everyone, hits_double_the_pause_up_to_a_bound,

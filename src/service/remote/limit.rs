@@ -148,6 +148,14 @@ impl Tracker {
         }
     }
 
+    /// What changes shares changes those that this process has by what the store knows.
+    pub(super) fn keep_shares_before(self: &Rc<Self>, operation: &Operation) {
+        let before = self.line.given.borrow().before(operation);
+        if let (Some(operation), Some(subject)) = (before, self.limit_subject()) {
+            self.enqueue_internal(subject, Work::Limit(operation));
+        }
+    }
+
     /// The store is back, perhaps without what it knew.
     pub(super) fn on_reconnected(&self) {
         self.line.poll_soon();

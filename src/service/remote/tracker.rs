@@ -223,6 +223,7 @@ impl Tracker {
             CallKind::Limit(mut operation) => match self.limit_subject() {
                 Some(subject) => {
                     operation.date(self.limits.now_ms());
+                    self.keep_shares_before(&operation);
                     self.begin(id, subject, Work::Limit(operation), None, touched);
                 }
                 None => self.fail(id, FailureCode::InvalidConfig, "this tracker serves no limiter"),

@@ -9,7 +9,7 @@ use super::clients::Holding;
 use super::line::{OrderKey, Place};
 use super::parts::Parts;
 use super::state::{LimiterState, Moment};
-use super::{AGENT_PARTS, AGENTS_MAX, WHOLE_PPM};
+use super::{AGENT_PARTS, AGENTS_MAX, LAPSED_KEPT_MS, LAPSED_MAX, WHOLE_PPM};
 use crate::domain::rate_limit::amounts::Amounts;
 use crate::domain::rate_limit::operation::Outcome;
 
@@ -39,6 +39,13 @@ pub(super) struct Agent {
     pub line: BTreeMap<OrderKey, Place>,
     /// As the windows of the limiter, in their order. Of the pool only while somebody has a share.
     pub windows: Vec<Parts>,
+}
+
+/// The shares that ended with the lease of a client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Lapsed {
+    pub until_ms: u64,
+    agents: Vec<Box<str>>,
 }
 
 impl Agents {
@@ -189,12 +196,15 @@ impl LimiterState {
         true
     }
 
-    /// What `client` gives, after what it says it gave.
+    /// What the calling client gives, after what it says it gave. Where it is known what ended with its lease, nothing else
+    /// is given again: the rest others had taken over or taken back before.
     pub(super) fn keep_shares(&mut self, moment: &Moment<'_>, given: &[(Box<str>, u64)]) -> Outcome {
-        let lapsed = !self.clients.has_given(moment.client);
+        let ended = self.lapsed.remove(moment.client).filter(|ended| ended.until_ms > moment.now_ms);
+        let lapsed = ended.is_some() || !self.clients.has_given(moment.client);
         if lapsed {
             for (name, share_ppm) in given {
-                if self.agents.number_of(name) == 0 && *share_ppm > 0 {
+                let is_its = ended.as_ref().is_none_or(|ended| ended.agents.contains(name));
+                if is_its && *share_ppm > 0 && self.agents.number_of(name) == 0 {
                     self.allocate(moment, name, *share_ppm);
                 }
             }
@@ -204,6 +214,17 @@ impl LimiterState {
         let mut shares: Vec<_> = own.map(|agent| (agent.name.clone(), agent.share_ppm)).collect();
         shares.sort_unstable();
         Outcome::Kept { lapsed, shares }
+    }
+
+    /// Remembers which shares ended with the lease of a client.
+    pub(super) fn note_lapsed(&mut self, client: &str, agents: Vec<Box<str>>, now_ms: u64) {
+        self.lapsed.retain(|_, ended| ended.until_ms > now_ms);
+        self.lapsed.insert(client.into(), Lapsed { until_ms: now_ms + LAPSED_KEPT_MS, agents });
+        while self.lapsed.len() > LAPSED_MAX {
+            let oldest = self.lapsed.iter().min_by_key(|(name, ended)| (ended.until_ms, *name));
+            let Some(name) = oldest.map(|(name, _)| name.clone()) else { return };
+            self.lapsed.remove(&name);
+        }
     }
 
     /// The agent belongs to the common pool again, with all it used and waits for.

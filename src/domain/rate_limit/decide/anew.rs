@@ -75,6 +75,7 @@ impl LimiterState {
             settled_at_ms: old.settled_at_ms.min(now_ms),
             next_admission_us: old.next_admission_us.min(now_ms * 1_000 + terms.pause_us),
             learned: old.learned,
+            lapsed: old.lapsed,
             learned_until_ms: old.learned_until_ms.min(now_ms + LEARNED_KEPT_MS),
             ..Self::default()
         };

@@ -134,15 +134,15 @@ impl Clients {
         self.list.iter().position(is_it)
     }
 
-    /// Those that hold something and whose lease is over.
+    /// Those that hold something, or gave shares, and whose lease is over; and whether they gave any.
     #[inline]
-    fn take_dead(&mut self, now_ms: u64) -> Vec<Arc<str>> {
+    fn take_dead(&mut self, now_ms: u64) -> Vec<(Arc<str>, bool)> {
         if now_ms < self.next_lease_ms {
             return Vec::new();
         }
         let is_over = |entry: &Client| entry.lease_until_ms <= now_ms;
-        let is_dead = |entry: &&Client| is_over(entry) && !entry.holds_nothing();
-        let dead = self.list.iter().filter(is_dead).map(|entry| Arc::clone(&entry.name)).collect();
+        let is_dead = |entry: &&Client| is_over(entry) && (entry.has_given || !entry.holds_nothing());
+        let dead = self.list.iter().filter(is_dead).map(|entry| (Arc::clone(&entry.name), entry.has_given)).collect();
         self.list.retain(|entry| !is_over(entry));
         self.next_lease_ms = self.list.iter().map(|entry| entry.lease_until_ms).min().unwrap_or(u64::MAX);
         dead
@@ -152,7 +152,7 @@ impl Clients {
 impl LimiterState {
     /// Of clients that are dead, places vanish, permits expire, and the shares they gave end.
     pub(super) fn end_dead_clients(&mut self, now_ms: u64) {
-        for client in self.clients.take_dead(now_ms) {
+        for (client, has_given) in self.clients.take_dead(now_ms) {
             let is_its = |name: &Arc<str>| *name == client;
             let places: Vec<_> = self.agents.places().filter(|(_, place)| is_its(&place.client)).collect();
             let places: Vec<_> = places.into_iter().map(|(_, place)| Arc::clone(&place.id)).collect();
@@ -161,7 +161,12 @@ impl LimiterState {
             let mut permits: Vec<_> = open.map(|(id, permit)| (permit.expires_at_ms, Arc::clone(id))).collect();
             permits.sort_unstable();
             permits.iter().for_each(|(_, id)| self.expire(id, now_ms));
-            for number in self.agents.given_by(&client) {
+            let given = self.agents.given_by(&client);
+            if has_given {
+                let agents = given.iter().map(|number| self.agents.get(*number).name.clone()).collect();
+                self.note_lapsed(&client, agents, now_ms);
+            }
+            for number in given {
                 self.end_share(number);
             }
         }

@@ -32,6 +32,10 @@ pub const AGENT_PARTS: u64 = 20;
 /// Agents that can have a share.
 pub const AGENTS_MAX: usize = 64;
 
+/// How long it is remembered which shares ended with the lease of a client, and of how many clients.
+pub const LAPSED_KEPT_MS: u64 = 86_400_000;
+pub const LAPSED_MAX: usize = 64;
+
 /// The whole of a limit, in millionths.
 pub const WHOLE_PPM: u64 = 1_000_000;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::agents::Agents;
+use super::agents::{Agents, Lapsed};
 use super::clients::Clients;
 use super::line::OrderKey;
 use super::parts::Parts;
@@ -90,6 +90,9 @@ pub struct LimiterState {
     /// When `paused_until_ms` was set; 0 in states of earlier versions.
     #[serde(default)]
     pub(super) pause_set_ms: u64,
+    /// By client.
+    #[serde(default)]
+    pub(super) lapsed: BTreeMap<Box<str>, Lapsed>,
 }
 
 /// One window, and when it was in force last.

@@ -1,7 +1,8 @@
 //! All there is to see, and what is remembered from elsewhere.
 
 use super::agents::Agent;
-use super::state::{LimiterState, Moment};
+use super::parts::Parts;
+use super::state::{KeptWindow, LimiterState, Moment};
 use super::{LEARNED_KEPT_MS, PAUSE_MAX_MS};
 use crate::domain::quota::Reading;
 use crate::domain::rate_limit::amounts::Unit;
@@ -27,7 +28,8 @@ impl LimiterState {
         }
     }
 
-    /// Those of the rules, in their order, each once.
+    /// Those of the rules, in their order, each once; then the others that are kept, for what they know counts when
+    /// their rules are in force again.
     fn window_views(&self, moment: &Moment<'_>) -> Vec<WindowView> {
         let mut views: Vec<WindowView> = Vec::new();
         for rule in &moment.terms.rules {
@@ -38,6 +40,12 @@ impl LimiterState {
             let (used, parts) = kept.map(|kept| (kept.parts.sum(), kept.parts.list().collect())).unwrap_or_default();
             views.push(WindowView { window_ms: rule.window_ms, used, parts });
         }
+        let is_new = |kept: &&KeptWindow| views.iter().all(|view| view.window_ms != kept.parts.window_ms);
+        let mut others: Vec<_> = self.windows.iter().filter(is_new).map(|kept| &kept.parts).collect();
+        others.sort_unstable_by_key(|parts| parts.window_ms);
+        let view =
+            |parts: &Parts| WindowView { window_ms: parts.window_ms, used: parts.sum(), parts: parts.list().collect() };
+        views.extend(others.into_iter().map(view));
         views
     }
 

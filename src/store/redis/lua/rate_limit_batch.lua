@@ -35,6 +35,7 @@ State one MessagePack array, S:
         29 no permit expires or is forgotten before ms   30 last settle ms
         31 kind of the last burst of hits: 0 none, 1 rate, 2 quota   32 another may probe from ms
         33 when the pause was set ms   34 per unit, what was taken and may not be in the lowest told
+        35 by client, the shares that ended with its lease: until ms, agents
       W: 1 window ms   2 width of a part ms   3 named ms   4-6 sums   7 parts: number, amounts, oldest first
 Permits hash by id: 1 open | 2 late, admitted ms, expires ms, amounts, agent's number, client; or 3, member of line
 Ends    sorted set of permits by expiry, of late ones by when they are forgotten
@@ -49,7 +50,7 @@ local MAX, WHOLE, SLOT, CLASS = 9007199254740991, 1000000, 17592186044416, 87960
 local PERMITS, ENDS, LINE, AGENTS, LEARNED = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local LATE_MS, LATE_MAX, HITS_MS, LEARNED_MS, LEARNED_MAX = 3600000, 4096, 3600000, 2592000000, 4096
 local AGENTS_MAX, WINDOWS_KEPT, LOW_PENALTY_MS, HITS_MAX, PAUSE_MAX, PROBE_MIN = 64, 8, 60000, 30, CLASS, 1000
-local BACK_MAX = 10000
+local BACK_MAX, LAPSED_MS, LAPSED_MAX = 10000, 86400000, 64
 local A = decode(ARGV[1])
 local client, lease_ms, writes = A[4], A[10], A[12] == 1
 local out, o = { A[1], 0, 0 }, 3

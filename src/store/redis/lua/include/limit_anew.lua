@@ -3,7 +3,7 @@
 local old = S
 S = {
   1, 0, 0, MAX, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, '', 0, '', 0, 0, 0, 0, 0, old and old[24] or false,
-  { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}, {}, 0, MAX, 0, 0, 0, 0, { 0, 0, 0, 0 }
+  { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, {}, {}, 0, MAX, 0, 0, 0, 0, { 0, 0, 0, 0 }, {}
 }
 if is_back then
   dirty, S[2], S[26] = true, now, old[26]
@@ -14,6 +14,7 @@ if is_back then
   end
   S[10], S[11], S[12], S[13] = moved(old[10], old[33]), old[11], old[12], min(old[13], now)
   S[33], S[25], S[34], S[23], S[28] = min(old[33], now), old[25], old[34], old[23], old[28]
+  S[35] = old[35]
   S[15], S[20] = min(old[15], now * 1000 + (old[24] or A[13])[1]), min(old[20], now + LEARNED_MS)
   S[30], S[31] = min(old[30], now), old[31]
   S[3] = max(now + A[9] + LATE_MS, now + lease_ms + 1, S[10] + HITS_MS, floor(S[15] / 1000) + 1, S[20])

@@ -56,3 +56,25 @@ local function allocate(name, share)
   set_pool_share()
   return true
 end
+
+-- Remembers which shares end with the lease of a client: until ms, agents.
+local function note_lapsed(name)
+  local ended, all, count = { now + LAPSED_MS }, S[35], 1
+  for k = 2, #G do
+    if G[k][5] == name then ended[#ended + 1] = G[k][3] end
+  end
+  all[name] = nil
+  for other, entry in pairs(all) do
+    if entry[1] <= now then all[other] = nil else count = count + 1 end
+  end
+  all[name] = ended
+  if count > LAPSED_MAX then
+    local oldest
+    for other, entry in pairs(all) do
+      if not oldest or entry[1] < all[oldest][1] or (entry[1] == all[oldest][1] and other < oldest) then
+        oldest = other
+      end
+    end
+    all[oldest] = nil
+  end
+end

@@ -18,8 +18,8 @@ if stored and (type(S) ~= 'table' or S[1] ~= 1) then
   return redis.error_reply('ERR ' .. KEYS[1] .. ' is damaged or of an unknown version')
 end
 -- States of earlier versions are shorter: nothing is known of the rest, and permits are looked for at once.
-for k = S and #S + 1 or 35, 33 do S[k] = (k == 26 or k == 27) and {} or k == 33 and S[2] or 0 end
-if S and not S[34] then S[34] = { 0, 0, 0, 0 } end
+for k = S and #S + 1 or 36, 33 do S[k] = (k == 26 or k == 27) and {} or k == 33 and S[2] or 0 end
+if S then S[34], S[35] = S[34] or { 0, 0, 0, 0 }, S[35] or {} end
 local is_blank, is_back, dirty = not S, false, false
 if S then
   is_back = now + BACK_MAX < S[2]

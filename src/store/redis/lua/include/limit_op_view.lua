@@ -19,7 +19,16 @@ for k = 4, #T, 4 do
     put_all(w[7])
   end
 end
-out[n_at] = n
+local others = {}
+for _, w in ipairs(S[26]) do
+  if not seen[w[1]] then others[#others + 1] = w end
+end
+table.sort(others, function(a, b) return a[1] < b[1] end)
+for _, w in ipairs(others) do
+  put_all({ w[1], w[4], w[5], w[6], #w[7] / 4 })
+  put_all(w[7])
+end
+out[n_at] = n + #others
 for u = 0, 3 do
   local q = u * 4
   put_all({ S[25][q + 1], less(S[25][q + 2], S[34][u + 1]), S[25][q + 3], S[25][q + 4] })

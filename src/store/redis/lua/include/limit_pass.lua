@@ -26,7 +26,10 @@ if now >= S[4] then
       earliest = c[1]
     end
   end
-  for name in pairs(dead) do C[name] = nil end
+  for name in pairs(dead) do
+    if C[name][5] == 1 then note_lapsed(name) end
+    C[name] = nil
+  end
   S[4], dirty = earliest, true
   for _, member in ipairs(had[3] > 0 and call('ZRANGE', LINE, 0, -1) or {}) do
     local id, _, _, _, _, name = decode(sub(member, 17))
