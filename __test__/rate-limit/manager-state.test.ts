@@ -29,6 +29,18 @@ describe('saveState and restoreState', () => {
     expect(await used(heir)).toEqual({ rpm: 0, itpm: 0, rph: 20 });
   });
 
+  test('windows that are not in force at the moment are kept with the rest', async () => {
+    const daily = { rpm: 1_000, rpd: 10 };
+    const manager = plain(daily);
+    await acquireMany(manager, 10);
+    await manager.setLimits({ rpm: 500 });
+    const state = await overFile(manager);
+    const heir = plain(daily);
+    await heir.restoreState(state);
+    expect(await heir.canMakeRequest({})).toMatchObject({ allowed: false, reason: 'rpd' });
+    expect(await used(heir)).toEqual({ rpm: 10, rpd: 10 });
+  });
+
   test('what has expired is left out', async () => {
     const state = await overFile(await usedManager());
     await advance(61_000);

@@ -8,11 +8,23 @@ import type { Provider, SignalReading } from './types';
  */
 export function readRetryAfter(provider: Provider, headers: HeaderMap, baseMs: number): number | undefined {
   const said = [
-    millisecondsMs(headers.get('retry-after-ms') ?? ''),
-    millisecondsMs(headers.get('x-ms-retry-after-ms') ?? ''),
-    secondsOrDate(headers.get('retry-after') ?? '', baseMs),
+    longest(headers.get('retry-after-ms'), millisecondsMs),
+    longest(headers.get('x-ms-retry-after-ms'), millisecondsMs),
+    longest(headers.get('retry-after'), text => secondsOrDate(text, baseMs)),
   ];
   return said.find(waitMs => waitMs !== undefined && (waitMs > 0 || provider !== 'azure'));
+}
+
+/** A gateway may have added a header that was there already: the copies come joined by commas, which dates have, too. */
+function longest(
+  text: string | undefined | null,
+  read: (text: string) => number | undefined,
+): number | undefined {
+  const waits = (text ?? '')
+    .split(/(?<=\d|GMT),\s+/)
+    .map(part => read(part.trim()))
+    .filter(waitMs => waitMs !== undefined);
+  return waits.length > 0 ? Math.max(...waits) : undefined;
 }
 
 function secondsOrDate(text: string, baseMs: number): number | undefined {
