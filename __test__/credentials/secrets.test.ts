@@ -301,6 +301,47 @@ test('an error that holds the headers it was sent with, bytes or base64 of the t
   }
 });
 
+test.each(['second"CAN\\ARY_1', 'a\'b"c`d\\e-canary', '\\\\"CANARY-12'])(
+  'an error that holds the token %s is replaced, however it is written',
+  async token => {
+    const manager = make([token], { provider: 'gitlab' });
+    const written = [
+      token,
+      inspect(token),
+      inspect({ token }),
+      JSON.stringify(token),
+      JSON.stringify({ a: [token] }),
+    ];
+    for (const text of [
+      ...written,
+      ...written.map(each => inspect(each)),
+      ...written.map(each => JSON.stringify(each)),
+    ]) {
+      const thrown = Object.assign(new Error('no'), { text });
+      const error = await rejection(manager.withRotation(() => Promise.reject(thrown)));
+      expect({ text, isReplaced: error !== (thrown as unknown) }).toEqual({ text, isReplaced: true });
+    }
+  },
+);
+
+test('a token in the place of an option is not told', () => {
+  for (const name of ['ghp_realSecretToken123', 'glpat-abc', 'a'.repeat(40)]) {
+    for (const make_ of [
+      () => new TokenManager([{ [name]: 'octocat' } as never]),
+      () => new TokenManager([], { [name]: 1 } as never),
+    ]) {
+      let error: unknown;
+      try {
+        make_();
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error).toMatchObject({ code: 'INVALID_CONFIG' });
+      expect(inspect(error)).not.toContain(name);
+    }
+  }
+});
+
 describe('an error that holds the token in another form is replaced', () => {
   const token = 'glpat+Canary/of=Forms~0123456789==';
   const encoded = encodeURIComponent(token);
@@ -308,6 +349,10 @@ describe('an error that holds the token in another form is replaced', () => {
   const withToken = (text: string) => `https://oauth2:${text}@gitlab.example/x.git`;
   const url = new URL('https://gitlab.example/x?a=1');
   url.searchParams.set('private_token', token);
+  const nested = (depth: number, held: object): object =>
+    depth === 0 ? held : { in: nested(depth - 1, held) };
+  const causes = (depth: number, cause: Error): Error =>
+    depth === 0 ? cause : new Error('no', { cause: causes(depth - 1, cause) });
   const hiding = (shown: unknown) => Object.assign(new Error('no'), { request: { toJSON: () => shown } });
 
   test.each<[string, () => unknown]>([
@@ -323,6 +368,15 @@ describe('an error that holds the token in another form is replaced', () => {
     ['in the query of an address', () => Object.assign(new Error('no'), { input: { url } })],
     ['in the query as text', () => Object.assign(new Error('no'), { address: url.href })],
     ['encoded in a cause', () => new Error('no', { cause: new Error(encoded) })],
+    ['deep in it', () => Object.assign(new Error('no'), { deep: nested(40, { token }) })],
+    ['in a long list', () => Object.assign(new Error('no'), { list: [...Array(1500).fill('x'), token] })],
+    [
+      'late in a map',
+      () =>
+        Object.assign(new Error('no'), { map: new Map([...Array(1200).keys(), token].map(key => [key, 1])) }),
+    ],
+    ['as the name of a property', () => Object.assign(new Error('no'), { held: nested(20, { [token]: 1 }) })],
+    ['below many causes', () => causes(30, new Error(token))],
     ['as hex', () => new Error(bytes.toString('hex'))],
     [
       'as hex in capitals',

@@ -64,19 +64,18 @@ export function signalAt(options: unknown, at = 'options'): AbortSignal | undefi
   return signalOf(given);
 }
 
-/** Longer than the name of any option, and shorter than a token. */
-const NAME_MAX_LENGTH = 24;
+/** As names of options look, and tokens hardly. */
+const OPTION_NAME = /^[a-z]{1,24}$/i;
 
 /**
- * Refuses names that nobody reads: a misspelled option would silently do nothing. A long one is not quoted, for it
- * may be a token.
+ * Refuses names that nobody reads: a misspelled option would silently do nothing. One that does not look like an option is
+ * not quoted, for it may be a token.
  */
 export function onlyNames(source: object, at: string, known: ReadonlySet<string>): void {
   for (const name of ownNames(source, at)) {
     if (known.has(name)) continue;
     const words = [...known].join(', ');
-    if (name.length > NAME_MAX_LENGTH)
-      throw refused(at === '' ? 'options' : at, `nothing but ${words}`, source);
+    if (!OPTION_NAME.test(name)) throw refused(at === '' ? 'options' : at, `nothing but ${words}`, source);
     throw refused(at === '' ? name : `${at}.${name}`, `one of ${words}`, name);
   }
 }

@@ -73,7 +73,8 @@ function escapedCharacter(character: string): string {
   });
   const ways = [literal, codes.map(code => `%(?:25)*${code}`).join('')];
   if (codes.length === 1) ways.push(`\\\\{1,4}(?:u00|x)${codes[0]}`);
-  if (character === '/' || character === '"') ways.push(`\\\\{1,4}${literal}`);
+  if (/[/"'`]/.test(character)) ways.push(`\\\\{1,4}${literal}`);
+  if (character === '\\') ways.push('\\\\{2,8}');
   return `(?:${ways.join('|')})`;
 }
 

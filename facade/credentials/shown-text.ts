@@ -2,14 +2,22 @@
 import { inspect, types } from 'node:util';
 import { isError } from '../providers/members';
 
-/** As deep as it is looked into. */
+/** As deep as it is inspected. */
 const DEPTH_MAX = 10;
-/** Of errors with a whole client on them; the rest is only inspected. */
-const OBJECTS_MAX = 10_000;
+/** What `toJSON` returned may have one, too. */
+const TOLD_MAX = 10;
+/** More than errors hold that carry a whole client, or a long answer. */
+const OBJECTS_MAX = 200_000;
 
-/** Headers show themselves by a function of their own only, other things only without it. */
+/**
+ * Headers show themselves by a function of their own only, other things only without it. Inspection goes into things to
+ * a depth, and through some of what is in a list: all texts in it are shown beside that. Throws when there is more than
+ * anybody would look through.
+ */
 export function* shownTexts(value: unknown): Iterable<string> {
-  const all = [value, ...saidByFunctions(value)];
+  const { said, texts } = saidByFunctions(value);
+  yield texts.join('\n');
+  const all = [value, ...said];
   for (const customInspect of [true, false]) {
     yield inspect(all, {
       depth: DEPTH_MAX + 1,
@@ -24,27 +32,26 @@ export function* shownTexts(value: unknown): Iterable<string> {
   }
 }
 
-/** What `toJSON` of everything in it returns, and `toString` of errors: no inspection calls them. */
-function saidByFunctions(value: unknown): unknown[] {
-  const said: unknown[] = [];
+/** What `toJSON` of everything in it returns, and `toString` of errors: no inspection calls them. And every text in it. */
+function saidByFunctions(value: unknown): { said: unknown[]; texts: string[] } {
+  const [said, texts]: [unknown[], string[]] = [[], []];
   const seen = new Set<object>();
-  let level = [value];
-  for (let depth = 0; depth < DEPTH_MAX && level.length > 0; depth += 1) {
-    const next: unknown[] = [];
-    for (const each of level) {
-      if (!isOpen(each) || seen.has(each) || seen.size >= OBJECTS_MAX) continue;
-      seen.add(each);
-      const told = called(each, 'toJSON');
-      if (told !== undefined && told !== each) {
-        said.push(told);
-        next.push(told);
-      }
-      if (isError(each)) said.push(called(each, 'toString'));
-      for (const held of heldBy(each)) next.push(held);
+  const waiting = [{ next: value, told: 0 }];
+  while (waiting.length > 0) {
+    const { next, told } = waiting.pop() as (typeof waiting)[number];
+    if (typeof next === 'string') texts.push(next);
+    if (!isOpen(next) || seen.has(next)) continue;
+    if (seen.size >= OBJECTS_MAX) throw new RangeError('more than is looked through');
+    seen.add(next);
+    const json = told < TOLD_MAX ? called(next, 'toJSON') : undefined;
+    if (json !== undefined && json !== next) {
+      said.push(json);
+      waiting.push({ next: json, told: told + 1 });
     }
-    level = next;
+    if (isError(next)) said.push(called(next, 'toString'));
+    for (const held of heldBy(next)) waiting.push({ next: held, told });
   }
-  return said;
+  return { said, texts };
 }
 
 /** A proxy may do anything when it is asked, and bytes are inspected as they are. */
@@ -67,7 +74,11 @@ function heldBy(holder: object): unknown[] {
   try {
     if (types.isMap(holder)) return [...Map.prototype.entries.call(holder)].flat();
     if (types.isSet(holder)) return [...Set.prototype.values.call(holder)];
-    return Reflect.ownKeys(holder).map(key => read(holder, key));
+    const keys = Reflect.ownKeys(holder);
+    const names = Array.isArray(holder)
+      ? []
+      : keys.map(key => (typeof key === 'symbol' ? key.description : key));
+    return [...names, ...keys.map(key => read(holder, key))];
   } catch {
     return [];
   }
