@@ -37,6 +37,8 @@ impl Ledger {
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn open<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
         let mut ledger = self.lock();
+        // What was in the way may be gone.
+        ledger.take_if(|ledger| ledger.has_failed());
         let ledger = match ledger.as_mut() {
             Some(ledger) => ledger,
             None => {

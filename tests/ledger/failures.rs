@@ -4,7 +4,7 @@ use token_budget::store::ledger::{Ledger, LedgerError, Outcome, Record, wait};
 
 use super::{Folder, close, everything, open, record, verified};
 
-fn refusal(path: &std::path::Path) -> String {
+pub fn refusal(path: &std::path::Path) -> String {
     let ledger = Ledger::start(Some(path.to_owned())).unwrap();
     match wait(|reply| ledger.when_open(reply)) {
         Err(LedgerError::Refused(message)) => message,
@@ -12,7 +12,7 @@ fn refusal(path: &std::path::Path) -> String {
     }
 }
 
-fn usage(id: &str) -> Record {
+pub fn usage(id: &str) -> Record {
     Record { id: id.into(), total: 5, currency: "USD".into(), ..Record::default() }
 }
 
@@ -26,7 +26,9 @@ fn a_path_that_cannot_be_used_is_refused() {
     rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE a (b)").unwrap();
     assert!(refusal(&foreign).ends_with("is the database of another program"));
     assert!(refusal(&folder.file("")).ends_with("is a folder"));
-    assert!(refusal(&folder.file("none/ledger.db")).contains("cannot be opened for writing"));
+    let nowhere = folder.file("none/ledger.db");
+    let message = refusal(&nowhere);
+    assert!(message.contains("none cannot be used") && message.contains(nowhere.to_str().unwrap()), "{message}");
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! What the tests of the ledger share, and the tests.
 
 mod failures;
+mod files;
+mod full_disk;
 mod kill;
+#[path = "../disk/lossy_disk.rs"]
+mod lossy_disk;
 mod model;
+mod recovery;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,11 +19,25 @@ pub struct Folder(PathBuf);
 
 impl Folder {
     pub fn new() -> Self {
+        Self::within(std::env::temp_dir())
+    }
+
+    /// For tests that write the files themselves.
+    pub fn in_memory() -> Self {
+        let memory = PathBuf::from("/dev/shm");
+        Self::within(if memory.is_dir() { memory } else { std::env::temp_dir() })
+    }
+
+    fn within(parent: PathBuf) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("token-budget-ledger-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -29,6 +48,18 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A file whose name goes on like that.
+pub fn beside(path: &Path, end: &str) -> PathBuf {
+    PathBuf::from(format!("{}{end}", path.display()))
+}
+
+/// A ledger as it stands there now, as a process that is killed leaves it.
+pub fn copy_files(from: &Path, to: &Path) {
+    for end in ["", "-wal"] {
+        std::fs::copy(beside(from, end), beside(to, end)).unwrap();
     }
 }
 

@@ -57,7 +57,9 @@ impl StoreFile {
     /// it open before writes to it any more.
     pub fn open(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
         let fail = |error| failure(path, &error);
-        check_main(path)?;
+        if let Some(message) = refusal_of_main(path) {
+            return Err(refused(format!("storage.path: {message}")));
+        }
         check_log(path)?;
         if !path.exists() {
             // When it cannot be made, SQLite says why. What it makes beside the file gets the mode of the file.
@@ -280,23 +282,28 @@ fn reason_of(error: &rusqlite::Error) -> Option<&str> {
     reason.as_deref()
 }
 
-/// A file that was lost must not be taken for a new one while its log is there, which SQLite would delete; and one that
-/// has two names would have two logs.
-fn check_main(path: &Path) -> Result<(), StoreError> {
+/// Why a file is not opened. One that was lost must not be taken for a new one while its log is there, which SQLite
+/// would delete; and one that has two names would have two logs.
+pub(in crate::store) fn refusal_of_main(path: &Path) -> Option<String> {
     let (shown, log_path) = (path.display(), beside(path, "-wal"));
+    // The log first: somebody who makes both at this moment makes the file before.
+    let has_log = std::fs::metadata(&log_path).is_ok_and(|log| log.len() > 0);
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes == 0 && std::fs::metadata(&log_path).is_ok_and(|log| log.len() > 0) {
+    if bytes == 1 {
+        // SQLite takes it for an empty one.
+        return Some(format!("{shown} is damaged: it is cut off behind its first byte"));
+    }
+    if has_log && bytes == 0 {
         let log = log_path.display();
-        return Err(refused(format!(
-            "storage.path: {shown} is missing or empty, but its log {log} is there: restore the file, or delete the log \
-             to begin anew"
-        )));
+        return Some(format!(
+            "{shown} is missing or empty, but its log {log} is there: restore the file, or delete the log to begin anew"
+        ));
     }
     #[cfg(unix)]
     if std::fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) > 1) {
-        return Err(refused(format!("storage.path: {shown} has more than one name (hard links)")));
+        return Some(format!("{shown} has more than one name (hard links)"));
     }
-    Ok(())
+    None
 }
 
 /// Whether the write-ahead log is whole up to where it ends, before SQLite takes for its end what is none.
@@ -356,7 +363,7 @@ fn failure(path: &Path, error: &rusqlite::Error) -> StoreError {
 
 /// Some damage SQLite calls by other names: the end of the file is missing, or its head speaks of a format that there
 /// is not.
-fn is_damage(error: &rusqlite::Error) -> bool {
+pub(in crate::store) fn is_damage(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| {
         error.code == ErrorCode::DatabaseCorrupt || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ
     }) || reason_of(error) == Some("unsupported file format")

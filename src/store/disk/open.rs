@@ -74,7 +74,8 @@ impl DiskStore {
         if let Some(store) = Self::opened(path) {
             return Ok(store);
         }
-        let (name, path) = (path.to_owned(), canonical(path)?);
+        let refused = |message| StoreError::Refused { message: format!("storage.path: {message}") };
+        let (name, path) = (path.to_owned(), canonical(path).map_err(refused)?);
         let place = place(&path);
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(store) = place.upgrade() {
@@ -124,8 +125,7 @@ fn place(path: &Path) -> Place {
 }
 
 /// The same for every way to write the path. The folder has to exist, the file has not.
-fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
-    let refused = |message| StoreError::Refused { message };
+pub(in crate::store) fn canonical(path: &Path) -> Result<PathBuf, String> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         if let Ok(path) = path.canonicalize() {
@@ -135,11 +135,10 @@ fn canonical(path: &Path) -> Result<PathBuf, StoreError> {
         let Ok(target) = path.read_link() else { break };
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
-    let name = path.file_name().ok_or_else(|| refused(format!("storage.path: {} names no file", path.display())))?;
+    let name = path.file_name().ok_or_else(|| format!("{} names no file", path.display()))?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder = folder
-        .canonicalize()
-        .map_err(|error| refused(format!("storage.path: the folder {} cannot be used: {error}", folder.display())))?;
+    let folder =
+        folder.canonicalize().map_err(|error| format!("the folder {} cannot be used: {error}", folder.display()))?;
     Ok(folder.join(name))
 }
 

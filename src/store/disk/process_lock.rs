@@ -23,7 +23,7 @@ impl ProcessLock {
     pub fn take(path: &Path, timeout: Duration) -> Result<Self, StoreError> {
         let until = Instant::now() + timeout;
         let lock_path = beside(path, "-lock");
-        let file = open(path, &lock_path).map_err(|error| StoreError::Refused {
+        let file = open_lock(path, &lock_path).map_err(|error| StoreError::Refused {
             message: format!("storage.path: {} cannot be opened for writing: {error}", lock_path.display()),
         })?;
         loop {
@@ -47,7 +47,7 @@ impl ProcessLock {
 }
 
 /// Who may write to the storage may lock it.
-fn open(path: &Path, lock_path: &Path) -> std::io::Result<File> {
+pub(in crate::store) fn open_lock(path: &Path, lock_path: &Path) -> std::io::Result<File> {
     match private().create_new(true).open(lock_path) {
         Ok(file) => {
             if cfg!(unix)

@@ -5,6 +5,8 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::store::disk::file::is_damage;
+
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LedgerError {
     /// The path leads to nothing that a ledger can be kept in. Asking again will not help.
@@ -26,9 +28,11 @@ pub(super) fn failure(path: &Path, error: &rusqlite::Error) -> LedgerError {
     if let rusqlite::Error::ToSqlConversionFailure(_) = error {
         return LedgerError::Invalid("records: a sum is out of range".to_owned());
     }
+    if is_damage(error) {
+        return LedgerError::Refused(format!("path: {shown} is damaged: {error}"));
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => LedgerError::Refused(format!("path: {shown} is not a ledger")),
-        Some(ErrorCode::DatabaseCorrupt) => LedgerError::Refused(format!("path: {shown} is damaged: {error}")),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             LedgerError::Refused(format!("path: {shown} cannot be opened for writing: {error}"))
         }

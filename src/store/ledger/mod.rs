@@ -7,6 +7,7 @@
 mod error;
 mod file;
 mod names;
+mod open;
 mod page;
 mod pieces;
 mod query;
@@ -77,6 +78,11 @@ impl Ledger {
     /// [`LedgerError::Refused`]: the path leads to nothing that a ledger can be kept in.
     pub fn when_open(&self, reply: Reply<()>) {
         self.tasks.when_open(reply);
+    }
+
+    /// Whether it could not be opened: another one may be, when what was in the way is gone.
+    pub fn has_failed(&self) -> bool {
+        self.tasks.has_failed()
     }
 
     /// Records each usage once by its id. Answers when they are durable, in order.

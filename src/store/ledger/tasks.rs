@@ -88,6 +88,10 @@ impl Tasks {
         reply(answer);
     }
 
+    pub fn has_failed(&self) -> bool {
+        matches!(self.lock().opened, Some(Err(_)))
+    }
+
     pub fn ask(&self, task: Task) {
         let mut state = self.lock();
         let bytes = task.bytes();
