@@ -7,16 +7,20 @@ const IN_FLIGHT_MAX = 2;
 /** A record takes about a kilobyte. */
 const WAITING_MAX = 100_000;
 
-interface Waiting {
-  record: LedgerRecord;
-  resolve(outcome: Outcome): void;
+/** Records that are written together, and what became of them, in order. */
+interface Batch {
+  records: LedgerRecord[];
+  outcomes: Promise<Outcome[]>;
+  resolve(outcomes: Outcome[]): void;
   reject(error: unknown): void;
 }
 
 /** Records that are reported while others are written go together. */
 export class Batches {
   readonly #write: (records: LedgerRecord[]) => Promise<Outcome[]>;
-  #waiting: Waiting[] = [];
+  /** All but the last one are full. */
+  readonly #waiting: Batch[] = [];
+  #waitingRecords = 0;
   #inFlight = 0;
   #scheduled = false;
   #closed = false;
@@ -27,22 +31,23 @@ export class Batches {
     this.#write = write;
   }
 
-  add(record: LedgerRecord): Promise<Outcome> {
-    if (this.#closed) return Promise.reject(closedError('reporter'));
-    if (this.#waiting.length >= WAITING_MAX) {
-      const message = `${WAITING_MAX} records wait to be written already`;
-      return Promise.reject(new TokenBudgetError('STORE_UNAVAILABLE', message));
+  async add(record: LedgerRecord): Promise<Outcome> {
+    if (this.#closed) throw closedError('reporter');
+    if (this.#waitingRecords >= WAITING_MAX) {
+      throw new TokenBudgetError('STORE_UNAVAILABLE', `${WAITING_MAX} records wait to be written already`);
     }
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, resolve, reject });
-      if (this.#scheduled) return;
+    const batch = this.#open();
+    const index = batch.records.push(record) - 1;
+    this.#waitingRecords += 1;
+    if (!this.#scheduled) {
       this.#scheduled = true;
       // What is reported in one go is written in one.
       queueMicrotask(() => {
         this.#scheduled = false;
         this.#pump();
       });
-    });
+    }
+    return (await batch.outcomes)[index] as Outcome;
   }
 
   /** Resolves when everything that was added is written, or could not be. */
@@ -54,20 +59,34 @@ export class Batches {
     });
   }
 
+  /** The one that takes the next record. */
+  #open(): Batch {
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && last.records.length < BATCH_MAX) return last;
+    const batch = { records: [] } as unknown as Batch;
+    batch.outcomes = new Promise((resolve, reject) => {
+      batch.resolve = resolve;
+      batch.reject = reject;
+    });
+    this.#waiting.push(batch);
+    return batch;
+  }
+
   #pump(): void {
-    while (this.#inFlight < IN_FLIGHT_MAX && this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, BATCH_MAX);
+    while (this.#inFlight < IN_FLIGHT_MAX) {
+      const batch = this.#waiting.shift();
+      if (batch === undefined) return;
+      this.#waitingRecords -= batch.records.length;
       this.#inFlight += 1;
       void this.#flush(batch);
     }
   }
 
-  async #flush(batch: Waiting[]): Promise<void> {
+  async #flush({ records, resolve, reject }: Batch): Promise<void> {
     try {
-      const outcomes = await this.#write(batch.map(({ record }) => record));
-      for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as Outcome);
+      resolve(await this.#write(records));
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      reject(error);
     }
     this.#inFlight -= 1;
     this.#pump();

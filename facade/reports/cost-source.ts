@@ -69,12 +69,11 @@ function estimated(calculator: ReportCalculator, usage: TokenUsageRecord): Recor
 function pricedUsage(usage: TokenUsageRecord): PricedUsage {
   const { modelId, provider, timestamp, inputTokens, outputTokens } = usage;
   const { cacheReadTokens, cacheWriteTokens, reasoningTokens, batch } = usage;
-  return {
-    ...{ modelId, timestamp, inputTokens, outputTokens },
-    ...(provider !== '' && { provider }),
-    ...(cacheReadTokens !== undefined && { cacheReadTokens }),
-    ...(cacheWriteTokens !== undefined && { cacheWriteTokens }),
-    ...(reasoningTokens !== undefined && { reasoningTokens }),
-    ...(batch !== undefined && { batch }),
-  };
+  const priced: PricedUsage = { modelId, timestamp, inputTokens, outputTokens };
+  if (provider !== '') priced.provider = provider;
+  if (cacheReadTokens !== undefined) priced.cacheReadTokens = cacheReadTokens;
+  if (cacheWriteTokens !== undefined) priced.cacheWriteTokens = cacheWriteTokens;
+  if (reasoningTokens !== undefined) priced.reasoningTokens = reasoningTokens;
+  if (batch !== undefined) priced.batch = batch;
+  return priced;
 }

@@ -57,9 +57,7 @@ export class LedgerSource implements UsageSource {
   }
 
   async #write(records: LedgerRecord[]): Promise<Outcome[]> {
-    const json = JSON.stringify(records, (_key, value) =>
-      typeof value === 'bigint' ? String(value) : value,
-    );
+    const json = JSON.stringify(records.map(rowOf));
     return JSON.parse(await this.#ask(ledger => ledger.record(json))) as Outcome[];
   }
 
@@ -72,6 +70,29 @@ export class LedgerSource implements UsageSource {
     });
     return told(() => call(this.#ledger));
   }
+}
+
+/** The fields of `Record` in `src/store/ledger/record.rs`, in order. */
+function rowOf(record: LedgerRecord): unknown[] {
+  const { id, orchestratorId, sessionId, atMs, modelId, provider, tool } = record;
+  const { input, output, total, inputPico, outputPico, currency, priced, extra } = record;
+  return [
+    id,
+    orchestratorId,
+    sessionId,
+    atMs,
+    modelId,
+    provider,
+    tool,
+    input,
+    output,
+    total,
+    String(inputPico),
+    String(outputPico),
+    currency,
+    priced,
+    extra,
+  ];
 }
 
 type Wire<T> = Omit<T, 'inputPico' | 'outputPico'> & { inputPico: string; outputPico: string };

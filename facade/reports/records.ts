@@ -1,5 +1,6 @@
 /** Usages as callers give and get them, and as sources keep them. */
 import { metadataJson, RawJson, toJson } from '../json';
+import { fitsInBytes, hasLoneSurrogate } from '../text';
 import type { TokenUsageRecord } from '../types/costs';
 import type { StoredUsage } from '../types/reports';
 import { boolean, count, countField, instant, invalid, object, orchestrator, own, text } from '../validate';
@@ -21,42 +22,65 @@ export interface CheckedRecord {
 /** Reads each field once. Throws `INVALID_ARGUMENT`, naming it. */
 export function readRecord(given: unknown, at = 'usage'): CheckedRecord {
   const source = object(given, at);
-  const textAt = (key: string, maxBytes: number) =>
-    text(own(source, key, at), `${at}.${key}`, maxBytes, 'well-formed');
-  const optional = <T>(key: string, read: (value: unknown, field: string) => T): T | undefined => {
-    const value = own(source, key, at);
-    return value === undefined || value === null ? undefined : read(value, `${at}.${key}`);
-  };
-  const optionalText = (key: string, maxBytes: number) =>
-    optional(key, (value, field) => text(value, field, maxBytes, 'well-formed'));
-  const id = textAt('id', ID_MAX_BYTES);
+  const id = textField(source, 'id', at, ID_MAX_BYTES);
   if (id === '') throw invalid(`${at}.id`, `a string of 1 to ${ID_MAX_BYTES} bytes of UTF-8`, id);
   const orchestratorId = orchestrator(own(source, 'orchestratorId', at), `${at}.orchestratorId`);
   const atMs = instant(own(source, 'timestamp', at), `${at}.timestamp`);
-  const toolName = optionalText('toolName', NAME_MAX_BYTES);
-  const toolCallId = optionalText('toolCallId', ID_MAX_BYTES);
-  const cacheReadTokens = optional('cacheReadTokens', count);
-  const cacheWriteTokens = optional('cacheWriteTokens', count);
-  const reasoningTokens = optional('reasoningTokens', count);
-  const batch = optional('batch', boolean);
-  let metadata: Record<string, unknown> | undefined;
-  const json = optional('metadata', (value, field) => {
-    metadata = value as Record<string, unknown>;
-    return metadataJson(value, field);
-  });
-  const kept = { toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch };
-  const extra = toJson(json === undefined ? kept : { ...kept, metadata: new RawJson(json) });
   const usage: TokenUsageRecord = {
-    ...{ id, orchestratorId, sessionId: textAt('sessionId', ID_MAX_BYTES), timestamp: new Date(atMs) },
-    ...{ modelId: textAt('modelId', NAME_MAX_BYTES), provider: textAt('provider', NAME_MAX_BYTES) },
+    id,
+    orchestratorId,
+    sessionId: textField(source, 'sessionId', at, ID_MAX_BYTES),
+    timestamp: new Date(atMs),
+    modelId: textField(source, 'modelId', at, NAME_MAX_BYTES),
+    provider: textField(source, 'provider', at, NAME_MAX_BYTES),
     inputTokens: countField(source, 'inputTokens', at),
     outputTokens: countField(source, 'outputTokens', at),
     totalTokens: countField(source, 'totalTokens', at),
-    ...(toolName !== undefined && { toolName }),
-    ...(metadata !== undefined && { metadata }),
-    ...present(kept),
   };
-  return { usage, atMs, tool: toolName ?? '', extra: extra === '{}' ? '' : extra };
+  const toolName = optional(source, 'toolName', at);
+  if (toolName !== undefined) usage.toolName = readText(toolName, 'toolName', at, NAME_MAX_BYTES);
+  return { usage, atMs, tool: usage.toolName ?? '', extra: readExtra(source, at, usage) };
+}
+
+/** Fields that are only kept, into `usage`, and as JSON: empty when there are none. */
+function readExtra(source: object, at: string, usage: TokenUsageRecord): string {
+  const toolCallId = optional(source, 'toolCallId', at);
+  if (toolCallId !== undefined) usage.toolCallId = readText(toolCallId, 'toolCallId', at, ID_MAX_BYTES);
+  for (const key of KEPT_COUNTS) {
+    const tokens = optional(source, key, at);
+    if (tokens !== undefined) usage[key] = count(tokens, `${at}.${key}`);
+  }
+  const batch = optional(source, 'batch', at);
+  if (batch !== undefined) usage.batch = boolean(batch, `${at}.batch`);
+  const metadata = optional(source, 'metadata', at);
+  const json = metadata === undefined ? undefined : metadataJson(metadata, `${at}.metadata`);
+  if (metadata !== undefined) usage.metadata = metadata as Record<string, unknown>;
+  const { toolCallId: call, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch: isBatch } = usage;
+  const isEmpty =
+    call === undefined &&
+    cacheReadTokens === undefined &&
+    cacheWriteTokens === undefined &&
+    reasoningTokens === undefined &&
+    isBatch === undefined;
+  if (isEmpty && json === undefined) return '';
+  const kept = { toolCallId: call, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch: isBatch };
+  return toJson(json === undefined ? kept : { ...kept, metadata: new RawJson(json) });
+}
+
+const KEPT_COUNTS = ['cacheReadTokens', 'cacheWriteTokens', 'reasoningTokens'] as const;
+
+/** `undefined`: nothing was given. */
+function optional(source: object, key: string, at: string): unknown {
+  return own(source, key, at) ?? undefined;
+}
+
+function textField(source: object, key: string, at: string, maxBytes: number): string {
+  return readText(own(source, key, at), key, at, maxBytes);
+}
+
+function readText(value: unknown, key: string, at: string, maxBytes: number): string {
+  if (typeof value === 'string' && fitsInBytes(value, maxBytes) && !hasLoneSurrogate(value)) return value;
+  return text(value, `${at}.${key}`, maxBytes, 'well-formed');
 }
 
 function present<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
@@ -66,12 +90,22 @@ function present<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], 
 }
 
 export function ledgerRecord({ usage, atMs, tool, extra }: CheckedRecord, cost: RecordedCost): LedgerRecord {
-  const { id, orchestratorId, sessionId, modelId, provider, inputTokens, outputTokens, totalTokens } = usage;
   return {
-    ...{ id, orchestratorId, sessionId, atMs, modelId, provider, tool },
-    ...{ input: inputTokens, output: outputTokens, total: totalTokens },
-    ...{ inputPico: cost.inputPico, outputPico: cost.outputPico, currency: cost.currency },
-    ...{ priced: cost.isPriced, extra },
+    id: usage.id,
+    orchestratorId: usage.orchestratorId,
+    sessionId: usage.sessionId,
+    atMs,
+    modelId: usage.modelId,
+    provider: usage.provider,
+    tool,
+    input: usage.inputTokens,
+    output: usage.outputTokens,
+    total: usage.totalTokens,
+    inputPico: cost.inputPico,
+    outputPico: cost.outputPico,
+    currency: cost.currency,
+    priced: cost.isPriced,
+    extra,
   };
 }
 

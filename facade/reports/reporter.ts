@@ -67,7 +67,9 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   readonly #limits = new KnownLimits();
   readonly #patternsAtMs = new Map<string, number>();
   readonly #attached = new Set<() => void>();
-  readonly #recording = new Set<Promise<void>>();
+  #recording = 0;
+  /** Wait until nothing is being recorded. */
+  readonly #whenIdle: (() => void)[] = [];
   #closing: Promise<void> | undefined;
 
   /**
@@ -100,11 +102,15 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
    * other content it rejects with `REQUEST_CONFLICT`. Emits `usage-recorded`, and `anomaly-detected` for what it brings
    * to light.
    */
-  async recordUsage(usage: TokenUsageRecord): Promise<void> {
-    this.#assertOpen();
-    if (!this.#settings.enabled) return;
-    const checked = readRecord(usage);
-    await this.#accept(checked, this.#costs.costOf(checked.usage), usage);
+  recordUsage(usage: TokenUsageRecord): Promise<void> {
+    try {
+      this.#assertOpen();
+      if (!this.#settings.enabled) return Promise.resolve();
+      const checked = readRecord(usage);
+      return this.#record(checked, this.#costs.costOf(checked.usage), usage);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Usage of a time: sums, groups, cost, and slots one after the other. */
@@ -231,7 +237,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     for (const end of this.#attached) end();
     this.#attached.clear();
     const stopped = this.#retention.stop();
-    await Promise.allSettled(this.#recording);
+    if (this.#recording > 0) await new Promise<void>(resolve => this.#whenIdle.push(resolve));
     await this.#watch.idle();
     await stopped;
     await this.#source.close();
@@ -241,28 +247,26 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     if (this.#closing !== undefined) throw closedError('reporter');
   }
 
-  #accept(checked: CheckedRecord, cost: RecordedCost, given: TokenUsageRecord): Promise<void> {
-    const recording = this.#record(checked, cost, given);
-    this.#recording.add(recording);
-    const done = () => this.#recording.delete(recording);
-    recording.then(done, done);
-    return recording;
-  }
-
   async #record(checked: CheckedRecord, cost: RecordedCost, given: TokenUsageRecord): Promise<void> {
     const { persistToDatabase, anomalyDetection } = this.#settings;
-    if (persistToDatabase) {
-      const outcome = await this.#source.record(ledgerRecord(checked, cost), given);
-      if (outcome === 'conflict') {
-        const message = `usage.id: another usage was recorded under this id before`;
-        throw new TokenBudgetError('REQUEST_CONFLICT', message, { field: 'usage.id' });
+    this.#recording += 1;
+    try {
+      if (persistToDatabase) {
+        const outcome = await this.#source.record(ledgerRecord(checked, cost), given);
+        if (outcome === 'conflict') {
+          const message = `usage.id: another usage was recorded under this id before`;
+          throw new TokenBudgetError('REQUEST_CONFLICT', message, { field: 'usage.id' });
+        }
+        if (outcome === 'known') return;
+        this.#retention.start();
       }
-      if (outcome === 'known') return;
-      this.#retention.start();
-    }
-    this.#telling.emit('usage-recorded', given);
-    if (anomalyDetection.enabled && this.#telling.reaches('anomaly-detected')) {
-      await this.#watch.see(checked.usage.orchestratorId);
+      this.#telling.emit('usage-recorded', given);
+      if (anomalyDetection.enabled && this.#telling.reaches('anomaly-detected')) {
+        await this.#watch.see(checked.usage.orchestratorId);
+      }
+    } finally {
+      this.#recording -= 1;
+      if (this.#recording === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
     }
   }
 
@@ -278,7 +282,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
       } catch (error) {
         failed(error);
       }
-      this.#accept(checked, cost, usage).catch(failed);
+      this.#record(checked, cost, usage).catch(failed);
     } catch (error) {
       failed(error);
     }
