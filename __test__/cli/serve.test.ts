@@ -1,8 +1,10 @@
 /** `token-budget serve` as a process. */
-import { TokenBudgetTracker } from '@wundr.io/token-budget/budget';
+import { join } from 'node:path';
+import { TokenBudgetTracker, UsageReporter } from '@wundr.io/token-budget/budget';
+import { usage } from '../reports/helpers';
 import { ask } from '../serve/helpers';
 import { type RedisServer, startRedis } from '../support/redis';
-import { eventually, freePort } from '../support/system';
+import { eventually, freePort, temporaryFolder } from '../support/system';
 import { type Command, startCommand } from './run';
 
 let redis: RedisServer;
@@ -60,6 +62,31 @@ test('shows whoever is on the server, newcomers too, and ends by a signal', asyn
   await tracker.close();
   child.kill('SIGTERM');
   expect(await result).toEqual({ code: 143, stdout: `${address}\n`, stderr: '' });
+});
+
+test('with a ledger it reports what is recorded there, also meanwhile', async () => {
+  const folder = temporaryFolder('served-ledger');
+  const path = join(folder.path, 'usage.db');
+  const reporter = new UsageReporter({}, path);
+  const now = () => usage({ timestamp: new Date(Date.now() - 1000) });
+  await reporter.recordUsage(now());
+  const { address, child, result } = await serve('--ledger', path);
+  expect(JSON.parse((await ask(`${address}api/features`)).text)).toMatchObject({ report: true });
+  const report = async (days: number) => JSON.parse((await ask(`${address}api/report?days=${days}`)).text);
+  const one = await report(1);
+  expect(one.summary).toMatchObject({ totalRecords: 1, totalTokens: 1200, uniqueOrchestrators: 1 });
+  expect(one.costEstimate.totalCost).toBeGreaterThan(0);
+  expect(one.breakdown.map(({ key }: { key: string }) => key)).toEqual(
+    expect.arrayContaining(['claude-sonnet-4-5', 'orchestrator-1']),
+  );
+  await Promise.all([reporter.recordUsage(now()), reporter.recordUsage(now())]);
+  expect((await report(2)).summary).toMatchObject({ totalRecords: 3, totalTokens: 3600 });
+  child.kill('SIGTERM');
+  expect(await result).toEqual({ code: 143, stdout: `${address}\n`, stderr: '' });
+  // It only reads: whoever records goes on.
+  await reporter.recordUsage(now());
+  await reporter.close();
+  folder.remove();
 });
 
 test('a token, from the environment as well, and other names', async () => {

@@ -98,6 +98,15 @@ const REFUSED: Record<string, (path: string) => string> = {
     return path;
   },
   'in a folder that does not exist': path => join(path, 'usage.db'),
+  'missing beside its log': path => {
+    writeFileSync(`${path}-wal`, 'what was recorded');
+    return path;
+  },
+  'empty beside its log': path => {
+    writeFileSync(path, '');
+    writeFileSync(`${path}-wal`, 'what was recorded');
+    return path;
+  },
   'no database': path => {
     writeFileSync(path, 'Dear diary, '.repeat(1000));
     return path;
