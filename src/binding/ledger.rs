@@ -94,7 +94,7 @@ impl Ledger {
         self.ask(env, |ledger, reply| ledger.delete_before(at_ms, max, reply), |deleted| Ok(deleted as f64))
     }
 
-    /// Adds everything up anew: `{ records, sums, wrongSums, repeatedIds, damage, sound }`.
+    /// Adds everything up anew: `{ records, sums, wrongSums, repeatedIds, unfoundIds, damage, sound }`.
     #[napi(catch_unwind, ts_return_type = "Promise<string>")]
     pub fn verify<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
         let answer = |findings: store::Findings| {

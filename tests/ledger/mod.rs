@@ -3,6 +3,7 @@
 mod failures;
 mod files;
 mod full_disk;
+mod ids;
 mod kill;
 #[path = "../disk/lossy_disk.rs"]
 mod lossy_disk;

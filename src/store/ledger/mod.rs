@@ -6,6 +6,7 @@
 
 mod error;
 mod file;
+mod ids;
 mod names;
 mod open;
 mod page;

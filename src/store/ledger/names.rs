@@ -1,6 +1,7 @@
 //! Names as numbers: each is written once.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -15,25 +16,29 @@ pub(super) enum NameKind {
     Currency = 4,
 }
 
+const KINDS: usize = 5;
+
 /// More are forgotten, and looked up again.
 const KNOWN_MAX: usize = 100_000;
 
 /// Numbers of names that were met lately.
 #[derive(Default)]
 pub(super) struct Names {
-    known: HashMap<NameKind, HashMap<String, i64>>,
+    known: [HashMap<String, i64>; KINDS],
+    /// A model and its provider, put together.
+    both: String,
     count: usize,
 }
 
 impl Names {
     /// What a transaction that was given up has written is not there.
     pub fn forget(&mut self) {
-        self.known.clear();
+        self.known.iter_mut().for_each(HashMap::clear);
         self.count = 0;
     }
 
     pub fn id(&mut self, connection: &Connection, kind: NameKind, name: &str) -> rusqlite::Result<i64> {
-        if let Some(id) = self.known.get(&kind).and_then(|known| known.get(name)) {
+        if let Some(id) = self.known[kind as usize].get(name) {
             return Ok(*id);
         }
         let id = find_or_write(connection, kind, name, "")?;
@@ -42,12 +47,15 @@ impl Names {
     }
 
     pub fn model(&mut self, connection: &Connection, model: &str, provider: &str) -> rusqlite::Result<i64> {
-        let both = format!("{}:{model}{provider}", model.len());
-        if let Some(id) = self.known.get(&NameKind::Model).and_then(|known| known.get(&both)) {
+        self.both.clear();
+        let _ = write!(self.both, "{}:", model.len());
+        self.both.push_str(model);
+        self.both.push_str(provider);
+        if let Some(id) = self.known[NameKind::Model as usize].get(&self.both) {
             return Ok(*id);
         }
         let id = find_or_write(connection, NameKind::Model, model, provider)?;
-        self.learn(NameKind::Model, both, id);
+        self.learn(NameKind::Model, self.both.clone(), id);
         Ok(id)
     }
 
@@ -56,7 +64,7 @@ impl Names {
             self.forget();
         }
         self.count += 1;
-        self.known.entry(kind).or_default().insert(name, id);
+        self.known[kind as usize].insert(name, id);
     }
 }
 

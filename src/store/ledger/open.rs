@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{LedgerError, failure};
-use super::schema::{APPLICATION_ID, SCHEMA, VERSION};
+use super::schema::{APPLICATION_ID, FROM_VERSION_1, SCHEMA, VERSION};
 use crate::store::disk::file::{beside, private, refusal_of_main, sync_folder};
 use crate::store::disk::open::canonical;
 use crate::store::disk::process_lock::open_lock;
@@ -149,6 +149,9 @@ fn create_or_check(path: &Path, connection: &mut Connection) -> Result<(), Ledge
             transaction.execute_batch(&format!(
                 "{SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
             ))?;
+        }
+        if (found.0, found.1) == (APPLICATION_ID, 1) {
+            transaction.execute_batch(FROM_VERSION_1)?;
         }
         transaction.commit()?;
         Ok(found)

@@ -232,7 +232,7 @@ pub(super) fn sums(connection: &Connection, asked: &SumsQuery) -> rusqlite::Resu
         Ok(name)
     };
     for (bucket_ms, from_ms, to_ms) in found.slots(&asked.boundaries_ms) {
-        let mut by: SumsBy<(i64, i64)> = SumsBy::new();
+        let mut by: SumsBy<(i64, i64)> = SumsBy::default();
         let mut add = |subject, currency, sums: &Sums| add_to(&mut by, (subject, currency), sums);
         found.read(connection, asked.group_by, (from_ms, to_ms), &mut add)?;
         let first = groups.len();

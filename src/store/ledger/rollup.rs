@@ -52,15 +52,24 @@ pub(super) struct Key {
 pub(super) struct Additions(SumsBy<Key>);
 
 impl Additions {
-    pub fn add(&mut self, row: &RecordRow, spans: &[Span]) {
-        for &span in spans {
-            for (kind, subject) in [(Kind::Model, row.model), (Kind::Tool, row.tool), (Kind::Session, row.session)] {
-                let start_ms = span.start_of(row.at_ms);
-                let (orchestrator, currency) = (row.orchestrator, row.currency);
-                let key = Key { kind, span, start_ms, orchestrator, subject, currency };
-                add_to(&mut self.0, key, &row.sums);
-            }
+    /// To the sums of its hour.
+    pub fn add(&mut self, row: &RecordRow) {
+        let start_ms = Span::Hour.start_of(row.at_ms);
+        for (kind, subject) in [(Kind::Model, row.model), (Kind::Tool, row.tool), (Kind::Session, row.session)] {
+            let (orchestrator, currency) = (row.orchestrator, row.currency);
+            let key = Key { kind, span: Span::Hour, start_ms, orchestrator, subject, currency };
+            add_to(&mut self.0, key, &row.sums);
         }
+    }
+
+    /// The sums of hours, and of the days that they are part of.
+    pub fn with_days(self) -> Self {
+        let mut all = self.0.clone();
+        for (key, sums) in &self.0 {
+            let start_ms = Span::Day.start_of(key.start_ms);
+            add_to(&mut all, Key { span: Span::Day, start_ms, ..*key }, sums);
+        }
+        Self(all)
     }
 
     pub fn add_sums(&mut self, key: Key, sums: &Sums) {

@@ -1,7 +1,8 @@
 //! Rows of records.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
+use super::ids::Ids;
 use super::names::{NameKind, Names, name_of};
 use super::record::{Pico, Record, hash_of};
 use super::sums::Sums;
@@ -50,41 +51,57 @@ impl RecordRow {
     }
 }
 
-/// Writes a record that is not there yet.
-pub(super) fn insert(connection: &Connection, names: &mut Names, record: &Record) -> rusqlite::Result<RecordRow> {
-    let row = RecordRow {
-        at_ms: record.at_ms,
-        orchestrator: names.id(connection, NameKind::Orchestrator, &record.orchestrator_id)?,
-        session: names.id(connection, NameKind::Session, &record.session_id)?,
-        model: names.model(connection, &record.model_id, &record.provider)?,
-        tool: names.id(connection, NameKind::Tool, &record.tool)?,
-        currency: names.id(connection, NameKind::Currency, &record.currency)?,
-        sums: Sums::of(record),
-    };
-    let ((input_high, input_low), (output_high, output_low)) = (record.input_pico.parts(), record.output_pico.parts());
-    let sql = "INSERT INTO record (id_hash, id, at_ms, orchestrator, session, model, tool, input, output, total, \
-               input_high, input_low, output_high, output_low, currency, priced, extra) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    connection.prepare_cached(sql)?.execute(params![
-        hash_of(&record.id),
-        record.id,
-        row.at_ms,
-        row.orchestrator,
-        row.session,
-        row.model,
-        row.tool,
-        record.input,
-        record.output,
-        record.total,
-        input_high,
-        input_low,
-        output_high,
-        output_low,
-        row.currency,
-        record.priced,
-        record.extra
-    ])?;
-    Ok(row)
+/// Writes records within one transaction.
+pub(super) struct Inserter<'a> {
+    connection: &'a Connection,
+    insert: CachedStatement<'a>,
+}
+
+impl<'a> Inserter<'a> {
+    pub fn new(connection: &'a Connection) -> rusqlite::Result<Self> {
+        let insert = "INSERT INTO record (seq, id_hash, id, at_ms, orchestrator, session, model, tool, input, output, \
+                      total, input_high, input_low, output_high, output_low, currency, priced, extra) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        Ok(Self { connection, insert: connection.prepare_cached(insert)? })
+    }
+
+    /// Writes a record that is not there yet.
+    pub fn insert(&mut self, names: &mut Names, ids: &mut Ids, record: &Record) -> rusqlite::Result<RecordRow> {
+        let connection = self.connection;
+        let row = RecordRow {
+            at_ms: record.at_ms,
+            orchestrator: names.id(connection, NameKind::Orchestrator, &record.orchestrator_id)?,
+            session: names.id(connection, NameKind::Session, &record.session_id)?,
+            model: names.model(connection, &record.model_id, &record.provider)?,
+            tool: names.id(connection, NameKind::Tool, &record.tool)?,
+            currency: names.id(connection, NameKind::Currency, &record.currency)?,
+            sums: Sums::of(record),
+        };
+        let (input_high, input_low) = record.input_pico.parts();
+        let (output_high, output_low) = record.output_pico.parts();
+        let id_hash = hash_of(&record.id);
+        self.insert.execute(params![
+            ids.add(id_hash),
+            id_hash,
+            record.id,
+            row.at_ms,
+            row.orchestrator,
+            row.session,
+            row.model,
+            row.tool,
+            record.input,
+            record.output,
+            record.total,
+            input_high,
+            input_low,
+            output_high,
+            output_low,
+            row.currency,
+            record.priced,
+            record.extra
+        ])?;
+        Ok(row)
+    }
 }
 
 /// The columns that [`record_of`] reads.
@@ -115,10 +132,4 @@ pub(super) fn record_of(connection: &Connection, row: &Row<'_>) -> rusqlite::Res
         priced: row.get(14)?,
         extra: row.get(15)?,
     })
-}
-
-pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<Record>> {
-    let sql = format!("SELECT {RECORD_COLUMNS} FROM record WHERE id_hash = ? AND id = ?");
-    let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_row(params![hash_of(id), id], |row| record_of(connection, row)).optional()
 }

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x7774_6B6C;
 
 /// Grows when an older version of this package could not read the file.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
 
 /// `STRICT`: a sum too large for an integer fails instead of becoming a float.
 pub(super) const SCHEMA: &str = "
@@ -19,7 +19,6 @@ pub(super) const SCHEMA: &str = "
         input_high INTEGER NOT NULL, input_low INTEGER NOT NULL, output_high INTEGER NOT NULL,
         output_low INTEGER NOT NULL, currency INTEGER NOT NULL, priced INTEGER NOT NULL, extra TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX record_id ON record (id_hash);
     CREATE INDEX record_at ON record (at_ms);
     CREATE INDEX record_orchestrator ON record (orchestrator, at_ms);
     CREATE INDEX record_session ON record (session, at_ms);
@@ -31,4 +30,25 @@ pub(super) const SCHEMA: &str = "
         output_low INTEGER NOT NULL, unpriced INTEGER NOT NULL,
         peak INTEGER NOT NULL, peak_at INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
         PRIMARY KEY (kind, span, start, orchestrator, subject, currency)
-    ) WITHOUT ROWID, STRICT;";
+    ) WITHOUT ROWID, STRICT;
+    CREATE TABLE record_id (
+        id_hash INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id_hash, seq)
+    ) WITHOUT ROWID, STRICT;
+    CREATE TABLE progress (
+        id INTEGER PRIMARY KEY CHECK (id = 1), last_seq INTEGER NOT NULL, indexed_seq INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO progress (id, last_seq, indexed_seq) VALUES (1, 0, 0);";
+
+/// What version 1 lacks: it had the index of ids as one of the table itself.
+pub(super) const FROM_VERSION_1: &str = "
+    DROP INDEX record_id;
+    CREATE TABLE record_id (
+        id_hash INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (id_hash, seq)
+    ) WITHOUT ROWID, STRICT;
+    INSERT INTO record_id (id_hash, seq) SELECT id_hash, seq FROM record ORDER BY id_hash, seq;
+    CREATE TABLE progress (
+        id INTEGER PRIMARY KEY CHECK (id = 1), last_seq INTEGER NOT NULL, indexed_seq INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO progress (id, last_seq, indexed_seq)
+        SELECT 1, coalesce(max(seq), 0), coalesce(max(seq), 0) FROM record;
+    PRAGMA user_version = 2;";

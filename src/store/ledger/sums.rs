@@ -1,6 +1,7 @@
 //! What is added up.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use rusqlite::Row;
 use serde::Serialize;
@@ -102,7 +103,34 @@ impl Sums {
 }
 
 /// Sums by what they are of: an id and a currency, say.
-pub(super) type SumsBy<K> = HashMap<K, Sums>;
+pub(super) type SumsBy<K> = HashMap<K, Sums, BuildHasherDefault<Mix>>;
+
+/// Hashes keys made of numbers that the ledger itself has given: nobody outside chooses them, and there are six for
+/// each record.
+#[derive(Default)]
+pub(super) struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(26) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write_i64(&mut self, word: i64) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word as u64);
+    }
+}
 
 pub(super) fn add_to<K: std::hash::Hash + Eq>(all: &mut SumsBy<K>, key: K, sums: &Sums) {
     all.entry(key).or_default().add(sums);

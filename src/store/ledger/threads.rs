@@ -5,17 +5,19 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use super::file::{LedgerFile, Reader};
+use super::ids::{Finder, Ids};
 use super::names::Names;
 use super::record::Outcome;
 use super::retention;
-use super::rollup::{Additions, Span};
+use super::rollup::Additions;
+use super::rows::Inserter;
 use super::tasks::{Task, Tasks};
-use super::{Answer, LedgerError, Record, Reply, rows};
+use super::{Answer, LedgerError, Record, Reply};
 
 const READERS: usize = 2;
 
-/// About what one record takes in SQLite's write-ahead log: pages of the indices, mostly.
-const RECORD_LOG_BYTES: usize = 8 << 10;
+/// About what one record takes in SQLite's write-ahead log: pages of sums and indices, mostly.
+const RECORD_LOG_BYTES: usize = 2 << 10;
 const COMMIT_LOG_BYTES: usize = 32 << 10;
 
 pub(super) fn start(path: Option<PathBuf>, tasks: &Arc<Tasks>) -> std::io::Result<()> {
@@ -51,7 +53,7 @@ fn write(path: Option<PathBuf>, opened: &OnceLock<Reader>, tasks: &Tasks) {
         Ok(file) => {
             let _ = opened.set(file.reader());
             tasks.opened(&Ok(()));
-            let mut writer = Writer { file, names: Names::default() };
+            let mut writer = Writer { file, names: Names::default(), ids: Ids::default() };
             while let Some(group) = tasks.next_writes() {
                 writer.write(group);
             }
@@ -72,6 +74,7 @@ fn write(path: Option<PathBuf>, opened: &OnceLock<Reader>, tasks: &Tasks) {
 struct Writer {
     file: LedgerFile,
     names: Names,
+    ids: Ids,
 }
 
 /// Records that were asked for together, and who waits for them.
@@ -86,7 +89,11 @@ impl Writer {
                 Task::Delete { at_ms, max, reply } => {
                     // In the order that was asked for.
                     self.record(std::mem::take(&mut group));
-                    let deleted = self.file.commit(|connection| retention::delete_before(connection, at_ms, max));
+                    let Self { file, ids, .. } = &mut *self;
+                    let deleted = file.commit(|connection| retention::delete_before(connection, ids, at_ms, max));
+                    if deleted.is_err() {
+                        self.ids.forget();
+                    }
                     let count = *deleted.as_ref().unwrap_or(&0);
                     reply(deleted);
                     self.file.carry_over(COMMIT_LOG_BYTES + count * RECORD_LOG_BYTES);
@@ -115,30 +122,35 @@ impl Writer {
     }
 
     fn commit(&mut self, group: &Group) -> Answer<Vec<Vec<Outcome>>> {
-        let Self { file, names } = self;
+        let Self { file, names, ids } = self;
         let committed = file.commit(|connection| {
             let mut additions = Additions::default();
+            let (mut finder, mut inserter) = (Finder::new(connection)?, Inserter::new(connection)?);
+            let mut added = 0;
+            ids.begin(connection)?;
             let mut outcomes = Vec::with_capacity(group.len());
             for (records, _) in group {
                 let mut outcomes_of_one = Vec::with_capacity(records.len());
                 for record in records {
-                    outcomes_of_one.push(match rows::find(connection, &record.id)? {
+                    outcomes_of_one.push(match finder.find(ids, &record.id)? {
                         Some(known) if known.is_same_usage(record) => Outcome::Known,
                         Some(_) => Outcome::Conflict,
                         None => {
-                            let row = rows::insert(connection, names, record)?;
-                            additions.add(&row, &[Span::Hour, Span::Day]);
+                            additions.add(&inserter.insert(names, ids, record)?);
+                            added += 1;
                             Outcome::Recorded
                         }
                     });
                 }
                 outcomes.push(outcomes_of_one);
             }
-            additions.write(connection)?;
+            additions.with_days().write(connection)?;
+            ids.end(connection, added)?;
             Ok(outcomes)
         });
         if committed.is_err() {
             self.names.forget();
+            self.ids.forget();
         }
         committed
     }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
+use super::ids::Progress;
 use super::rollup::{self, Additions, DAY_MS, Kind, Span};
 use super::rows::{ROW_COLUMNS, RecordRow};
 
@@ -16,13 +17,15 @@ pub struct Findings {
     pub wrong_sums: u64,
     /// Ids under which more than one record stands.
     pub repeated_ids: u64,
+    /// Records that would not be found by their ids.
+    pub unfound_ids: u64,
     /// What SQLite finds wrong with the file; empty: nothing.
     pub damage: String,
 }
 
 impl Findings {
     pub fn is_sound(&self) -> bool {
-        self.wrong_sums == 0 && self.repeated_ids == 0 && self.damage.is_empty()
+        self.wrong_sums == 0 && self.repeated_ids == 0 && self.unfound_ids == 0 && self.damage.is_empty()
     }
 }
 
@@ -30,7 +33,8 @@ impl Findings {
 pub(super) fn verify(connection: &Connection) -> rusqlite::Result<Findings> {
     let damage: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     let damage = if damage == "ok" { String::new() } else { damage };
-    let mut findings = Findings { repeated_ids: repeated_ids(connection)?, damage, ..Findings::default() };
+    let (repeated_ids, unfound_ids) = (repeated_ids(connection)?, unfound_ids(connection)?);
+    let mut findings = Findings { repeated_ids, unfound_ids, damage, ..Findings::default() };
     let mut from_ms = i64::MIN;
     while let Some(at_ms) = next_of_any(connection, from_ms)? {
         let day_ms = Span::Day.start_of(at_ms);
@@ -46,10 +50,10 @@ fn verify_day(connection: &Connection, day_ms: i64, findings: &mut Findings) -> 
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query(params![day_ms, day_ms + DAY_MS])?;
     while let Some(row) = rows.next()? {
-        expected.add(&RecordRow::of_row(row)?, &[Span::Hour, Span::Day]);
+        expected.add(&RecordRow::of_row(row)?);
         findings.records += 1;
     }
-    let mut expected = expected.into_sums();
+    let mut expected = expected.with_days().into_sums();
     for span in [Span::Hour, Span::Day] {
         rollup::rows_of(connection, span, day_ms, day_ms + DAY_MS, |key, sums| {
             findings.sums += 1;
@@ -77,13 +81,17 @@ fn next_of_any(connection: &Connection, from_ms: i64) -> rusqlite::Result<Option
 }
 
 fn repeated_ids(connection: &Connection) -> rusqlite::Result<u64> {
-    let mut same_hash = connection.prepare("SELECT id_hash FROM record GROUP BY id_hash HAVING count(*) > 1")?;
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM record WHERE id_hash = ? GROUP BY id HAVING count(*) > 1)";
-    let mut same_id = connection.prepare(sql)?;
-    let mut rows = same_hash.query([])?;
-    let mut repeated = 0;
-    while let Some(row) = rows.next()? {
-        repeated += same_id.query_row([row.get::<_, i64>(0)?], |row| row.get::<_, i64>(0))? as u64;
-    }
-    Ok(repeated)
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM record GROUP BY id_hash, id HAVING count(*) > 1)";
+    count(connection, sql, [])
+}
+
+fn unfound_ids(connection: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM record WHERE seq > ?2 \
+               OR (seq <= ?1 AND (id_hash, seq) NOT IN (SELECT id_hash, seq FROM record_id))";
+    let Progress { last_seq, indexed_seq } = Progress::read(connection)?;
+    count(connection, sql, [indexed_seq, last_seq])
+}
+
+fn count(connection: &Connection, sql: &str, bounds: impl rusqlite::Params) -> rusqlite::Result<u64> {
+    connection.query_row(sql, bounds, |row| row.get::<_, i64>(0)).map(|count| count as u64)
 }
