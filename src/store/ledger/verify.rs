@@ -86,8 +86,8 @@ fn repeated_ids(connection: &Connection) -> rusqlite::Result<u64> {
 }
 
 fn unfound_ids(connection: &Connection) -> rusqlite::Result<u64> {
-    let sql = "SELECT count(*) FROM record WHERE seq > ?2 \
-               OR (seq <= ?1 AND (id_hash, seq) NOT IN (SELECT id_hash, seq FROM record_id))";
+    let sql = "SELECT count(*) FROM record WHERE seq > ?2 OR (seq <= ?1 AND NOT EXISTS \
+               (SELECT 1 FROM record_id WHERE record_id.id_hash = record.id_hash AND record_id.seq = record.seq))";
     let Progress { last_seq, indexed_seq } = Progress::read(connection)?;
     count(connection, sql, [indexed_seq, last_seq])
 }
