@@ -406,7 +406,7 @@ describe('override', () => {
   test.each([
     [['--tokens', '5', '--reason', 'r', '--for', '1h'], '--period: expected'],
     [['--period', 'weekly', '--tokens', '5', '--reason', 'r', '--for', '1h'], '--period: expected'],
-    [['--period', 'daily', '--reason', 'r', '--for', '1h'], '--tokens is needed'],
+    [['--period', 'daily', '--reason', 'r', '--for', '1h'], '--tokens or --cost is needed'],
     [['--period', 'daily', '--tokens', '-5', '--reason', 'r', '--for', '1h'], '--tokens'],
     [['--period', 'daily', '--tokens', '5', '--for', '1h'], '--reason is needed'],
     [['--period', 'daily', '--tokens', '5', '--reason', 'r'], '--for is needed'],

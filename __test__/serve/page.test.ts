@@ -3,6 +3,7 @@
 /** The page in a real browser. */
 
 import { AlertChannel, AlertLevel, BudgetAlertSystem } from '@wundr.io/token-budget/alerts';
+import { UsageReporter } from '@wundr.io/token-budget/budget';
 import type { DashboardOptions } from '@wundr.io/token-budget/dashboard';
 import type { Browser, Page } from 'puppeteer-core';
 import { startChromium } from '../support/chromium';
@@ -148,12 +149,117 @@ test('a reservation appears and goes', async () => {
   const { reservationId = '' } = await tracker.reserveTokens('writer', 200, 'all');
   const row = await page.waitForSelector('#reservations tbody tr');
   const cells = await row?.$$eval('td', all => all.map(cell => cell.textContent));
-  expect(cells?.slice(0, 3)).toEqual(['writer', '200', 'hour, day, month']);
-  expect(cells?.[3]).toMatch(/^1[45] min/);
+  expect(cells?.slice(0, 4)).toEqual(['writer', '200', '', 'hour, day, month']);
+  expect(cells?.[4]).toMatch(/^1[45] min/);
   await untilBar(page, 'writer, hourly', { used: 30, held: 20 });
   await tracker.releaseReservation(reservationId, 50);
   await page.waitForFunction(() => document.querySelector('#reservations tbody tr') === null);
   await untilBar(page, 'writer, hourly', { used: 35, held: 0 });
+});
+
+test('limits of money have bars of their own, and the worse of the two decides', async () => {
+  const usd = (amount: string) => ({ amount, currency: 'USD' });
+  const tracker = makeTracker({
+    defaultBudget: {},
+    orchestratorBudgets: {
+      spender: { daily: 1000, dailyCost: usd('1.50') },
+      payer: { dailyCost: usd('100') },
+    },
+  });
+  const spend = (orchestratorId: string, totalTokens: number, amount: string) =>
+    tracker.trackUsage({
+      ...{ orchestratorId, sessionId: 's', timestamp: new Date(), model: 'gpt-5', cost: usd(amount) },
+      ...{ promptTokens: totalTokens, completionTokens: 0, totalTokens },
+    });
+  await spend('spender', 100, '1.20');
+  await spend('payer', 10, '10');
+  await spend('unlimited', 10, '0.30');
+  await tracker.setBudgetOverride({
+    ...{ orchestratorId: 'payer', period: 'daily', additionalTokens: 0, additionalCost: usd('0.5') },
+    ...{ reason: 'r', createdBy: 'ops', expiresAt: new Date(Date.now() + 3_600_000) },
+  });
+  await tracker.reserveTokens('spender', 10, 'daily', { cost: usd('0.15') });
+  const page = await open({ tracker });
+  await untilBar(page, 'spender, daily', { used: 10, held: 1 });
+  await untilBar(page, 'spender, daily, cost', { used: 80, held: 10 });
+  expect(await barOf(page, 'spender, daily, cost')).toMatchObject({
+    ...{ now: '90', text: '$1.20 used and $0.15 reserved of $1.50, 90.0%' },
+    marks: ['50%', '75%', '90%', '100%'],
+  });
+  const cards = await page.$$eval('.card', all =>
+    all.map(card => [card.querySelector('.name')?.textContent, card.querySelector('.badge')?.textContent]),
+  );
+  expect(cards).toEqual([
+    ['spender', '90.0%'],
+    ['payer', '10.0%'],
+    ['unlimited', 'limit unknown'],
+  ]);
+  expect(await page.$eval('.card .badge', one => one.className)).toBe('badge high');
+  const figures = await page.$$eval('.card:nth-child(3) .money', all =>
+    all.map(one => [
+      one.querySelector('.figures')?.textContent,
+      one.querySelector('.track')?.hasAttribute('hidden'),
+    ]),
+  );
+  expect(figures).toEqual(Array(3).fill(['$0.30 / limit unknown', true]));
+  expect(await page.$eval('.card:nth-child(2) .extra', one => one.textContent)).toContain('+$0.50 daily');
+  const tiles = await page.$$eval('.tile', all =>
+    all.map(tile => [tile.lastChild?.textContent, tile.firstChild?.textContent]),
+  );
+  expect(Object.fromEntries(tiles)).toMatchObject({ 'Cost today': '$11.50', 'Near or over a limit': '1' });
+  const held = await page.$$eval('#reservations tbody td', all => all.map(cell => cell.textContent));
+  expect(held.slice(0, 4)).toEqual(['spender', '10', '$0.15', 'day']);
+  await spend('spender', 1, '0.40');
+  await page.waitForFunction(() => document.querySelector('.card .badge')?.textContent === 'exhausted');
+  await picture(page, 'money');
+});
+
+/** For people who want to look: `TOKEN_BUDGET_PICTURES` names a folder. */
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.TOKEN_BUDGET_PICTURES;
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+}
+
+/** A ledger with a day of usage by `steady`, and by `jumpy` ten times as much in one of the hours. */
+async function spikyReporter(): Promise<UsageReporter> {
+  const reporter = new UsageReporter();
+  closing.push(() => reporter.close());
+  const nowMs = Date.now();
+  for (const orchestratorId of ['steady', 'jumpy']) {
+    for (let hour = 0; hour < 23; hour += 1) {
+      const inputTokens = orchestratorId === 'jumpy' && hour === 4 ? 10_000 : 1000;
+      await reporter.recordUsage({
+        ...{ id: `${orchestratorId} ${hour}`, orchestratorId, sessionId: 's', provider: 'openai' },
+        ...{ timestamp: new Date(nowMs - hour * 3_600_000), modelId: 'gpt-4-turbo' },
+        ...{ inputTokens, outputTokens: 0, totalTokens: inputTokens },
+      });
+    }
+  }
+  return reporter;
+}
+
+test('a spike in the ledger is an anomaly on the page, whoever made it', async () => {
+  const tracker = makeTracker();
+  await track(tracker, 'jumpy', 10);
+  const page = await open({ tracker, reporter: await spikyReporter() });
+  await page.waitForSelector('#anomalies li');
+  const spikes = await page.$$eval('#anomalies li', all => all.map(one => one.textContent));
+  expect(spikes.filter(text => text?.includes('spike'))).toEqual([
+    expect.stringContaining('jumpy: Token usage spike detected: 10000 tokens'),
+  ]);
+  expect(await page.$eval('#no-anomalies', one => (one as HTMLElement).hidden)).toBe(true);
+  await picture(page, 'anomalies');
+});
+
+test.each([
+  ['nobody looked', undefined, '', 'Not looked for in this report.'],
+  ['there were none', [], '0', 'Nothing unusual in this time.'],
+])('without anomalies it is said whether %s', async (_what, anomalies, count, words) => {
+  const tracker = makeTracker();
+  const page = await open({ tracker, reporter: { getReport: async () => ({ anomalies }) } });
+  await page.waitForSelector('#anomalies-section:not([hidden])');
+  expect(await page.$eval('#no-anomalies', one => one.textContent)).toBe(words);
+  expect(await page.$eval('#anomalies-count', one => one.textContent)).toBe(count);
 });
 
 test('what other processes do on Redis is seen too', async () => {

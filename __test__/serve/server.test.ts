@@ -61,10 +61,13 @@ test('money and a pause are shown where the tracker has them', async () => {
     used: { amount: '1.25', currency: 'EUR' },
     reserved: { amount: '0', currency: 'EUR' },
     limit: { amount: '25.00', currency: 'EUR' },
+    remaining: null,
     percentUsed: 5,
   });
+  expect(one.windows[0].tightest).toEqual({ by: 'cost', percentUsed: 5 });
   const metrics = (await ask(`${url}metrics`)).text;
   expect(metrics).toContain('token_budget_used_cost{orchestrator="a",period="daily",currency="EUR"} 1.25\n');
+  expect(metrics).toContain('token_budget_used_cost_ratio{orchestrator="a",period="daily"} 0.05\n');
   expect(metrics).toContain('token_budget_paused{orchestrator="a"} 1\n');
 });
 

@@ -18,6 +18,24 @@ export function readAmount(text: string, option: string): number {
   return tokens;
 }
 
+const MONEY = /^(\d+(?:\.\d+)?) ?([A-Za-z]{3})?$/;
+
+/** An amount of money, which may leave its currency to others. */
+export interface GivenMoney {
+  amount: string;
+  currency: string | null;
+}
+
+/** `25.00USD`, `0.50 EUR`, or `0.50` in the currency of the budgets. The text stays, so that it is exact. */
+export function readMoney(text: string, option: string): GivenMoney {
+  const [, amount, currency] = MONEY.exec(text.trim()) ?? [];
+  if (amount === undefined) {
+    const wanted = 'an amount of money such as 25.00 or 25.00USD';
+    throw new UsageError(`${option}: expected ${wanted}, got ${JSON.stringify(text)}`);
+  }
+  return { amount, currency: currency?.toUpperCase() ?? null };
+}
+
 /** A whole number from `min` to `max`. */
 export function readInteger(text: string, option: string, min: number, max: number): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

@@ -2,7 +2,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseDuration } from '../native';
 import { PERIODS } from '../periods';
 import type { BudgetPeriod, TokenBudget } from '../types/budget';
-import { readAmount } from './amount';
+import { type GivenMoney, readAmount, readMoney } from './amount';
 import { messageOf, UsageError } from './exit';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -16,18 +16,35 @@ export function parseArguments<T extends Options>(args: string[], options: T) {
   }
 }
 
-/** `hourly=5M,daily=20M`, in one list or several. */
-export function readBudgetList(lists: readonly string[], option: string): TokenBudget {
+const COSTS = PERIODS.map(period => `${period}Cost` as const);
+
+/**
+ * `hourly=5M,dailyCost=25.00USD`, in one list or several. Money without a currency is in `currency`, else in the one
+ * that the list names, else in US dollars; `currency` of the answer is that one.
+ */
+export function readBudgetList(
+  lists: readonly string[],
+  option: string,
+  currency?: string,
+): { budget: TokenBudget; currency: string | undefined } {
   const budget: TokenBudget = {};
+  const costs: Array<readonly [(typeof COSTS)[number], GivenMoney]> = [];
   for (const item of lists.flatMap(list => list.split(','))) {
-    const [, name = '', amount = ''] = /^\s*([a-z]+)\s*=(.*)$/.exec(item) ?? [];
-    if (!isPeriod(name)) {
-      const wanted = 'a list such as hourly=5M,daily=20M';
+    const [, name = '', amount = ''] = /^\s*([a-zA-Z]+)\s*=(.*)$/.exec(item) ?? [];
+    const cost = COSTS.find(known => known === name);
+    if (cost !== undefined) costs.push([cost, readMoney(amount, option)]);
+    else if (isPeriod(name)) budget[name] = readAmount(amount, option);
+    else {
+      const wanted = 'a list such as hourly=5M,dailyCost=25.00USD';
       throw new UsageError(`${option}: expected ${wanted}, got ${JSON.stringify(item)}`);
     }
-    budget[name] = readAmount(amount, option);
   }
-  return budget;
+  const named = costs.find(([, money]) => money.currency !== null)?.[1].currency ?? undefined;
+  const own = currency ?? named;
+  for (const [name, money] of costs) {
+    budget[name] = { amount: money.amount, currency: money.currency ?? own ?? 'USD' };
+  }
+  return { budget, currency: own };
 }
 
 export function readPeriod(text: string | undefined, option: string): BudgetPeriod {

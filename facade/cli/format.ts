@@ -1,6 +1,19 @@
+import type { OverrideView } from '../serve/snapshot';
+
 /** `22361870` as `22,361,870`, whatever the locale. */
 export function formatCount(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** `0.50 USD`: the amount as it is, for it is exact. */
+export function formatMoney({ amount, currency }: { amount: string; currency: string }): string {
+  return `${amount} ${currency}`;
+}
+
+/** What an override adds: `+2,000` tokens, or `+0.50 USD`. */
+export function formatAddition(override: Pick<OverrideView, 'additionalTokens' | 'additionalCost'>): string {
+  const { additionalTokens, additionalCost } = override;
+  return `+${additionalCost === null ? formatCount(additionalTokens) : formatMoney(additionalCost)}`;
 }
 
 /** `2023-11-16 18:15:46` in a time zone. */

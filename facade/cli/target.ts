@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { TokenBudgetError } from '../errors';
 import { TokenBudgetTracker } from '../tracker';
 import type { BudgetConfig, RedisOptions } from '../types/config';
+import type { Money } from '../types/money';
+import type { GivenMoney } from './amount';
 import { parseArguments, readBudgetList } from './arguments';
 import { CommandError, messageOf, UsageError } from './exit';
 import { readStore } from './replay/store-options';
@@ -17,6 +19,7 @@ export const TARGET_OPTIONS = {
   storage: { type: 'string' },
   config: { type: 'string' },
   budget: { type: 'string', multiple: true },
+  currency: { type: 'string' },
   'time-zone': { type: 'string' },
   timeout: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -40,7 +43,9 @@ Budgets (those that were set with setBudget are in the store):
   --config <file.json>     the configuration of the trackers: budgets, time
                            zone, thresholds, store (TOKEN_BUDGET_CONFIG)
   --budget <list>          of every orchestrator without its own, such as
-                           hourly=5M,daily=20M
+                           hourly=5M,dailyCost=25.00USD
+  --currency <code>        in which the store counts money (default that of the
+                           configuration, of --budget, else USD)
   --time-zone <name>       where hours, days and months begin (default UTC)
 `;
 
@@ -53,6 +58,7 @@ export interface TargetValues {
   storage?: string;
   config?: string;
   budget?: string[];
+  currency?: string;
   'time-zone'?: string;
 }
 
@@ -69,15 +75,24 @@ export function readTarget(values: TargetValues, env: NodeJS.ProcessEnv, timeout
   const file = values.config ?? filled(env.TOKEN_BUDGET_CONFIG);
   const given = file === undefined ? {} : readConfigFile(file);
   const store = storeOf(values, env, given);
+  const told = values.currency?.toUpperCase() ?? given.currency;
+  const { budget, currency } = readBudgetList(values.budget ?? [], '--budget', told);
   const config: BudgetConfig = {
     ...withoutStore(given),
     ...store.config,
     connectTimeout: timeoutMs,
     commandTimeout: Math.min(timeoutMs, given.commandTimeout ?? 2000),
-    ...(values.budget !== undefined && { defaultBudget: readBudgetList(values.budget, '--budget') }),
+    ...(values.budget !== undefined && { defaultBudget: budget }),
+    ...(currency !== undefined && { currency }),
     ...(values['time-zone'] !== undefined && { timeZone: values['time-zone'] }),
   };
   return { config, address: store.address, configured: namesIn(given) };
+}
+
+/** In the currency of the store, unless it names its own. */
+export function moneyIn(given: GivenMoney | null, { config }: Target): Money | undefined {
+  if (given === null) return undefined;
+  return { amount: given.amount, currency: given.currency ?? config.currency ?? 'USD' };
 }
 
 /** Reads `args`, with the options of every command that looks into a store. */

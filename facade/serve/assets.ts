@@ -5,7 +5,7 @@ const SCRIPT = 'text/javascript; charset=utf-8';
 const STYLE = 'text/css; charset=utf-8';
 const MODULES = [
   ...(['page', 'state', 'text', 'elements', 'budgets', 'reservations', 'charts', 'table', 'live'] as const),
-  'reports',
+  ...(['bars', 'reports'] as const),
 ] as const;
 
 /** Files of the page, by path. They lie beside this module in the built package. */

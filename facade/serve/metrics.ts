@@ -34,7 +34,7 @@ export function trackerMetricsText(
   gauge('active_reservations', 'Reservations that hold tokens.', window => window.activeReservations);
   gauge('window_end_timestamp_seconds', 'When the current window ends.', window => secondsOf(window.endsAt));
   const costs = windows.filter(({ window }) => window.cost !== null);
-  const money = (name: string, help: string, key: 'used' | 'reserved' | 'limit') =>
+  const money = (name: string, help: string, key: 'used' | 'reserved' | 'limit' | 'remaining') =>
     text.samples(
       name,
       'gauge',
@@ -47,7 +47,13 @@ export function trackerMetricsText(
     );
   money('used_cost', 'Money spent in the current window, in units of the currency.', 'used');
   money('reserved_cost', 'Money held for calls in flight, in units of the currency.', 'reserved');
-  money('limit_cost', 'Limit in money; absent when unlimited.', 'limit');
+  money('limit_cost', 'Limit in money; absent when none is known.', 'limit');
+  money('remaining_cost', 'What is left of the money; absent when no limit is known.', 'remaining');
+  gauge(
+    'used_cost_ratio',
+    'Used and reserved money, over its limit; absent when none is known.',
+    ({ cost }) => (cost === null || cost.limit === null ? null : cost.percentUsed / 100),
+  );
   text.samples(
     'model_used_tokens',
     'gauge',

@@ -8,8 +8,9 @@ export interface ShownMoney {
 export interface CostView {
   used: ShownMoney;
   reserved: ShownMoney | null;
-  /** `null`: unlimited. */
+  /** With live overrides; `null`: none is known here. */
   limit: ShownMoney | null;
+  remaining: ShownMoney | null;
   /** `(used + reserved) / limit * 100`; 0 when unlimited. */
   percentUsed: number;
 }
@@ -28,8 +29,14 @@ export function costOfStats(stats: object): CostView | null {
     used,
     reserved: moneyOf(cost.reserved, currency),
     limit: moneyOf(cost.limit, currency),
+    remaining: moneyOf(cost.remaining, currency),
     percentUsed: typeof cost.percentUsed === 'number' ? cost.percentUsed : 0,
   };
+}
+
+/** `null` where there is none. */
+export function shownMoney(money: { amount: string | number; currency: string } | undefined) {
+  return money === undefined ? null : moneyOf(money.amount, money.currency);
 }
 
 function moneyOf(value: unknown, currency: string): ShownMoney | null {

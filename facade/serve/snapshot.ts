@@ -6,7 +6,7 @@ import type { BudgetPeriod } from '../types/budget';
 import type { StoredOverride } from '../types/override';
 import type { TokenReservation } from '../types/reservation';
 import type { UsageStats } from '../types/usage';
-import { type CostView, costOfStats } from './money';
+import { type CostView, costOfStats, type ShownMoney, shownMoney } from './money';
 
 /** One window of one orchestrator. Tokens are exact integers, instants ISO 8601. */
 export interface WindowView {
@@ -16,8 +16,10 @@ export interface WindowView {
   /** With live overrides; `null`: unlimited. */
   limitTokens: number | null;
   remainingTokens: number | null;
-  /** `(used + reserved) / limit * 100`; 0 when unlimited. */
+  /** Of the tokens: `(used + reserved) / limit * 100`; 0 when unlimited. */
   percentUsed: number;
+  /** The limit of which most is used; `null`: none is known. */
+  tightest: TightestLimit | null;
   activeReservations: number;
   startsAt: string;
   endsAt: string;
@@ -27,9 +29,17 @@ export interface WindowView {
   cost: CostView | null;
 }
 
+/** Tokens and money are limited side by side: the one that is used more decides how near the end is. */
+export interface TightestLimit {
+  by: 'tokens' | 'cost';
+  percentUsed: number;
+}
+
 export interface ReservationView {
   id: string;
   tokens: number;
+  /** Money held beside the tokens. */
+  cost: ShownMoney | null;
   periods: BudgetPeriod[];
   createdAt: string;
   expiresAt: string;
@@ -39,6 +49,8 @@ export interface OverrideView {
   id: string;
   period: BudgetPeriod;
   additionalTokens: number;
+  /** Money instead of tokens. */
+  additionalCost: ShownMoney | null;
   reason: string;
   createdBy: string;
   expiresAt: string;
@@ -152,6 +164,7 @@ async function readPause(tracker: TokenBudgetTracker, orchestratorId: string): P
 }
 
 function windowView(stats: UsageStats): WindowView {
+  const cost = costOfStats(stats);
   return {
     period: stats.period,
     usedTokens: stats.totalUsed,
@@ -159,20 +172,29 @@ function windowView(stats: UsageStats): WindowView {
     limitTokens: finite(stats.limit),
     remainingTokens: finite(stats.remaining),
     percentUsed: stats.percentUsed,
+    tightest: tightestOf(stats, cost),
     activeReservations: stats.activeReservations,
     startsAt: stats.periodStart.toISOString(),
     endsAt: stats.periodEnd.toISOString(),
     promptTokens: stats.breakdown.promptTokens,
     completionTokens: stats.breakdown.completionTokens,
     topModels: stats.topModels.map(({ model, tokens }) => ({ model, tokens })),
-    cost: costOfStats(stats),
+    cost,
   };
+}
+
+function tightestOf({ limit, percentUsed }: UsageStats, cost: CostView | null): TightestLimit | null {
+  const tokens = Number.isFinite(limit) ? ({ by: 'tokens', percentUsed } as const) : null;
+  if (cost === null || cost.limit === null) return tokens;
+  if (tokens !== null && tokens.percentUsed >= cost.percentUsed) return tokens;
+  return { by: 'cost', percentUsed: cost.percentUsed };
 }
 
 export function reservationView(reservation: TokenReservation): ReservationView {
   return {
     id: reservation.id,
     tokens: reservation.tokens,
+    cost: shownMoney(reservation.cost),
     periods: reservation.periods ?? [reservation.period],
     createdAt: reservation.createdAt.toISOString(),
     expiresAt: reservation.expiresAt.toISOString(),
@@ -184,6 +206,7 @@ export function overrideView(override: StoredOverride): OverrideView {
     id: override.id,
     period: override.period,
     additionalTokens: override.additionalTokens,
+    additionalCost: shownMoney(override.additionalCost),
     reason: override.reason,
     createdBy: override.createdBy,
     expiresAt: override.expiresAt.toISOString(),

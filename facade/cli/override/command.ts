@@ -2,25 +2,28 @@ import { userInfo } from 'node:os';
 import { overrideView } from '../../serve/snapshot';
 import type { TokenBudgetTracker } from '../../tracker';
 import { uuid } from '../../uuid';
-import { readAmount } from '../amount';
+import { type GivenMoney, readAmount, readMoney } from '../amount';
 import { onlyOne, readDuration, readPeriod } from '../arguments';
 import { CommandError, EXIT, UsageError } from '../exit';
-import { alignColumns, formatCount } from '../format';
+import { alignColumns, formatAddition } from '../format';
 import { write } from '../output';
-import { parseTargetArguments, readTarget, TARGET_HELP, withTracker } from '../target';
+import { moneyIn, parseTargetArguments, readTarget, TARGET_HELP, type Target, withTracker } from '../target';
 import { formatDuration, printable } from '../text';
 
-export const help = `Usage: token-budget override <orchestrator> --period <period> --tokens <n>
+export const help = `Usage: token-budget override <orchestrator> --period <period>
+                             --tokens <n> | --cost <amount>
                              --reason <text> --for <duration> [options]
        token-budget override <orchestrator> --list [--period <period>]
        token-budget override <orchestrator> --remove <id>
 
-More tokens for one orchestrator until the time is over, for every process at
-once. Writes the override's id.
+More tokens or money for one orchestrator until the time is over, for every
+process at once. Writes the override's id.
 
 Override:
   --period <period>        hourly, daily or monthly
   --tokens <n>             how many more: 50000, 50_000, 50k
+  --cost <amount>          how much more money: 0.50 (in the currency of the
+                           budgets), or 0.50EUR
   --reason <text>          why
   --for <duration>         how long: 90s, 1h, 1h30m
   --by <name>              who gives them (default: the user of the process)
@@ -31,8 +34,9 @@ Override:
 ${TARGET_HELP}
 Output:
   --json                   JSON on standard output: an override
-                           {id orchestratorId period additionalTokens reason
-                           createdBy expiresAt}, a list of them, or {removed}
+                           {id orchestratorId period additionalTokens
+                           additionalCost{amount,currency} reason createdBy
+                           expiresAt}, a list of them, or {removed}
   -h, --help               this page
 
 Example:
@@ -43,6 +47,7 @@ Example:
 export const OPTIONS = {
   period: { type: 'string' },
   tokens: { type: 'string' },
+  cost: { type: 'string' },
   reason: { type: 'string' },
   for: { type: 'string' },
   by: { type: 'string' },
@@ -58,17 +63,42 @@ export async function run(args: string[]): Promise<number> {
   if (values.list && values.remove !== undefined) {
     throw new UsageError('--list and --remove exclude each other');
   }
-  const work = workOf(values, orchestratorId);
+  const more = values.list || values.remove !== undefined ? null : readMore(values);
+  const work = workOf(values, orchestratorId, more);
   const target = readTarget(values, process.env, readDuration(values.timeout ?? '5s', '--timeout'));
-  const text = await withTracker(target, work);
+  // Nothing else says in which currency this store counts.
+  if (more?.cost?.currency && target.config.currency === undefined)
+    target.config.currency = more.cost.currency;
+  const text = await withTracker(target, tracker => work(tracker, target));
   await write(process.stdout, text);
   return EXIT.fine;
 }
 
 type Values = ReturnType<typeof parseTargetArguments<typeof OPTIONS>>['values'];
 
+/** What is given: the one or the other. */
+interface More {
+  tokens: number;
+  cost: GivenMoney | null;
+}
+
+function readMore({ tokens, cost }: Values): More {
+  if (tokens !== undefined && cost !== undefined) {
+    throw new UsageError('--tokens and --cost exclude each other: an override of each');
+  }
+  if (cost !== undefined) {
+    const money = readMoney(cost, '--cost');
+    if (Number(money.amount) === 0) throw new UsageError('--cost: expected an amount above 0');
+    return { tokens: 0, cost: money };
+  }
+  if (tokens === undefined) throw new UsageError('--tokens or --cost is needed');
+  return { tokens: readAmount(tokens, '--tokens'), cost: null };
+}
+
+type Work = (tracker: TokenBudgetTracker, target: Target) => Promise<string>;
+
 /** Everything is read before anything is opened. */
-function workOf(values: Values, orchestratorId: string): (tracker: TokenBudgetTracker) => Promise<string> {
+function workOf(values: Values, orchestratorId: string, more: More | null): Work {
   const json = values.json === true;
   const { remove } = values;
   if (values.list) {
@@ -89,16 +119,20 @@ function workOf(values: Values, orchestratorId: string): (tracker: TokenBudgetTr
   const override = {
     orchestratorId,
     period: readPeriod(values.period, '--period'),
-    additionalTokens: readAmount(needed(values.tokens, '--tokens'), '--tokens'),
+    additionalTokens: more?.tokens ?? 0,
     reason: needed(values.reason, '--reason'),
     createdBy: values.by ?? userName(),
     id: values.id ?? uuid(),
   };
   const forMs = readDuration(needed(values.for, '--for'), '--for');
-  return async tracker => {
+  return async (tracker, target) => {
     const expiresAt = new Date(Date.now() + forMs);
-    await tracker.setBudgetOverride({ ...override, expiresAt });
-    const made = { orchestratorId, ...overrideView({ ...override, expiresAt }) };
+    const cost = moneyIn(more?.cost ?? null, target);
+    const given = { ...override, ...(cost !== undefined && { additionalCost: cost }), expiresAt };
+    await tracker.setBudgetOverride(given);
+    // As it is now counted, in the currency of the store.
+    const stored = (await tracker.listOverrides(orchestratorId)).find(({ id }) => id === override.id);
+    const made = { orchestratorId, ...overrideView(stored ?? given) };
     return json ? `${JSON.stringify(made, null, 2)}\n` : `${printable(override.id)}\n`;
   };
 }
@@ -122,10 +156,10 @@ function table(overrides: ReadonlyArray<ReturnType<typeof overrideView>>): strin
   const rows = overrides.map(override => [
     printable(override.id),
     override.period,
-    `+${formatCount(override.additionalTokens)}`,
+    formatAddition(override),
     formatDuration(Date.parse(override.expiresAt) - Date.now()),
     printable(override.createdBy),
     printable(override.reason),
   ]);
-  return `${alignColumns([['id', 'period', 'tokens', 'ends in', 'by', 'reason'], ...rows], 'llrrll').join('\n')}\n`;
+  return `${alignColumns([['id', 'period', 'more', 'ends in', 'by', 'reason'], ...rows], 'llrrll').join('\n')}\n`;
 }

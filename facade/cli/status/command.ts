@@ -16,18 +16,25 @@ ${TARGET_HELP}
 Output:
   --json                   one JSON object on standard output, see below
   --fail-at <percent>      exit with 3 when a window is used, with what is
-                           reserved, to so much of its limit
+                           reserved, to so much of its limit of tokens or
+                           money
   -h, --help               this page
 
 Fields of --json (tokens are exact integers, instants ISO 8601 in UTC):
   at storeUp failure thresholds leftOut note
   orchestrators[{orchestratorId pause{reason,pausedBy,until}
     windows[{period usedTokens reservedTokens limitTokens remainingTokens
-      percentUsed activeReservations startsAt endsAt promptTokens
-      completionTokens topModels[{model,tokens}] cost}]
-    reservations[{id tokens periods createdAt expiresAt}]
-    overrides[{id period additionalTokens reason createdBy expiresAt}]}]
-  limitTokens and remainingTokens are null when unlimited.
+      percentUsed tightest{by: tokens or cost, percentUsed}
+      activeReservations startsAt endsAt promptTokens completionTokens
+      topModels[{model,tokens}]
+      cost{used reserved limit remaining percentUsed}}]
+    reservations[{id tokens cost periods createdAt expiresAt}]
+    overrides[{id period additionalTokens additionalCost reason createdBy
+      expiresAt}]}]
+  limitTokens and remainingTokens are null when unlimited. Money is
+  {amount,currency}, exact decimal text; cost is null where none was counted,
+  and its limit null when none is known here: another process may have one in
+  its own configuration.
 
 Example:
   token-budget status --redis redis://localhost --budget hourly=100k
@@ -55,7 +62,7 @@ export async function run(args: string[]): Promise<number> {
 
 function reached(snapshot: Snapshot, percent: number): boolean {
   return snapshot.orchestrators.some(one =>
-    one.windows.some(window => window.limitTokens !== null && window.percentUsed >= percent),
+    one.windows.some(({ tightest }) => tightest !== null && tightest.percentUsed >= percent),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { Snapshot, WindowView } from '../../serve/snapshot';
-import { alignColumns, formatCount } from '../format';
+import { alignColumns, formatAddition, formatCount, formatMoney } from '../format';
 import { colourOf, formatDuration, formatPercent, type Paint, printable } from '../text';
 
 const NONE = '-';
@@ -9,17 +9,17 @@ export function renderStatus(snapshot: Snapshot, nowMs: number, paint: Paint): s
   if (snapshot.orchestrators.length === 0) return 'no orchestrator has used anything yet\n';
   const priced = snapshot.orchestrators.some(one => one.windows.some(window => window.cost !== null));
   const head = ['orchestrator', 'period', 'used', 'reserved', 'limit', 'left', 'used %', 'resets in'];
-  const rows: string[][] = [priced ? [...head, 'cost'] : head];
+  const rows: string[][] = [priced ? [...head, 'cost', 'cost held', 'cost limit', 'cost %'] : head];
   const shares: Array<number | null> = [null];
   for (const one of snapshot.orchestrators) {
     for (const [index, window] of one.windows.entries()) {
       const name = index === 0 ? printable(one.orchestratorId) : '';
       const row = [name, ...cellsOf(window, nowMs)];
-      rows.push(priced ? [...row, costOf(window)] : row);
-      shares.push(window.limitTokens === null ? null : window.percentUsed);
+      rows.push(priced ? [...row, ...costCellsOf(window)] : row);
+      shares.push(window.tightest?.percentUsed ?? null);
     }
   }
-  const lines = alignColumns(rows, priced ? 'llrrrrrrr' : 'llrrrrrr').map((line, index) => {
+  const lines = alignColumns(rows, priced ? 'llrrrrrrrrrr' : 'llrrrrrr').map((line, index) => {
     const share = shares[index];
     if (index === 0) return paint(line, 'bold');
     // Only what deserves attention is coloured.
@@ -41,10 +41,15 @@ function cellsOf(window: WindowView, nowMs: number): string[] {
   ];
 }
 
-function costOf({ cost }: WindowView): string {
-  if (cost === null) return NONE;
-  const limit = cost.limit === null ? '' : ` of ${cost.limit.amount}`;
-  return `${cost.used.amount}${limit} ${cost.used.currency}`;
+/** Others may have limits of money in their own configuration: what is not known here is not called unlimited. */
+function costCellsOf({ cost }: WindowView): string[] {
+  if (cost === null) return [NONE, NONE, NONE, NONE];
+  return [
+    formatMoney(cost.used),
+    cost.reserved?.amount ?? NONE,
+    cost.limit?.amount ?? 'unknown',
+    cost.limit === null ? NONE : formatPercent(cost.percentUsed),
+  ];
 }
 
 function remarks(snapshot: Snapshot, nowMs: number): string[] {
@@ -58,9 +63,9 @@ function remarks(snapshot: Snapshot, nowMs: number): string[] {
     }
     for (const override of overrides) {
       const left = formatDuration(Date.parse(override.expiresAt) - nowMs);
-      const tokens = `+${formatCount(override.additionalTokens)} ${override.period}`;
+      const more = `${formatAddition(override)} ${override.period}`;
       lines.push(
-        `${name}: ${tokens} for ${left} by ${printable(override.createdBy)}: ${printable(override.reason)}`,
+        `${name}: ${more} for ${left} by ${printable(override.createdBy)}: ${printable(override.reason)}`,
       );
     }
   }

@@ -26,7 +26,8 @@ Output:
   --every <duration>       how often it is looked (default 1s)
   -h, --help               this page
 
-In the bar # is used, = is reserved and . is left.
+In the bar # is used, = is reserved and . is left, of tokens or of money: what
+is used more of its limit. It says so (95.0% of cost) when that is money.
 
 Example:
   token-budget top --redis redis://localhost --budget hourly=100k

@@ -1,6 +1,7 @@
+import type { CostView } from '../../serve/money';
 import type { OrchestratorView, Snapshot, WindowView } from '../../serve/snapshot';
 import type { BudgetPeriod } from '../../types/budget';
-import { alignColumns, formatCount } from '../format';
+import { alignColumns, formatCount, formatMoney } from '../format';
 import {
   colourOf,
   formatDuration,
@@ -12,7 +13,7 @@ import {
 } from '../text';
 
 export interface TopView {
-  /** What is sorted by; `tightest`: for each the window that is used most. */
+  /** What is sorted by; `tightest`: for each the window of which most is used, of tokens or money. */
   by: BudgetPeriod | 'tightest';
   /** Index of the chosen one; `null`: nothing can be chosen. */
   selected: number | null;
@@ -32,7 +33,7 @@ export function sortByUse(snapshot: Snapshot, by: TopView['by']): OrchestratorVi
   return [...snapshot.orchestrators].sort((a, b) => {
     const [left, right] = [windowOf(a, by), windowOf(b, by)];
     return (
-      right.percentUsed - left.percentUsed ||
+      shareOf(right) - shareOf(left) ||
       right.usedTokens - left.usedTokens ||
       (a.orchestratorId < b.orchestratorId ? -1 : 1)
     );
@@ -46,8 +47,12 @@ export function renderTop(snapshot: Snapshot, view: TopView, paint: Paint): stri
   const room = view.rows === null ? sorted.length : Math.max(1, view.rows - HEAD_ROWS - DETAIL_ROWS);
   const from = selected === null ? 0 : Math.max(0, Math.min(selected - room + 1, sorted.length - room));
   const shown = sorted.slice(from, from + room);
-  const head = ['orchestrator', 'period', 'used', 'reserved', 'limit', 'used %', 'bar', 'calls', 'resets in'];
-  const table = alignColumns([head, ...shown.map(one => cellsOf(one, view))], 'llrrrrlrr');
+  // A column that nobody needs would push the bar off a narrow screen.
+  const priced = snapshot.orchestrators.some(one => windowOf(one, view.by).cost !== null);
+  const tokens = ['orchestrator', 'period', 'used', 'reserved', 'limit'];
+  const head = [...tokens, ...(priced ? ['cost'] : []), 'used %', 'bar', 'calls', 'resets in'];
+  const rows = shown.map(one => cellsOf(one, view, priced));
+  const table = alignColumns([head, ...rows], priced ? 'llrrrrrlrr' : 'llrrrrlrr');
   const lines = [title(snapshot, view)];
   for (const [index, line] of table.entries()) {
     const text = shortenTo(line, view.columns - 1);
@@ -73,38 +78,57 @@ function title(snapshot: Snapshot, { by, columns, selected }: TopView): string {
 }
 
 function windowOf(one: OrchestratorView, by: TopView['by']): WindowView {
-  const windows = [...one.windows].sort((a, b) => b.percentUsed - a.percentUsed);
+  const windows = [...one.windows].sort((a, b) => shareOf(b) - shareOf(a));
   return (by === 'tightest' ? windows[0] : one.windows.find(({ period }) => period === by)) as WindowView;
 }
 
-function cellsOf(one: OrchestratorView, view: TopView): string[] {
+/** Of the limit that is used most; without any they are equal. */
+function shareOf({ tightest }: WindowView): number {
+  return tightest?.percentUsed ?? 0;
+}
+
+function cellsOf(one: OrchestratorView, view: TopView, priced: boolean): string[] {
   const window = windowOf(one, view.by);
-  const { limitTokens } = window;
+  const { limitTokens, tightest } = window;
   return [
     shortenTo(printable(one.orchestratorId), NAME_MAX) + (one.pause === null ? '' : ' (paused)'),
     window.period,
     formatShort(window.usedTokens),
     formatShort(window.reservedTokens),
     limitTokens === null ? '-' : formatShort(limitTokens),
-    limitTokens === null ? '-' : formatPercent(window.percentUsed),
+    ...(priced ? [window.cost === null ? '-' : costText(window.cost)] : []),
+    tightest === null
+      ? '-'
+      : `${formatPercent(tightest.percentUsed)}${tightest.by === 'cost' ? ' of cost' : ''}`,
     barOf(window),
     formatCount(window.activeReservations),
     formatDuration(Date.parse(window.endsAt) - view.nowMs),
   ];
 }
 
-/** `#` is used, `=` reserved, `.` left. */
-function barOf({ usedTokens, reservedTokens, limitTokens }: WindowView): string {
-  if (limitTokens === null) return ' '.repeat(BAR_WIDTH);
-  const part = (tokens: number) =>
-    limitTokens === 0 ? BAR_WIDTH : Math.min(BAR_WIDTH, Math.round((tokens / limitTokens) * BAR_WIDTH));
-  const used = part(usedTokens);
-  const both = Math.max(used, part(usedTokens + reservedTokens));
+/** `1.40 + 0.05 of 1.50 USD`: used, held if anything is, and the limit if one is known. */
+function costText({ used, reserved, limit }: CostView): string {
+  const held = reserved === null || Number(reserved.amount) === 0 ? '' : ` + ${reserved.amount}`;
+  const of = limit === null ? '' : ` of ${limit.amount}`;
+  return `${used.amount}${held}${of} ${used.currency}`;
+}
+
+/** Of the tightest limit: `#` is used, `=` reserved, `.` left. */
+function barOf({ usedTokens, reservedTokens, limitTokens, tightest, cost }: WindowView): string {
+  if (tightest === null) return ' '.repeat(BAR_WIDTH);
+  const [usedAmount, held, limit] =
+    tightest.by === 'tokens'
+      ? [usedTokens, reservedTokens, limitTokens ?? 0]
+      : [Number(cost?.used.amount), Number(cost?.reserved?.amount ?? 0), Number(cost?.limit?.amount)];
+  const part = (amount: number) =>
+    limit === 0 ? BAR_WIDTH : Math.min(BAR_WIDTH, Math.round((amount / limit) * BAR_WIDTH));
+  const used = part(usedAmount);
+  const both = Math.max(used, part(usedAmount + held));
   return '#'.repeat(used) + '='.repeat(both - used) + '.'.repeat(BAR_WIDTH - both);
 }
 
 function paintRow(text: string, window: WindowView, paint: Paint): string {
-  return window.limitTokens === null ? paint(text, 'dim') : paint(text, colourOf(window.percentUsed));
+  return window.tightest === null ? paint(text, 'dim') : paint(text, colourOf(window.tightest.percentUsed));
 }
 
 function details(one: OrchestratorView, nowMs: number): string[] {
@@ -115,11 +139,17 @@ function details(one: OrchestratorView, nowMs: number): string[] {
   const models = one.windows.at(-1)?.topModels.map(({ model, tokens }) => {
     return `${printable(model)} ${formatShort(tokens)}`;
   });
-  const calls = one.reservations.slice(0, 3).map(({ tokens, expiresAt }) => {
-    return `${formatShort(tokens)} for ${formatDuration(Date.parse(expiresAt) - nowMs)}`;
+  const costs = one.windows.flatMap(({ period, cost }) => {
+    if (cost === null) return [];
+    return [`${period} ${costText(cost)}${cost.limit === null ? ', limit unknown' : ''}`];
+  });
+  const calls = one.reservations.slice(0, 3).map(({ tokens, cost, expiresAt }) => {
+    const money = cost === null ? '' : ` and ${formatMoney(cost)}`;
+    return `${formatShort(tokens)}${money} for ${formatDuration(Date.parse(expiresAt) - nowMs)}`;
   });
   return [
     `${printable(one.orchestratorId)}: ${windows.join(', ')}`,
+    ...(costs.length > 0 ? [`  cost: ${costs.join('; ')}`] : []),
     `  models: ${models?.length ? models.join(', ') : 'none'}`,
     `  held: ${calls.length > 0 ? calls.join(', ') : 'nothing'}`,
   ];

@@ -1,20 +1,23 @@
 // A card for each orchestrator: its windows with their thresholds, its overrides.
+import { changeBar, levelOf, makeBar } from './bars.mjs';
 import { byId, element, keep, setText } from './elements.mjs';
 import { state, total } from './state.mjs';
 import { moment, money, percent, short, whole } from './text.mjs';
 
 const PERIODS = { hourly: 'Hour', daily: 'Day', monthly: 'Month' };
 
-const worst = one => Math.max(0, ...one.windows.map(window => window.percentUsed));
-const heldBy = one => one.windows.reduce((most, window) => Math.max(most, window.reservedTokens), 0);
+/** Of tokens or money, whatever is used more of its limit. */
+const worst = one => Math.max(0, ...one.windows.map(({ tightest }) => tightest?.percentUsed ?? 0));
+const amountOf = cost => Number(cost?.amount ?? 0);
+const heldBy = one => Math.max(0, ...one.windows.map(window => window.reservedTokens));
+const moneyHeldBy = one => Math.max(0, ...one.windows.map(({ cost }) => amountOf(cost?.reserved)));
 
-/** How much attention a share of the limit deserves: by the thresholds of the tracker. */
-function levelOf(value) {
-  if (value >= 100) return 'high';
-  const below = state.snapshot.thresholds.filter(threshold => threshold < 100);
-  const last = below.at(-1);
-  if (last !== undefined && value >= last) return 'high';
-  return below.length > 1 && value >= below.at(-2) ? 'notable' : '';
+/** Other processes may have limits of money in their own configuration: what is not known here is not called unlimited. */
+function shareText(one) {
+  const share = worst(one);
+  if (share >= 100) return 'exhausted';
+  if (one.windows.some(({ tightest }) => tightest !== null)) return percent(share);
+  return one.windows.some(({ cost }) => cost !== null) ? 'limit unknown' : 'unlimited';
 }
 
 const makeCard = one => {
@@ -34,13 +37,8 @@ const makeCard = one => {
 
 function changeCard(card, one) {
   const badge = card.querySelector('.badge');
-  const share = worst(one);
-  const limited = one.windows.some(window => window.limitTokens !== null);
-  setText(
-    badge,
-    one.pause !== null ? 'paused' : share >= 100 ? 'exhausted' : limited ? percent(share) : 'unlimited',
-  );
-  badge.className = `badge ${one.pause !== null ? 'high' : levelOf(share)}`;
+  setText(badge, one.pause !== null ? 'paused' : shareText(one));
+  badge.className = `badge ${one.pause !== null ? 'high' : levelOf(worst(one))}`;
   keep(
     card.querySelector('.windows'),
     one.windows,
@@ -57,9 +55,11 @@ function changeCard(card, one) {
       text: `Paused${by}${until}${one.pause.reason ? `: ${one.pause.reason}` : ''}`,
     });
   }
-  for (const { id, additionalTokens, period, reason, createdBy, expiresAt } of one.overrides) {
+  for (const override of one.overrides) {
+    const { id, additionalTokens, additionalCost, period, reason, createdBy, expiresAt } = override;
     const until = moment.format(new Date(expiresAt));
-    const text = `+${whole.format(additionalTokens)} ${period} until ${until}, by ${createdBy}: ${reason}`;
+    const more = additionalCost === null ? whole.format(additionalTokens) : money(additionalCost);
+    const text = `+${more} ${period} until ${until}, by ${createdBy}: ${reason}`;
     extras.push({ key: `override ${id}`, text });
   }
   const list = card.querySelector('.extra');
@@ -82,18 +82,24 @@ const makeWindow = window => {
       element('span', { text: PERIODS[window.period] }),
       element('span', { className: 'figures' }),
     ),
-    element(
-      'div',
-      { className: 'track', role: 'meter', 'aria-valuemin': '0' },
-      element('div', { className: 'fill' }),
-      element('div', { className: 'held' }),
-      element('div', { className: 'marks' }),
-    ),
+    makeBar('track'),
     element(
       'div',
       { className: 'below' },
       element('span', { className: 'left' }),
       element('span', { className: 'resets' }),
+    ),
+    element(
+      'div',
+      { className: 'money' },
+      element(
+        'div',
+        { className: 'line' },
+        element('span', { text: 'Cost' }),
+        element('span', { className: 'figures' }),
+      ),
+      makeBar('track'),
+      element('div', { className: 'below' }, element('span', { className: 'left' })),
     ),
   );
   return node;
@@ -101,49 +107,43 @@ const makeWindow = window => {
 
 function changeWindow(node, window, one) {
   const { usedTokens, reservedTokens, limitTokens, remainingTokens, percentUsed } = window;
-  const track = node.querySelector('.track');
   const limited = limitTokens !== null;
-  const usedShare = limited ? (limitTokens === 0 ? 100 : (usedTokens / limitTokens) * 100) : 0;
-  const heldShare = limited && limitTokens > 0 ? (reservedTokens / limitTokens) * 100 : 0;
-  // What exceeds the limit is shown in full: the limit moves to the left.
-  const scale = Math.max(100, usedShare + heldShare);
-  track.className = `track ${limited ? levelOf(percentUsed) : 'unlimited'}`;
-  track.querySelector('.fill').style.width = `${(usedShare / scale) * 100}%`;
-  const held = track.querySelector('.held');
-  held.style.left = `${(usedShare / scale) * 100}%`;
-  held.style.width = `${(heldShare / scale) * 100}%`;
-  keep(
-    track.querySelector('.marks'),
-    limited ? state.snapshot.thresholds.filter(threshold => threshold < scale || threshold === 100) : [],
-    threshold => String(threshold),
-    threshold => element('span', { className: 'mark', title: `${threshold}%` }),
-    (mark, threshold) => {
-      // At the very end there is no room for a line.
-      mark.hidden = threshold >= scale;
-      mark.style.left = `${(threshold / scale) * 100}%`;
-      mark.className = usedShare >= threshold ? 'mark crossed' : 'mark';
-    },
-  );
   const name = `${one.orchestratorId}, ${window.period}`;
   const spoken = limited
     ? `${whole.format(usedTokens)} used and ${whole.format(reservedTokens)} reserved of ${whole.format(limitTokens)} tokens, ${percent(percentUsed)}`
     : `${whole.format(usedTokens)} used and ${whole.format(reservedTokens)} reserved, unlimited`;
-  track.setAttribute('aria-label', name);
-  track.setAttribute('aria-valuemax', String(limited ? scale : 100));
-  track.setAttribute('aria-valuenow', String(limited ? Number(percentUsed.toFixed(2)) : 0));
-  track.setAttribute('aria-valuetext', spoken);
-  node.title = spoken;
-  const figures = node.querySelector('.figures');
+  const amounts = { used: usedTokens, reserved: reservedTokens, limit: limitTokens };
+  changeBar(node.querySelector('.track'), { ...amounts, percentUsed, name, spoken });
   const text = limited ? ` / ${short.format(limitTokens)} · ${percent(percentUsed)}` : ' / no limit';
-  figures.replaceChildren(element('b', { text: short.format(usedTokens) }), text);
+  const used = element('b', { text: short.format(usedTokens) });
+  node.querySelector('.figures').replaceChildren(used, text);
   const left = limited ? `${short.format(remainingTokens)} left` : '';
   const holds = reservedTokens > 0 ? `${short.format(reservedTokens)} reserved` : '';
-  const cost =
-    window.cost === null
-      ? ''
-      : `${money(window.cost.used)}${window.cost.limit === null ? '' : ` of ${money(window.cost.limit)}`}`;
-  setText(node.querySelector('.left'), [left, holds, cost].filter(Boolean).join(' · '));
+  setText(node.querySelector('.left'), [left, holds].filter(Boolean).join(' · '));
   node.querySelector('.resets').dataset.until = window.endsAt;
+  changeMoney(node.querySelector('.money'), window.cost, name);
+}
+
+/** Below the tokens, where any money was counted; without a limit there is no bar. */
+function changeMoney(node, cost, name) {
+  node.hidden = cost === null;
+  if (cost === null) return;
+  const { used, reserved, limit, remaining, percentUsed } = cost;
+  const limited = limit !== null;
+  const holds = amountOf(reserved) > 0 ? `${money(reserved)} reserved` : '';
+  const track = node.querySelector('.track');
+  track.hidden = !limited;
+  changeBar(track, {
+    ...{ used: amountOf(used), reserved: amountOf(reserved), limit: limited ? amountOf(limit) : null },
+    ...{ percentUsed, name: `${name}, cost` },
+    spoken: limited
+      ? `${money(used)} used${holds && ` and ${holds}`} of ${money(limit)}, ${percent(percentUsed)}`
+      : `${money(used)} used${holds && ` and ${holds}`}, limit unknown`,
+  });
+  const text = limited ? ` / ${money(limit)} · ${percent(percentUsed)}` : ' / limit unknown';
+  node.querySelector('.figures').replaceChildren(element('b', { text: money(used) }), text);
+  const left = remaining === null ? '' : `${money(remaining)} left`;
+  setText(node.querySelector('.left'), [left, holds].filter(Boolean).join(' · '));
 }
 
 const makeTile = () => element('div', { className: 'tile' }, element('b'), element('span'));
@@ -162,6 +162,12 @@ export function drawSummary() {
     ['Calls in flight', whole.format(reservations)],
     ['Near or over a limit', whole.format(near)],
   ];
+  const costs = ones.flatMap(({ windows }) => windows.filter(({ period }) => period === 'daily'));
+  const spent = costs.map(({ cost }) => cost?.used).filter(Boolean);
+  if (spent.length > 0) {
+    const amount = spent.reduce((sum, one) => sum + amountOf(one), 0);
+    tiles.splice(3, 0, ['Cost today', money({ amount, currency: spent[0].currency })]);
+  }
   const paused = ones.filter(one => one.pause !== null).length;
   if (paused > 0) tiles.push(['Paused', whole.format(paused)]);
   keep(
@@ -180,7 +186,7 @@ export function drawBudgets() {
   const wanted = byId('find').value.trim().toLowerCase();
   const order = {
     use: (a, b) => worst(b) - worst(a),
-    reserved: (a, b) => heldBy(b) - heldBy(a),
+    reserved: (a, b) => heldBy(b) - heldBy(a) || moneyHeldBy(b) - moneyHeldBy(a),
     name: () => 0,
   }[byId('sort').value];
   const shown = state.snapshot.orchestrators

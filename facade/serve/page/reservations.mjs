@@ -1,7 +1,7 @@
 // Calls in flight, and everything that counts down.
 import { byId, element, keep, setText } from './elements.mjs';
 import { now, state } from './state.mjs';
-import { duration, whole } from './text.mjs';
+import { duration, money, whole } from './text.mjs';
 
 const PERIODS = { hourly: 'hour', daily: 'day', monthly: 'month' };
 const ID_SHOWN = 12;
@@ -21,6 +21,8 @@ export function drawReservations() {
   setText(byId('reservations-count'), active > all.length ? `${all.length} of ${active}` : String(active));
   byId('no-reservations').hidden = all.length > 0;
   byId('reservations').parentElement.hidden = all.length === 0;
+  const priced = all.some(({ reservation }) => reservation.cost !== null);
+  byId('reservations').classList.toggle('unpriced', !priced);
   keep(
     byId('reservations').tBodies[0],
     all,
@@ -31,6 +33,10 @@ export function drawReservations() {
         {},
         element('td', { text: one.orchestratorId }),
         element('td', { className: 'number', text: whole.format(reservation.tokens) }),
+        element('td', {
+          className: 'number cost',
+          text: reservation.cost === null ? '' : money(reservation.cost),
+        }),
         element('td', {
           text: reservation.periods.map(period => PERIODS[period]).join(', '),
         }),
