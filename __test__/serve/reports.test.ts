@@ -31,7 +31,7 @@ test('a report is asked for once, and told to everybody', async () => {
   const { url } = await listen({ tracker: makeTracker(), reporter });
   expect(JSON.parse((await ask(`${url}api/features`)).text)).toEqual({ report: true, alerts: false });
   const [first, second] = await Promise.all([ask(`${url}api/report?days=2`), ask(`${url}api/report?days=2`)]);
-  expect(JSON.parse(first.text)).toMatchObject({ costEstimate: { totalCost: 1 }, anomalies: [] });
+  expect(JSON.parse(first.text)).toMatchObject({ costEstimate: { totalCost: 1 }, anomalies: null });
   expect(second.text).toBe(first.text);
   expect(reporter.asked).toHaveLength(1);
   const [{ startTime, endTime, granularity, groupBy, includeAnomalies }] = reporter.asked;
@@ -43,17 +43,68 @@ test('a report is asked for once, and told to everybody', async () => {
   expect(reporter.asked[1]).toMatchObject({ granularity: 'daily', orchestratorId: 'a' });
 });
 
-test.each(['days=0', 'days=367', 'days=x', 'days=1.5', 'granularity=weekly'])(
-  '%s is refused',
-  async query => {
-    const reporter = reporterOf(() => ({}));
+describe('anomalies', () => {
+  const spike = (orchestratorId: string, hour: number) => ({
+    ...{ id: `spike-${orchestratorId}-${hour}`, orchestratorId },
+    timestamp: new Date(hour * 3_600_000),
+  });
+  const breakdown = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({
+      ...{ type: 'orchestrator', key: `o${index}`, totalTokens: index },
+    }));
+  const told = async (reporter: ReturnType<typeof reporterOf>, query = '') => {
     const { url } = await listen({ tracker: makeTracker(), reporter });
-    const { status, text } = await ask(`${url}api/report?${query}`);
-    expect(status).toBe(400);
-    expect(JSON.parse(text).error).toContain(query.split('=')[0]);
-    expect(reporter.asked).toEqual([]);
-  },
-);
+    const { anomalies, anomaliesLeftOut } = JSON.parse((await ask(`${url}api/report${query}`)).text);
+    return { ids: anomalies?.map(({ id }: { id: string }) => id) ?? null, anomaliesLeftOut };
+  };
+
+  test('a reporter that looks over all is asked once', async () => {
+    const reporter = reporterOf(() => ({
+      breakdown: breakdown(3),
+      anomalies: [spike('b', 2), spike('a', 1)],
+    }));
+    expect(await told(reporter)).toEqual({ ids: ['spike-a-1', 'spike-b-2'], anomaliesLeftOut: 0 });
+    expect(reporter.asked).toHaveLength(1);
+  });
+
+  test('one that looks only in those who are named is asked for each, those that used most', async () => {
+    const reporter = reporterOf(({ orchestratorId }) =>
+      orchestratorId === undefined
+        ? { breakdown: [...breakdown(23), { type: 'model', key: 'gpt-5', totalTokens: 1e9 }] }
+        : {
+            anomalies: orchestratorId === 'o22' || orchestratorId === 'o2' ? [spike(orchestratorId, 1)] : [],
+          },
+    );
+    expect(await told(reporter)).toEqual({ ids: ['spike-o22-1'], anomaliesLeftOut: 3 });
+    const names = reporter.asked.map(({ orchestratorId }) => orchestratorId);
+    expect(names).toEqual([undefined, ...Array.from({ length: 20 }, (_, index) => `o${22 - index}`)]);
+  });
+
+  test('one that looks for none is not called one that found none', async () => {
+    const reporter = reporterOf(() => ({ breakdown: breakdown(9) }));
+    expect(await told(reporter)).toEqual({ ids: null, anomaliesLeftOut: 0 });
+    expect(reporter.asked).toHaveLength(2);
+    expect(await told(reporter, '?orchestrator=o1')).toEqual({ ids: null, anomaliesLeftOut: 0 });
+    expect(reporter.asked).toHaveLength(3);
+  });
+});
+
+test.each([
+  ...['days=0', 'days=367', 'days=x', 'days=1.5', 'days=', 'days=0x10', 'granularity=weekly'],
+  ...[
+    'granularity=',
+    'orchestrator=',
+    `orchestrator=${'x'.repeat(400)}`,
+    `orchestrator=${'%C3%A4'.repeat(129)}`,
+  ],
+])('%s is refused', async query => {
+  const reporter = reporterOf(() => ({}));
+  const { url } = await listen({ tracker: makeTracker(), reporter });
+  const { status, text } = await ask(`${url}api/report?${query}`);
+  expect(status).toBe(400);
+  expect(JSON.parse(text).error).toContain(query.split('=')[0]);
+  expect(reporter.asked).toEqual([]);
+});
 
 test('a reporter that fails is asked again, and its words stay inside', async () => {
   let fails = true;

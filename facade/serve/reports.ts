@@ -1,4 +1,6 @@
 /** Cost and tokens over time, anomalies and alerts, for `/api/report` and `/api/alerts`. */
+import { TokenBudgetError } from '../errors';
+import * as check from '../validate';
 import type { DashboardAlerts, DashboardReporter } from './types';
 
 const DAY_MS = 86_400_000;
@@ -10,6 +12,8 @@ const REPORT_LASTS_MS = 5000;
 const REPORTS_MAX = 50;
 const ALERTS_MAX = 50;
 const ANOMALIES_MAX = 50;
+/** Orchestrators in which anomalies are looked for, those that used most. */
+const LOOKED_AT_MAX = 20;
 /** Orchestrators whose alerts are looked for. */
 const ALERTING_MAX = 200;
 
@@ -44,19 +48,67 @@ export class Reports {
     return { report: await report };
   }
 
+  /** `anomalies`: the latest, or `null` when nobody looked for any; `anomaliesLeftOut`: in so many nobody looked. */
   async #make({ days, granularity, orchestratorId }: Wanted): Promise<object> {
     const endTime = new Date();
-    const report = (await this.#reporter.getReport({
+    const params = { startTime: new Date(endTime.getTime() - days * DAY_MS), endTime, granularity };
+    const report = await this.#ask({
+      ...params,
       ...(orchestratorId !== undefined && { orchestratorId }),
-      startTime: new Date(endTime.getTime() - days * DAY_MS),
-      endTime,
-      granularity,
       groupBy: ['model', 'orchestrator'],
-      includeAnomalies: true,
-    })) as { anomalies?: readonly object[] };
-    const anomalies = Array.isArray(report.anomalies) ? report.anomalies : [];
-    return { ...report, anomalies: anomalies.slice(-ANOMALIES_MAX) };
+    });
+    const found =
+      report.anomalies === undefined && orchestratorId === undefined
+        ? await this.#lookInEach(mostUsing(report), params)
+        : { anomalies: report.anomalies ?? null, leftOut: 0 };
+    const anomalies = found.anomalies === null ? null : latest(found.anomalies);
+    return { ...report, anomalies, anomaliesLeftOut: found.leftOut };
   }
+
+  /** For a reporter that looks only in an orchestrator that is named. */
+  async #lookInEach(ids: readonly string[], params: object): Promise<Found> {
+    const anomalies: object[] = [];
+    for (const orchestratorId of ids.slice(0, LOOKED_AT_MAX)) {
+      const one = await this.#ask({ ...params, orchestratorId, groupBy: ['model'] });
+      // It looks for none, whoever is named.
+      if (one.anomalies === undefined) return { anomalies: null, leftOut: 0 };
+      anomalies.push(...one.anomalies);
+    }
+    if (ids.length === 0) return { anomalies: null, leftOut: 0 };
+    return { anomalies, leftOut: Math.max(0, ids.length - LOOKED_AT_MAX) };
+  }
+
+  async #ask(params: object): Promise<AskedReport> {
+    const report = (await this.#reporter.getReport({ ...params, includeAnomalies: true })) as AskedReport;
+    const { anomalies, ...rest } = report;
+    return Array.isArray(anomalies) ? report : rest;
+  }
+}
+
+interface AskedReport {
+  /** `undefined`: none were looked for. */
+  anomalies?: readonly object[];
+  breakdown?: unknown;
+}
+
+interface Found {
+  anomalies: readonly object[] | null;
+  leftOut: number;
+}
+
+/** Names of orchestrators, the one that used most first. */
+function mostUsing({ breakdown }: AskedReport): string[] {
+  const groups = (Array.isArray(breakdown) ? breakdown : []) as Array<Record<string, unknown>>;
+  return groups
+    .filter(({ type, key }) => type === 'orchestrator' && typeof key === 'string' && key !== '')
+    .sort((a, b) => Number(b.totalTokens) - Number(a.totalTokens))
+    .map(({ key }) => key as string);
+}
+
+function latest(anomalies: readonly object[]): object[] {
+  const atMs = (one: object) =>
+    new Date((one as { timestamp?: string | Date }).timestamp ?? 0).getTime() || 0;
+  return [...anomalies].sort((a, b) => atMs(a) - atMs(b)).slice(-ANOMALIES_MAX);
 }
 
 /** The latest of all, newest first. */
@@ -73,11 +125,20 @@ export async function recentAlerts(alerts: DashboardAlerts, ids: readonly string
 
 /** A text says what is wrong with it. */
 function readQuery(query: URLSearchParams): Wanted | string {
-  const days = Number(query.get('days') ?? 7);
-  if (!(Number.isInteger(days) && days >= 1 && days <= DAYS_MAX)) {
+  const text = query.get('days') ?? '7';
+  const days = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(days >= 1 && days <= DAYS_MAX)) {
     return `days: expected a whole number from 1 to ${DAYS_MAX}`;
   }
   const granularity = query.get('granularity') ?? (days <= HOURLY_DAYS_MAX ? 'hourly' : 'daily');
   if (granularity !== 'hourly' && granularity !== 'daily') return 'granularity: expected hourly or daily';
-  return { days, granularity, orchestratorId: query.get('orchestrator') ?? undefined };
+  const orchestrator = query.get('orchestrator');
+  try {
+    const orchestratorId =
+      orchestrator === null ? undefined : check.orchestrator(orchestrator, 'orchestrator');
+    return { days, granularity, orchestratorId };
+  } catch (error) {
+    if (error instanceof TokenBudgetError) return error.message;
+    throw error;
+  }
 }

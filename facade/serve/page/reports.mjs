@@ -56,12 +56,22 @@ export function drawReport(report) {
       .reverse(),
   );
   drawModels(report.breakdown, currency);
-  drawEvents('anomalies', report.anomalies, anomaly => ({
-    key: String(anomaly.id),
+  drawEvents('anomalies', report.anomalies, anomaliesText(report), anomaly => ({
+    key: `${anomaly.id} of ${anomaly.orchestratorId}`,
     at: anomaly.timestamp,
     level: anomaly.severity,
     text: named(anomaly.orchestratorId, anomaly.description),
   }));
+}
+
+/** What is said of anomalies beside the list of them. */
+function anomaliesText({ anomalies, anomaliesLeftOut = 0 }) {
+  if (!Array.isArray(anomalies)) return 'Not looked for in this report.';
+  const left =
+    anomaliesLeftOut > 0
+      ? ` ${whole.format(anomaliesLeftOut)} orchestrators that used less were not looked at.`
+      : '';
+  return `${anomalies.length === 0 ? 'Nothing unusual in this time.' : ''}${left}`.trim();
 }
 
 function drawModels(breakdown, currency) {
@@ -96,7 +106,7 @@ const LEVELS = { high: 'high', critical: 'high', emergency: 'high', medium: 'not
 const named = (name, text) => (text.includes(name) ? text : `${name}: ${text}`);
 
 export function drawAlerts(alerts) {
-  drawEvents('alerts', alerts, alert => ({
+  drawEvents('alerts', alerts, alerts?.length > 0 ? '' : 'No alert so far.', alert => ({
     key: String(alert.id),
     at: alert.createdAt,
     level: alert.level,
@@ -104,13 +114,15 @@ export function drawAlerts(alerts) {
   }));
 }
 
-function drawEvents(name, list, viewOf) {
+/** `remark`: what is said beside the list; `''`: nothing. */
+function drawEvents(name, list, remark, viewOf) {
   const events = (Array.isArray(list) ? list : [])
     .map(viewOf)
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
   byId(`${name}-section`).hidden = false;
-  byId(`no-${name}`).hidden = events.length > 0;
-  setText(byId(`${name}-count`), String(events.length));
+  byId(`no-${name}`).hidden = remark === '';
+  setText(byId(`no-${name}`), remark);
+  setText(byId(`${name}-count`), Array.isArray(list) ? String(events.length) : '');
   keep(
     byId(name),
     events,
