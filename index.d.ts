@@ -4175,9 +4175,12 @@ interface CoordinatorOptions extends StoreOptions {
 interface BudgetAlmostUsed {
     orchestratorId: string;
     period: BudgetPeriod;
+    /** Of tokens; `Infinity` when only money is limited. */
     limit: number;
     /** Tokens used in the window. */
     totalUsed: number;
+    /** The money of the window, where there is any. */
+    cost?: CostStats;
     /** When the window ends, and the budget is whole again. */
     resetsAt: Date;
 }
@@ -4186,7 +4189,7 @@ interface WatchBudgetsOptions {
     at?: number;
     /** Budgets that are watched. Default `['daily']`. */
     periods?: readonly BudgetPeriod[];
-    /** What happens at the reset. `data` defaults to `{ newBudget }`. */
+    /** What happens at the reset. `data` defaults to `{ newBudget }` in tokens, `newCostBudget` where money is limited. */
     on_expire?: OnExpire | ((budget: BudgetAlmostUsed) => OnExpire);
 }
 

@@ -50,6 +50,30 @@ test.each([
   ]);
 });
 
+test('money counts as tokens do', async () => {
+  const usd = (amount: string) => ({ amount, currency: 'USD' });
+  const minoots = coordinator({ run: false });
+  const on = tracker({ defaultBudget: { daily: 1000, dailyCost: usd('1.50') } });
+  const costs = tracker({ defaultBudget: { dailyCost: usd('0.10') } });
+  minoots.watchBudgets(on);
+  minoots.watchBudgets(costs);
+  const spend = (by: TokenBudgetTracker, amount: string, orchestratorId: string) =>
+    by.trackUsage({ ...usage(1, { orchestratorId, timestamp: new Date() }), cost: usd(amount) });
+  await spend(on, '1.19', 'both');
+  await spend(costs, '0.07', 'money');
+  await advance(1);
+  expect((await minoots.timers.list()).timers).toEqual([]);
+  await on.reserveTokens('both', 1, 'daily', { cost: usd('0.01') });
+  await spend(on, '0', 'both');
+  await spend(costs, '0.01', 'money');
+  await advance(1);
+  const { timers } = await minoots.timers.list();
+  expect(timers.map(({ name, events }) => [name, events.on_expire?.data]).sort()).toEqual([
+    ['both Budget Reset', { newBudget: 1000, newCostBudget: usd('1.50') }],
+    ['money Budget Reset', { newCostBudget: usd('0.10') }],
+  ]);
+});
+
 describe('a crossing that was not heard', () => {
   const thresholds = [0.5, 0.8, 1];
   const made = async (minoots: ReturnType<typeof coordinator>) => (await minoots.timers.list()).timers;

@@ -8,6 +8,7 @@ import type { TimerParts } from '../timers/service';
 import type { OnExpire } from '../timers/types';
 import { orchestratorsOf, TokenBudgetTracker, thresholdsOf } from '../tracker';
 import type { BudgetPeriod } from '../types/budget';
+import type { CostStats, Money } from '../types/money';
 import type { UsageStats } from '../types/usage';
 import { elements, invalid, object, oneOf, onlyNames, own } from '../validate';
 
@@ -15,9 +16,12 @@ import { elements, invalid, object, oneOf, onlyNames, own } from '../validate';
 export interface BudgetAlmostUsed {
   orchestratorId: string;
   period: BudgetPeriod;
+  /** Of tokens; `Infinity` when only money is limited. */
   limit: number;
   /** Tokens used in the window. */
   totalUsed: number;
+  /** The money of the window, where there is any. */
+  cost?: CostStats;
   /** When the window ends, and the budget is whole again. */
   resetsAt: Date;
 }
@@ -27,7 +31,7 @@ export interface WatchBudgetsOptions {
   at?: number;
   /** Budgets that are watched. Default `['daily']`. */
   periods?: readonly BudgetPeriod[];
-  /** What happens at the reset. `data` defaults to `{ newBudget }`. */
+  /** What happens at the reset. `data` defaults to `{ newBudget }` in tokens, `newCostBudget` where money is limited. */
   on_expire?: OnExpire | ((budget: BudgetAlmostUsed) => OnExpire);
 }
 
@@ -187,17 +191,33 @@ export class BudgetWatch {
     }
   }
 
-  #isReached({ limit, totalUsed, reservedTokens, percentUsed }: UsageStats): boolean {
-    if (limit === Infinity) return false;
-    // Of nothing, everything is used.
-    return limit === 0
-      ? percentUsed >= percentOf(this.#at)
-      : reaches(totalUsed + reservedTokens, limit, this.#at);
+  /** Of tokens or of money, whichever is used more. */
+  #isReached({ limit, totalUsed, reservedTokens, percentUsed, cost }: UsageStats): boolean {
+    return (
+      this.#reaches(totalUsed + reservedTokens, limit, percentUsed) ||
+      (cost !== undefined &&
+        cost.limit !== null &&
+        this.#reaches(microsOf(cost.used) + microsOf(cost.reserved), microsOf(cost.limit), cost.percentUsed))
+    );
   }
 
-  #specOf({ orchestratorId, period, limit, totalUsed, periodEnd }: UsageStats): PatternSpec {
+  #reaches(used: number, limit: number, percentUsed: number): boolean {
+    if (limit === Infinity) return false;
+    // Of nothing, everything is used.
+    return limit === 0 ? percentUsed >= percentOf(this.#at) : reaches(used, limit, this.#at);
+  }
+
+  #specOf({ orchestratorId, period, limit, totalUsed, cost, periodEnd }: UsageStats): PatternSpec {
     const { defaults } = this.#parts;
-    const budget = { orchestratorId, period, limit, totalUsed, resetsAt: periodEnd };
+    const budget: BudgetAlmostUsed = {
+      ...{ orchestratorId, period, limit, totalUsed, resetsAt: periodEnd },
+      ...(cost !== undefined && { cost }),
+    };
+    const costLimit = cost?.limit ?? undefined;
+    const newBudgets = {
+      ...((limit !== Infinity || costLimit === undefined) && { newBudget: limit }),
+      ...(costLimit !== undefined && { newCostBudget: costLimit }),
+    };
     const onExpire = typeof this.#onExpire === 'function' ? this.#onExpire(budget) : this.#onExpire;
     const { webhook, message, dataJson } = readOnExpire(onExpire ?? {}, defaults, 'options.on_expire');
     return {
@@ -208,10 +228,15 @@ export class BudgetWatch {
         broadcast: undefined,
         webhook,
         message,
-        dataJson: dataJson ?? JSON.stringify({ newBudget: limit }),
+        dataJson: dataJson ?? JSON.stringify(newBudgets),
       },
     };
   }
+}
+
+/** Whole micro-units: amounts have at most six decimals. */
+function microsOf({ amount }: Money): number {
+  return Math.round(Number(amount) * 1_000_000);
 }
 
 function isPassing(error: unknown): boolean {
