@@ -127,12 +127,75 @@ test('what cannot be read is told, and the rest is kept', async () => {
   await first.configureAlerts(config());
   await first.checkAndAlert('orch', at(81));
   await first.close();
-  appendFileSync(store, '{"id":"x","level":"terrible"}\nnonsense\n');
+  const other = { id: 'alert-orch-1', orchestratorId: 'orch', level: 'terrible', createdAt: '2030-01-01' };
+  appendFileSync(store, `${JSON.stringify(other)}\n`);
   const errors: unknown[] = [];
   const second = system({ store, onError: (error, { of }) => errors.push([of, (error as Error).message]) });
   await second.ready();
   expect(await second.getAlertHistory('orch')).toHaveLength(1);
   expect(errors).toEqual([['store', 'store: 1 alerts could not be read, and are left out']]);
+});
+
+test.each([
+  ['text', 'my notes\nof a year\n'],
+  ['text without an end of line', 'my notes'],
+  ['lines of JSON', '{"id":"x","level":"info"}\n{"removed":7}\n'],
+  ['JSON without an end of line', '{"id":"alert-x","mine":true}'],
+  ['zeros', '\0\0\0\0'],
+  ['an end of line', '\n'],
+])('a file of somebody else is not touched: %s', async (_what, text) => {
+  const store = file();
+  writeFileSync(store, text);
+  const errors: Array<[string, string]> = [];
+  const alerts = system({ store, onError: (error, { of }) => errors.push([of, (error as Error).message]) });
+  await expect(alerts.ready()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', field: 'store' });
+  await alerts.configureAlerts(config());
+  expect(await alerts.checkAndAlert('orch', at(90))).toHaveLength(1);
+  await alerts.close();
+  expect(readFileSync(store, 'utf8')).toBe(text);
+  expect(errors).toEqual([['store', expect.stringMatching(/line 1 of the file is no alert/)]]);
+});
+
+test('an alert of ours with a foreign line behind it is not touched either', async () => {
+  const store = file();
+  const first = system({ store });
+  await first.configureAlerts(config());
+  await first.checkAndAlert('orch', at(81));
+  await first.close();
+  for (const end of ['', '\n']) {
+    const text = `${readFileSync(store, 'utf8').split('\n')[0]}\nand my notes${end}`;
+    writeFileSync(store, text);
+    const second = system({ store });
+    await expect(second.ready()).rejects.toMatchObject({ field: 'store' });
+    await second.configureAlerts(config());
+    await second.checkAndAlert('orch', at(90));
+    await second.close();
+    expect(readFileSync(store, 'utf8')).toBe(text);
+  }
+});
+
+test('wherever a crash cuts the last line off, the lines before it are read, and it is written to', async () => {
+  const store = file();
+  const first = system({ store });
+  await first.configureAlerts(config({ rateLimit: MANY }));
+  for (const percentage of [81, 82]) await first.checkAndAlert('orch', at(percentage));
+  await first.clearOldAlerts('orch', new Date(0));
+  await first.close();
+  const whole = readFileSync(store);
+  const from = whole.lastIndexOf('\n', whole.length - 2) + 1;
+  const cuts = [1, 5, 8, 14, 40, whole.length - from - 2, whole.length - from - 1];
+  for (const [cut, tail] of [...cuts.map(cut => [cut, ''] as const), [0, '\0\0'], [9, '\0']] as const) {
+    writeFileSync(store, Buffer.concat([whole.subarray(0, from + cut), Buffer.from(tail)]));
+    const again = system({ store });
+    await again.ready();
+    await again.configureAlerts(config({ rateLimit: MANY }));
+    await again.checkAndAlert('orch', at(83));
+    await again.close();
+    const last = system({ store });
+    await last.ready();
+    const found = await last.getFilteredAlertHistory({ sortBy: 'percentageUsed', sortOrder: 'asc' });
+    expect([cut, titles(found)]).toEqual([cut, expect.arrayContaining(['81.0%', '83.0%'])]);
+  }
 });
 
 test('the file does not grow for ever', async () => {

@@ -27,7 +27,8 @@ const SPARE_LINES = 1000;
 
 /**
  * A file of lines: an alert as it became, or `{"removed":id}`. It is appended to, and written anew beside itself when
- * it is more than twice as long as what it says. A line that a crash cut off is left out.
+ * it is more than twice as long as what it says. A last line that a crash cut off is left out. A file with any other
+ * line is somebody else's: it is not read, and nothing is written to it.
  */
 export class AlertFile implements AlertStore {
   readonly #path: string;
@@ -91,13 +92,15 @@ export class AlertFile implements AlertStore {
       throw error;
     }
     const lines = text.split('\n');
-    const isTorn = lines.pop() !== '';
-    for (const line of lines) {
-      const { id, removed } = idsOf(line);
-      if (removed !== undefined) alerts.delete(removed);
-      else if (id !== undefined) alerts.set(id, line);
+    const rest = lines.pop() ?? '';
+    for (const [index, line] of lines.entries()) {
+      const read = idsOf(line);
+      if (read === undefined) throw foreign(index + 1);
+      if (read.removed !== undefined) alerts.delete(read.removed);
+      else alerts.set(read.id, line);
     }
-    return { alerts, lines: lines.length, isTorn };
+    if (rest !== '' && !isCutOff(rest, lines.length)) throw foreign(lines.length + 1);
+    return { alerts, lines: lines.length, isTorn: rest !== '' };
   }
 
   /** Readable by its owner alone: messages may say what is nobody else's business. */
@@ -113,14 +116,43 @@ export class AlertFile implements AlertStore {
   }
 }
 
-function idsOf(line: string): { id?: string; removed?: string } {
+type Ids = { id: string; removed?: undefined } | { removed: string };
+
+/** Of a line as we write it; `undefined` for any other. What an alert says besides may be of another version. */
+function idsOf(line: string): Ids | undefined {
+  if (!BEGINNINGS.some(beginning => line.startsWith(beginning))) return undefined;
   try {
-    const { id, removed } = JSON.parse(line) as { id?: unknown; removed?: unknown };
+    const { id, removed, orchestratorId, createdAt } = JSON.parse(line) as Record<string, unknown>;
     if (typeof removed === 'string') return { removed };
-    return typeof id === 'string' ? { id } : {};
+    const isAlert = typeof orchestratorId === 'string' && typeof createdAt === 'string';
+    return isAlert && typeof id === 'string' ? { id } : undefined;
   } catch {
-    return {};
+    return undefined;
   }
+}
+
+/** How lines of ours begin: by the id of the alert. */
+const BEGINNINGS = ['{"id":"alert-', '{"removed":"alert-'];
+
+/** Whether a crash may have left `rest` of a line of ours; where the power went, bytes of 0 may follow. */
+function isCutOff(rest: string, linesBefore: number): boolean {
+  const text = rest.replace(/\0+$/, '');
+  if (text === '') return linesBefore > 0;
+  if (!BEGINNINGS.some(beginning => text.startsWith(beginning) || beginning.startsWith(text))) return false;
+  return !isJson(text) || idsOf(text) !== undefined;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function foreign(line: number): Error {
+  return new Error(`line ${line} of the file is no alert: it is somebody else's, and is left as it is`);
 }
 
 function fs(): typeof import('node:fs/promises') {

@@ -487,7 +487,7 @@ export class BudgetAlertSystem {
     try {
       loaded = await keeping.load();
     } catch (cause) {
-      const message = 'store: the history could not be read, and is not kept';
+      const message = `store: the history could not be read, and is not kept (${wordsOf(cause)})`;
       const error = new TokenBudgetError('STORE_UNAVAILABLE', message, { field: 'store', cause });
       this.#callbacks.failed(error, { of: 'store' });
       throw error;
@@ -510,6 +510,10 @@ export class BudgetAlertSystem {
     const { tracker } = attachment;
     if (![...this.#attachments].some(other => other.tracker === tracker)) this.#pauses.remove(tracker);
   }
+}
+
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function isBelow(level: AlertLevel, minLevel: AlertLevel | undefined): boolean {
