@@ -290,6 +290,7 @@ interface WebhookConfig {
 }
 /** A server that takes mail. */
 interface SmtpConfig {
+    /** Of a private network only when `webhooks.allow` or `webhooks.allowPrivateAddresses` of the system allows it. */
     host: string;
     port: number;
     /** TLS from the first byte (port 465); otherwise by STARTTLS where the server has it. */
@@ -593,8 +594,9 @@ interface AlertSystemOptions {
     /** Keeps the history, and what it rests on, across restarts: the path of a file, or a store. Default: not kept. */
     store?: string | AlertStore;
     /**
-     * Where requests may go, and how they are signed and repeated, of webhooks, Slack and SMS; how often e-mails are
-     * repeated. Defaults are those of webhooks of timers, but `maxAttempts` 3, `base` '1s', `factor` 2 and `cap` '10s'.
+     * Where requests may go, and how they are signed and repeated, of webhooks, Slack and SMS; which servers of mail may
+     * be connected to, and how often e-mails are repeated. A mail relay on a private network has to be in `allow`, or
+     * `allowPrivateAddresses` be `true`. Defaults are those of webhooks of timers, but `maxAttempts` 3, `base` '1s', `factor` 2 and `cap` '10s'.
      */
     webhooks?: WebhookOptions;
     /** For e-mail channels without one of their own. */

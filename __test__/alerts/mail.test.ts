@@ -214,7 +214,7 @@ test.each([false, true])('a process that never closes ends by itself (TLS: %s)',
   const smtp = { host: HOST, port: server.port, secure, rejectUnauthorized: false };
   const given = JSON.stringify(config({ channels: [email(smtp)] }));
   const script = `const { BudgetAlertSystem } = require(${entry}); (async () => {
-    const alerts = new BudgetAlertSystem({ escalateAfterMs: 60_000 });
+    const alerts = new BudgetAlertSystem({ escalateAfterMs: 60_000, webhooks: { allow: ['${HOST}'] } });
     await alerts.configureAlerts(${given});
     // Nothing of ours holds the process while it waits.
     const hold = setTimeout(() => {}, 20_000);
@@ -230,6 +230,56 @@ test.each([false, true])('a process that never closes ends by itself (TLS: %s)',
   expect(child.output()).toBe('email\n');
 });
 
+describe('servers on private networks', () => {
+  const OPTION = /webhooks\.allow or webhooks\.allowPrivateAddresses allow it$/;
+  const resolving = (address: string) => ({ lookup: async () => [address] });
+  const private_ = { allow: [], allowPrivateAddresses: false };
+
+  test.each(['127.0.0.1', '10.1.2.3', '169.254.169.254', '::1', 'localhost', 'metadata.google.internal'])(
+    '%s is refused when it is configured, and the option that allows it is named',
+    async host => {
+      const smtp = { host, port: 25, secure: false };
+      const alerts = system({ webhooks: private_ });
+      await expect(alerts.configureAlerts(config({ channels: [email(smtp)] }))).rejects.toMatchObject({
+        ...{ code: 'INVALID_CONFIG', field: 'channels[0].config.smtp.host' },
+        message: expect.stringMatching(OPTION),
+      });
+      expect(() => system({ smtp, webhooks: private_ })).toThrow(
+        expect.objectContaining({
+          ...{ code: 'INVALID_CONFIG', field: 'smtp.host', message: expect.stringMatching(OPTION) },
+        }),
+      );
+    },
+  );
+
+  test('a name that resolves to one is not connected to, and not tried again', async () => {
+    const server = await mailServer();
+    const smtp = { host: 'mail.internal', port: server.port, secure: false };
+    const webhooks = { ...private_, ...resolving('127.0.0.1'), maxAttempts: 3, base: 1 };
+    for (const outcome of [
+      await send(smtp, {}, { webhooks }),
+      await send(undefined, {}, { smtp, webhooks }),
+    ]) {
+      expect(outcome).toMatchObject({
+        ...{ success: false, error: expect.stringMatching(OPTION), metadata: { attempts: 1 } },
+      });
+    }
+    expect([server.mails.length, server.connections()]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['allow names the host', { allow: ['mail.internal'] }],
+    ['allow has the address', { allow: ['127.0.0.0/8'] }],
+    ['allowPrivateAddresses', { allow: [], allowPrivateAddresses: true }],
+  ])('%s: it is delivered', async (_what, allowed) => {
+    const server = await mailServer();
+    const smtp = { host: 'mail.internal', port: server.port, secure: false };
+    const outcome = await send(smtp, {}, { webhooks: { ...allowed, ...resolving('127.0.0.1') } });
+    expect(outcome).toMatchObject({ success: true });
+    expect(server.mails).toHaveLength(1);
+  });
+});
+
 test('without nodemailer, an e-mail channel is refused by its name', async () => {
   jest.resetModules();
   jest.doMock('nodemailer', () => {
@@ -237,7 +287,7 @@ test('without nodemailer, an e-mail channel is refused by its name', async () =>
   });
   const { BudgetAlertSystem: Without } = require('@wundr.io/token-budget/alerts');
   const smtp = { host: HOST, port: 25, secure: false };
-  const alerts = new Without();
+  const alerts = new Without({ webhooks: { allow: [HOST] } });
   await expect(alerts.configureAlerts(config({ channels: [email(smtp)] }))).rejects.toMatchObject({
     code: 'INVALID_CONFIG',
     field: 'channels[0].type',

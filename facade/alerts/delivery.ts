@@ -36,8 +36,7 @@ export class Deliveries {
     this.#settings = settings;
     this.#feed = feed;
     this.requests = new GuardedRequests(settings.webhooks, () => Date.now());
-    const { connectTimeoutMs, timeoutMs } = settings.webhooks;
-    this.#mailers = new Mailers({ connectTimeoutMs, timeoutMs });
+    this.#mailers = new Mailers(settings.webhooks);
   }
 
   /** Never rejects. */

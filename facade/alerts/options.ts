@@ -5,7 +5,7 @@ import type { WebhookOptions } from '../timers/webhooks';
 import { readOptions as readWebhooks, type WebhookSettings } from '../timers/webhooks/options';
 import * as check from '../validate';
 import { readEscalateAfter } from './config';
-import { readSmtp, type Smtp } from './smtp-config';
+import { checkHost, readSmtp, type Smtp } from './smtp-config';
 import { AlertFile, type AlertStore } from './store';
 import type { FeedLimits } from './stream/feed';
 import type { Alert, AlertConfig, AlertDeliveryResult, SmtpConfig } from './types';
@@ -48,8 +48,9 @@ export interface AlertSystemOptions {
   /** Keeps the history, and what it rests on, across restarts: the path of a file, or a store. Default: not kept. */
   store?: string | AlertStore;
   /**
-   * Where requests may go, and how they are signed and repeated, of webhooks, Slack and SMS; how often e-mails are
-   * repeated. Defaults are those of webhooks of timers, but `maxAttempts` 3, `base` '1s', `factor` 2 and `cap` '10s'.
+   * Where requests may go, and how they are signed and repeated, of webhooks, Slack and SMS; which servers of mail may
+   * be connected to, and how often e-mails are repeated. A mail relay on a private network has to be in `allow`, or
+   * `allowPrivateAddresses` be `true`. Defaults are those of webhooks of timers, but `maxAttempts` 3, `base` '1s', `factor` 2 and `cap` '10s'.
    */
   webhooks?: WebhookOptions;
   /** For e-mail channels without one of their own. */
@@ -117,13 +118,16 @@ export function readSystemOptions(options: unknown): AlertSettings {
     const inApp = optional('inApp', {}, readInApp);
     const callbacks: Record<string, unknown> = {};
     for (const name of CALLBACKS) callbacks[name] = optional(name, undefined, readFunction);
+    const settings = readWebhooks(webhooks, 'webhooks');
+    const smtp = optional<Smtp | undefined>('smtp', undefined, readSmtp);
+    if (smtp !== undefined) checkHost(smtp, 'smtp', settings.rules);
     return {
       defaults: check.own(source, 'defaults', ''),
       historyLimit: optional('historyLimit', 10_000, (value, at) => check.integer(value, at, 1, HISTORY_MAX)),
       store: optional<AlertStore | undefined>('store', undefined, readStore),
-      webhooks: readWebhooks(webhooks, 'webhooks'),
+      webhooks: settings,
       repeating: { ...REPEATING, ...webhooks },
-      smtp: optional<Smtp | undefined>('smtp', undefined, readSmtp),
+      smtp,
       feed: { bufferSize: inApp.bufferSize ?? 100, maxReaders: inApp.maxReaders ?? 1000 },
       heartbeatMs: inApp.heartbeatMs ?? 15_000,
       deliveryTimeoutMs: optional('deliveryTimeoutMs', 30_000, (value, at) =>

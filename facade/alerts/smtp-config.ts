@@ -1,5 +1,7 @@
 /** Reads servers of mail. */
 import { crypto } from '../crypto';
+import { TokenBudgetError } from '../errors';
+import type { AddressRules } from '../timers/webhooks/addresses';
 import * as check from '../validate';
 import { optionalOf, readLine, refused } from './fields';
 import type { SmtpConfig } from './types';
@@ -40,6 +42,18 @@ export function readSmtp(value: unknown, at: string): Smtp {
     rejectUnauthorized: optional('rejectUnauthorized', check.boolean) ?? true,
     servername: optional('servername', readLine),
   };
+}
+
+/** Said of a host that mail may not go to. */
+export const REFUSED_HOST =
+  'the address of the server is private or reserved: webhooks.allow or webhooks.allowPrivateAddresses allow it';
+
+/** Throws at `<at>.host` when it is sure, before anybody resolved it, that no mail will be sent there. */
+export function checkHost({ host }: Smtp, at: string, rules: AddressRules): void {
+  if (!rules.refusesHost(host)) return;
+  const field = `${at}.host`;
+  const message = `${field}: expected a host that mail may go to; ${REFUSED_HOST}`;
+  throw new TokenBudgetError('INVALID_ARGUMENT', message, { field });
 }
 
 function readAuth(value: unknown, at: string): { user: string; pass: string } {

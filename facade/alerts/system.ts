@@ -20,6 +20,7 @@ import { AlertChannel, type AlertLevel, levelAbove, priorityOf } from './levels'
 import { type AlertSettings, type AlertSystemOptions, readSystemOptions } from './options';
 import { Pauses } from './pauses';
 import { limitKey, RateLimits } from './rate-limits';
+import { checkHost } from './smtp-config';
 import { Feed, type InAppEvent } from './stream/feed';
 import { InAppStream } from './stream/iterate';
 import { serveEvents } from './stream/sse';
@@ -326,7 +327,11 @@ export class BudgetAlertSystem {
     const checkUrl = (url: URL, path: string) => this.#deliveries.requests.checkUrl(url, path);
     const configured = readAlertConfig(value, at, checkUrl, orchestratorId);
     for (const [index, { way }] of configured.channels.entries()) {
-      if (way?.type === AlertChannel.EMAIL) requireNodemailer(`${check.join(at, 'channels')}[${index}].type`);
+      if (way?.type !== AlertChannel.EMAIL) continue;
+      const channel = `${check.join(at, 'channels')}[${index}]`;
+      requireNodemailer(`${channel}.type`);
+      const { smtp } = way.to;
+      if (smtp !== undefined) checkHost(smtp, `${channel}.config.smtp`, this.#settings.webhooks.rules);
     }
     return configured;
   }

@@ -42,6 +42,7 @@ export interface WebhookConfig {
 
 /** A server that takes mail. */
 export interface SmtpConfig {
+  /** Of a private network only when `webhooks.allow` or `webhooks.allowPrivateAddresses` of the system allows it. */
   host: string;
   port: number;
   /** TLS from the first byte (port 465); otherwise by STARTTLS where the server has it. */

@@ -1,9 +1,11 @@
 /** E-mail, by nodemailer, which is installed by those only who send some. */
-import { connect, type Socket } from 'node:net';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { TokenBudgetError } from '../../errors';
 import { failure, type SendFailure } from '../../timers/webhooks/failure';
+import { type ConnectLookup, checkedLookup } from '../../timers/webhooks/lookup';
+import type { WebhookSettings } from '../../timers/webhooks/options';
 import type { Email } from '../channel-config';
-import type { Smtp } from '../smtp-config';
+import { REFUSED_HOST, type Smtp } from '../smtp-config';
 import { type Attempt, type Courier, type Letter, unlessAborted } from './courier';
 import { htmlOf, subjectOf, textOf } from './mail-text';
 
@@ -21,18 +23,17 @@ const CONNECTIONS_MAX = 5;
 /** Servers that connections are kept to; the one that was used longest ago is left for another. */
 const SERVERS_MAX = 50;
 
-export interface MailPatience {
-  connectTimeoutMs: number;
-  /** Of a server that says nothing. */
-  timeoutMs: number;
-}
+/** Where mail may go, and how long is waited, as for webhooks; `timeoutMs`: of a server that says nothing. */
+type MailSettings = Pick<WebhookSettings, 'rules' | 'lookup' | 'connectTimeoutMs' | 'timeoutMs'>;
 
 export class Mailers {
-  readonly #patience: MailPatience;
+  readonly #settings: MailSettings;
+  readonly #lookup: ConnectLookup;
   readonly #transports = new Map<string, Transport>();
 
-  constructor(patience: MailPatience) {
-    this.#patience = patience;
+  constructor(settings: MailSettings) {
+    this.#settings = settings;
+    this.#lookup = checkedLookup(settings.rules, settings.lookup);
   }
 
   courier(to: Email, fallback: Smtp | undefined, letter: Letter): Courier {
@@ -61,6 +62,8 @@ export class Mailers {
     if (smtp === undefined) {
       return { ...failure('no server: neither the channel nor the system has an smtp'), isPermanent: true };
     }
+    // Addresses are not looked up, and names of this host need not be.
+    if (this.#settings.rules.refusesHost(smtp.host)) return refusedHost();
     try {
       const { accepted, rejected } = await unlessAborted(this.#to(smtp).sendMail(mail), signal);
       return { ok: true, metadata: { accepted: accepted?.length ?? 0, rejected: rejected?.length ?? 0 } };
@@ -84,7 +87,7 @@ export class Mailers {
   }
 
   #open({ host, port, secure, auth, requireTls, ca, rejectUnauthorized, servername }: Smtp): Transport {
-    const { connectTimeoutMs, timeoutMs } = this.#patience;
+    const { connectTimeoutMs, timeoutMs } = this.#settings;
     const transport = nodemailer().createTransport({
       ...{ host, port, secure, auth, requireTLS: requireTls && !secure },
       ...{ pool: true, maxConnections: CONNECTIONS_MAX, maxRequeues: 0 },
@@ -96,7 +99,8 @@ export class Mailers {
         ...(ca.length > 0 && { ca: [...ca] }),
         ...(servername !== undefined && { servername }),
       },
-      getSocket: (_options: object, connected: Connected) => open(host, port, connectTimeoutMs, connected),
+      getSocket: (_options: object, connected: Connected) =>
+        open({ host, port, lookup: this.#lookup }, connectTimeoutMs, connected),
     });
     // Of a connection that nobody uses.
     transport.on('error', () => {});
@@ -105,8 +109,8 @@ export class Mailers {
 }
 
 /** A connection that does not hold the process, however long it is kept. */
-function open(host: string, port: number, timeoutMs: number, connected: Connected): void {
-  const socket = connect({ host, port });
+function open(to: TcpNetConnectOpts, timeoutMs: number, connected: Connected): void {
+  const socket = connect(to);
   socket.unref();
   const timer = setTimeout(() => {
     socket.destroy(Object.assign(new Error('timeout'), { code: 'ETIMEDOUT' }));
@@ -154,6 +158,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function failureOf(error: unknown): SendFailure {
   const { code, responseCode } = (error ?? {}) as { code?: unknown; responseCode?: unknown };
+  if (code === 'REFUSED_ADDRESS') return refusedHost();
   const reason = (typeof code === 'string' && REASONS[code]) || 'the message could not be sent';
   if (typeof responseCode !== 'number') {
     const shown = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,49}$/.test(code) ? ` (${code})` : '';
@@ -164,4 +169,8 @@ function failureOf(error: unknown): SendFailure {
     ...failure(`${reason} (${responseCode})`, { status: responseCode }),
     isPermanent: responseCode >= 500,
   };
+}
+
+function refusedHost(): SendFailure {
+  return { ...failure(REFUSED_HOST), isPermanent: true };
 }
