@@ -127,6 +127,21 @@ test.each<[string, (alerts: BudgetAlertSystem) => Promise<unknown>]>([
   expect(await rejection(call(alerts))).toMatchObject({ code: 'INVALID_ARGUMENT', field });
 });
 
+test.each([
+  [undefined, 3],
+  [true, 3],
+  [false, 1],
+])('allowDuplicates: %s', async (allowDuplicates, times) => {
+  const alerts = system();
+  const rateLimit = {
+    ...{ maxAlertsPerThreshold: 3, windowMs: 60_000 },
+    ...(allowDuplicates !== undefined && { allowDuplicates }),
+  };
+  await alerts.configureAlerts(config({ rateLimit }));
+  for (let check = 0; check < 5; check += 1) await alerts.checkAndAlert('orch', at(90));
+  expect(await alerts.getAlertHistory('orch')).toHaveLength(times);
+});
+
 describe('secrets', () => {
   const CANARY = 'canary-Zq8-4711';
   const KEY = Buffer.from(`${CANARY}-${'k'.repeat(16)}`);

@@ -111,8 +111,8 @@ function readRateLimit(value: unknown, at: string): RateLimitConfig {
   const most = check.count(read('maxAlertsPerThreshold'), `${at}.maxAlertsPerThreshold`);
   const windowMs = check.integer(read('windowMs'), `${at}.windowMs`, 0, check.MAX_DURATION_MS);
   const allowDuplicates = read('allowDuplicates');
-  if (allowDuplicates !== undefined) check.boolean(allowDuplicates, `${at}.allowDuplicates`);
-  return { maxAlertsPerThreshold: most, windowMs };
+  const isOnce = allowDuplicates !== undefined && !check.boolean(allowDuplicates, `${at}.allowDuplicates`);
+  return { maxAlertsPerThreshold: isOnce ? Math.min(1, most) : most, windowMs };
 }
 
 function readTimeZone(value: unknown, at: string): string {

@@ -128,7 +128,7 @@ export interface RateLimitConfig {
   maxAlertsPerThreshold: number;
   /** From the first alert of a threshold on. */
   windowMs: number;
-  /** Taken, and of no effect, as in the published module: `maxAlertsPerThreshold` says how many. */
+  /** `false`: each threshold alerts once in a window, whatever `maxAlertsPerThreshold` allows. Default `true`. */
   allowDuplicates?: boolean;
 }
 
