@@ -8,14 +8,12 @@ import * as check from '../validate';
 import { copyOf } from './alert';
 import { readAlertId, readAlertUsage, readHistoryQuery, readNote, readRange } from './arguments';
 import { type AlertingTracker, Attachment, type AttachOptions, type Checked, readAttach } from './attach';
+import { AlertBook } from './book';
 import { readUserId, type Way } from './channel-config';
 import { requireNodemailer } from './channels/mail';
 import { type Configured, readAlertConfig } from './config';
 import { Deliveries } from './delivery';
-import { Escalations } from './escalations';
 import { readLine } from './fields';
-import { AlertHistory } from './history';
-import { Keeping, type KeptAlert } from './keeping';
 import { AlertChannel, type AlertLevel, levelAbove, priorityOf } from './levels';
 import { type AlertSettings, type AlertSystemOptions, readSystemOptions } from './options';
 import { Pauses } from './pauses';
@@ -60,11 +58,9 @@ export class BudgetAlertSystem {
   readonly #callbacks: Callbacks;
   readonly #feed: Feed;
   readonly #deliveries: Deliveries;
-  readonly #history: AlertHistory;
+  readonly #book: AlertBook;
   readonly #limits = new RateLimits();
   readonly #pauses: Pauses;
-  readonly #escalations = new Escalations(id => this.#track(this.#escalate(id)));
-  readonly #escalateAtMs = new Map<string, number>();
   readonly #configs = new Map<string, Configured>();
   readonly #defaults: Configured | undefined;
   readonly #attachments = new Set<Attachment>();
@@ -72,8 +68,6 @@ export class BudgetAlertSystem {
   /** Ends the ids of this object: others count from 1 as well. */
   readonly #origin = randomBytes(6).toString('hex');
   readonly #loaded: Promise<void> | undefined;
-  /** `undefined` without a store, and with one that could not be read: it is not overwritten. */
-  #keeping: Keeping | undefined;
   #count = 0;
   #closing: Promise<void> | undefined;
 
@@ -85,11 +79,14 @@ export class BudgetAlertSystem {
     this.#pauses = new Pauses(this.#callbacks);
     this.#feed = new Feed(feed);
     this.#deliveries = new Deliveries(this.#settings, this.#feed);
-    this.#history = new AlertHistory(historyLimit);
+    this.#book = new AlertBook({
+      ...{ historyLimit, store },
+      due: id => void this.#track(this.#escalate(id)),
+      failed: error => void this.#callbacks.failed(error, { of: 'store' }),
+    });
     if (defaults !== undefined) this.#defaults = asConfig(() => this.#read(defaults, 'defaults', '*'));
     if (store === undefined) return;
-    const keeping = new Keeping(store, error => this.#callbacks.failed(error, { of: 'store' }));
-    this.#loaded = this.#load(keeping);
+    this.#loaded = this.#book.load().then(alerts => this.#limits.restore(alerts));
     // Who wants to know asks `ready`.
     this.#loaded.catch(() => {});
   }
@@ -134,7 +131,7 @@ export class BudgetAlertSystem {
     const id = readAlertId(alertId);
     const by = readUserId(userId, 'userId');
     const note = readNote(options);
-    const alert = this.#history.get(id);
+    const alert = this.#book.history.get(id);
     if (alert === undefined) {
       throw new TokenBudgetError('ALERT_NOT_FOUND', `Alert not found: ${shortened(id)}`, {
         field: 'alertId',
@@ -148,21 +145,21 @@ export class BudgetAlertSystem {
     alert.acknowledgedBy = by;
     alert.acknowledgedAt = new Date();
     if (note !== undefined) alert.acknowledgmentNote = note;
-    this.#forgetEscalations([id]);
-    this.#save(alert);
-    await this.#track(this.#written());
+    this.#book.doNotEscalate(id);
+    this.#book.save(alert);
+    await this.#track(this.#book.written());
   }
 
   /** Newest first; at most `limit`, 100 by default. */
   async getAlertHistory(orchestratorId: string, limit = 100): Promise<Alert[]> {
     await this.#begin();
     const query = readHistoryQuery({ orchestratorId: check.orchestrator(orchestratorId, 'orchestratorId') });
-    return this.#history.query({ ...query, limit: check.count(limit, 'limit') }).map(copyOf);
+    return this.#book.history.query({ ...query, limit: check.count(limit, 'limit') }).map(copyOf);
   }
 
   async getFilteredAlertHistory(filter: AlertHistoryFilter): Promise<Alert[]> {
     await this.#begin();
-    return this.#history.query(readHistoryQuery(filter)).map(copyOf);
+    return this.#book.history.query(readHistoryQuery(filter)).map(copyOf);
   }
 
   /** Whether thresholds with `autoPause` pause an orchestrator. They do until this says otherwise. */
@@ -181,7 +178,10 @@ export class BudgetAlertSystem {
   async getAlertStats(orchestratorId: string, timeRange?: { start: Date; end: Date }): Promise<AlertStats> {
     await this.#begin();
     const id = check.orchestrator(orchestratorId, 'orchestratorId');
-    return this.#history.stats(id, timeRange === undefined ? undefined : readRange(timeRange, 'timeRange'));
+    return this.#book.history.stats(
+      id,
+      timeRange === undefined ? undefined : readRange(timeRange, 'timeRange'),
+    );
   }
 
   /** Forgets what is older; answers how many alerts that were. */
@@ -189,11 +189,9 @@ export class BudgetAlertSystem {
     await this.#begin();
     const id = check.orchestrator(orchestratorId, 'orchestratorId');
     const before = new Date(check.instant(olderThan, 'olderThan'));
-    const cleared = this.#history.clear(id, before);
-    this.#forgetEscalations(cleared);
-    this.#keeping?.remove(cleared);
-    await this.#track(this.#written());
-    return cleared.length;
+    const cleared = this.#book.clear(id, before);
+    await this.#track(this.#book.written());
+    return cleared;
   }
 
   /**
@@ -295,7 +293,7 @@ export class BudgetAlertSystem {
   }
 
   async #end(timeoutMs: number): Promise<void> {
-    this.#escalations.stop();
+    this.#book.stop();
     for (const attachment of this.#attachments) this.#detach(attachment);
     const rest = Promise.allSettled([...this.#underWay]);
     await within(timeoutMs, rest);
@@ -303,7 +301,7 @@ export class BudgetAlertSystem {
     this.#feed.close();
     // What a caller's function keeps waiting for ever is not waited for.
     await within(PAUSE_MS, rest);
-    await this.#written();
+    await this.#book.written();
   }
 
   #assertOpen(): void {
@@ -358,10 +356,10 @@ export class BudgetAlertSystem {
       .map(threshold => this.#make(id, threshold, usage, context?.metadata, config));
     if (alerts.length === 0) return [];
     // Deliveries may take long, and this process may not live so long.
-    void this.#track(this.#written());
+    void this.#track(this.#book.written());
     await this.#pause(alerts, context?.pauseUntil);
     await Promise.all(alerts.map(alert => this.#deliver(alert, config)));
-    await this.#written();
+    await this.#book.written();
     return alerts.map(copyOf);
   }
 
@@ -387,9 +385,9 @@ export class BudgetAlertSystem {
       acknowledged: false,
     };
     if (metadata !== undefined) alert.metadata = { ...metadata };
-    this.#add(alert);
-    if (escalateAfterMs !== undefined) this.#escalateAt(alert, createdAt.getTime() + escalateAfterMs);
-    this.#save(alert);
+    this.#book.add(alert);
+    if (escalateAfterMs !== undefined) this.#book.escalateAt(alert, createdAt.getTime() + escalateAfterMs);
+    this.#book.save(alert);
     return alert;
   }
 
@@ -403,7 +401,7 @@ export class BudgetAlertSystem {
     const paused = this.#pauses.pause(copyOf(gravest), until).then(isDone => {
       for (const alert of pausing) {
         alert.autoPauseTriggered = isDone;
-        this.#save(alert);
+        this.#book.save(alert);
       }
     });
     await within(PAUSE_MS, paused);
@@ -411,10 +409,10 @@ export class BudgetAlertSystem {
 
   async #catchUp(orchestratorId: string): Promise<void> {
     const caughtUp = this.#pauses.catchUp(orchestratorId).then(alertId => {
-      const alert = alertId === undefined ? undefined : this.#history.get(alertId);
+      const alert = alertId === undefined ? undefined : this.#book.history.get(alertId);
       if (alert === undefined) return;
       alert.autoPauseTriggered = true;
-      this.#save(alert);
+      this.#book.save(alert);
     });
     await within(PAUSE_MS, caughtUp);
   }
@@ -428,7 +426,7 @@ export class BudgetAlertSystem {
     const letter = { id, alert: copyOf(alert), name, timezone, at: new Date() };
     const result = await this.#deliveries.deliver(letter, ways);
     for (const { channel, success } of result.results) if (success) alert.channels.push(channel);
-    this.#save(alert);
+    this.#book.save(alert);
     const { onDelivery } = this.#callbacks.given;
     const context = { orchestratorId: alert.orchestratorId, alertId: alert.id };
     // Not awaited: it has nothing to do with how the alert fared.
@@ -436,14 +434,13 @@ export class BudgetAlertSystem {
   }
 
   async #escalate(alertId: string): Promise<void> {
-    this.#escalateAtMs.delete(alertId);
-    const alert = this.#history.get(alertId);
+    const alert = this.#book.history.get(alertId);
     const to = alert === undefined || alert.acknowledged ? undefined : levelAbove(alert.level);
     if (alert === undefined || to === undefined || this.#closing !== undefined) return;
     const config = this.#configOf(alert.orchestratorId);
     if (config === undefined || !config.enabled) {
-      this.#save(alert);
-      await this.#written();
+      this.#book.save(alert);
+      await this.#book.written();
       return;
     }
     const at = new Date();
@@ -451,62 +448,13 @@ export class BudgetAlertSystem {
     alert.level = to;
     alert.title = titleOf(to, alert.currentUsage);
     const { escalateAfterMs = this.#settings.escalateAfterMs } = config;
-    if (escalateAfterMs !== undefined) this.#escalateAt(alert, at.getTime() + escalateAfterMs);
-    this.#save(alert);
+    if (escalateAfterMs !== undefined) this.#book.escalateAt(alert, at.getTime() + escalateAfterMs);
+    this.#book.save(alert);
     const { onEscalation } = this.#callbacks.given;
     const context = { orchestratorId: alert.orchestratorId, alertId };
     void this.#callbacks.call('onEscalation', context, () => onEscalation?.(copyOf(alert)));
     await this.#deliver(alert, config);
-    await this.#written();
-  }
-
-  #escalateAt(alert: Alert, atMs: number): void {
-    if (levelAbove(alert.level) === undefined) return;
-    this.#escalateAtMs.set(alert.id, atMs);
-    this.#escalations.at(alert.id, atMs);
-  }
-
-  #forgetEscalations(alertIds: readonly string[]): void {
-    for (const id of alertIds) this.#escalateAtMs.delete(id);
-    this.#escalations.forget(alertIds);
-  }
-
-  #add(alert: Alert): void {
-    const forgotten = this.#history.add(alert);
-    this.#forgetEscalations(forgotten);
-    this.#keeping?.remove(forgotten);
-  }
-
-  #save(alert: Alert): void {
-    // It may have been forgotten meanwhile.
-    if (this.#history.get(alert.id) !== alert) return;
-    this.#keeping?.save({ alert, escalateAtMs: this.#escalateAtMs.get(alert.id) });
-  }
-
-  async #written(): Promise<void> {
-    await this.#keeping?.written();
-  }
-
-  async #load(keeping: Keeping): Promise<void> {
-    let loaded: { kept: KeptAlert[]; unread: number };
-    try {
-      loaded = await keeping.load();
-    } catch (cause) {
-      const message = `store: the history could not be read, and is not kept (${wordsOf(cause)})`;
-      const error = new TokenBudgetError('STORE_UNAVAILABLE', message, { field: 'store', cause });
-      this.#callbacks.failed(error, { of: 'store' });
-      throw error;
-    }
-    this.#keeping = keeping;
-    if (loaded.unread > 0) {
-      const message = `store: ${loaded.unread} alerts could not be read, and are left out`;
-      this.#callbacks.failed(new TokenBudgetError('STORE_UNAVAILABLE', message), { of: 'store' });
-    }
-    for (const { alert, escalateAtMs } of loaded.kept) {
-      this.#add(alert);
-      if (escalateAtMs !== undefined && this.#closing === undefined) this.#escalateAt(alert, escalateAtMs);
-    }
-    this.#limits.restore(loaded.kept.map(({ alert }) => alert));
+    await this.#book.written();
   }
 
   #detach(attachment: Attachment): void {
@@ -515,10 +463,6 @@ export class BudgetAlertSystem {
     const { tracker } = attachment;
     if (![...this.#attachments].some(other => other.tracker === tracker)) this.#pauses.remove(tracker);
   }
-}
-
-function wordsOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function isBelow(level: AlertLevel, minLevel: AlertLevel | undefined): boolean {
