@@ -57,10 +57,9 @@ function startOfDay(year: number, month: number, day: number, timeZone: string):
 
 /** When the slot began that `atMs` is in. Weeks begin on Monday. */
 export function slotStart(atMs: number, granularity: ReportGranularity, timeZone: string): number {
-  const { year, month, day, minute } = localTime(atMs, timeZone);
+  if (granularity === 'hourly') return hourStart(atMs, timeZone);
+  const { year, month, day } = localTime(atMs, timeZone);
   switch (granularity) {
-    case 'hourly':
-      return Math.floor(atMs / MINUTE_MS) * MINUTE_MS - minute * MINUTE_MS;
     case 'daily':
       return startOfDay(year, month, day, timeZone);
     case 'weekly': {
@@ -74,7 +73,7 @@ export function slotStart(atMs: number, granularity: ReportGranularity, timeZone
 
 /** When the next slot begins, of one that begins at `startMs`. */
 export function slotEnd(startMs: number, granularity: ReportGranularity, timeZone: string): number {
-  if (granularity === 'hourly') return startMs + HOUR_MS;
+  if (granularity === 'hourly') return hourEnd(startMs, timeZone);
   const { year, month, day } = localTime(startMs, timeZone);
   switch (granularity) {
     case 'daily':
@@ -84,6 +83,33 @@ export function slotEnd(startMs: number, granularity: ReportGranularity, timeZon
     case 'monthly':
       return startOfDay(year, month + 1, 1, timeZone);
   }
+}
+
+/** The full local hour before, or when clocks were set by a part of an hour since then. */
+function hourStart(atMs: number, timeZone: string): number {
+  const minuteMs = Math.floor(atMs / MINUTE_MS) * MINUTE_MS;
+  const fullMs = minuteMs - localTime(atMs, timeZone).minute * MINUTE_MS;
+  return localTime(fullMs, timeZone).minute === 0 ? fullMs : setBetween(fullMs, minuteMs, timeZone);
+}
+
+/** The full local hour after, or when clocks are set by a part of an hour until then. */
+function hourEnd(startMs: number, timeZone: string): number {
+  if (timeZone === 'UTC') return startMs + HOUR_MS;
+  const fullMs = startMs + HOUR_MS - localTime(startMs, timeZone).minute * MINUTE_MS;
+  return localTime(fullMs, timeZone).minute === 0 ? fullMs : setBetween(startMs, fullMs, timeZone);
+}
+
+/** The minute of `(fromMs, toMs]` from which on the minutes of the hour are those that they are at its end. */
+function setBetween(fromMs: number, toMs: number, timeZone: string): number {
+  const apart = (atMs: number) => (localTime(atMs, timeZone).minute - atMs / MINUTE_MS) % 60;
+  const isAfter = (atMs: number) => (apart(atMs) - apart(toMs)) % 60 === 0;
+  let [before, after] = [fromMs / MINUTE_MS, toMs / MINUTE_MS];
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (isAfter(middle * MINUTE_MS)) after = middle;
+    else before = middle;
+  }
+  return after * MINUTE_MS;
 }
 
 const SHORTEST_MS = { hourly: HOUR_MS, daily: DAY_MS, weekly: 7 * DAY_MS, monthly: 28 * DAY_MS };
@@ -101,18 +127,39 @@ export function slotBoundaries(
   timeZone: string,
 ): number[] {
   const boundaries = [slotStart(startMs, granularity, timeZone)];
+  // A few more than there are: clocks that are set make short hours.
+  const most = slotsAbout(startMs, endMs, granularity) * 1.01 + 10;
   for (;;) {
     const last = boundaries.at(-1) as number;
     if (last > endMs) return boundaries;
-    boundaries.push(slotEnd(last, granularity, timeZone));
+    const next = slotEnd(last, granularity, timeZone);
+    if (!(next > last && boundaries.length < most && most < Number.POSITIVE_INFINITY)) {
+      throw new RangeError(`no slots from ${startMs} to ${endMs} in ${timeZone}`);
+    }
+    boundaries.push(next);
   }
+}
+
+const HOURS_KNOWN_MAX = 20_000;
+/** Of one zone: the same hours are asked for again and again, and looking one up takes a while. */
+const hoursKnown = { timeZone: '', hours: new Map<number, number>() };
+
+function localHour(atMs: number, timeZone: string): number {
+  const { hours } = hoursKnown;
+  if (hoursKnown.timeZone !== timeZone || hours.size >= HOURS_KNOWN_MAX) hours.clear();
+  hoursKnown.timeZone = timeZone;
+  const known = hours.get(atMs);
+  if (known !== undefined) return known;
+  const { hour } = localTime(atMs, timeZone);
+  hours.set(atMs, hour);
+  return hour;
 }
 
 /** The same local hour some weeks before. Clocks that were set in between are taken into account, to the hour. */
 export function weeksBefore(hourMs: number, weeks: number, timeZone: string): number {
   const beforeMs = hourMs - weeks * 7 * DAY_MS;
-  const { hour } = localTime(hourMs, timeZone);
-  const { hour: then } = localTime(beforeMs, timeZone);
+  const hour = localHour(hourMs, timeZone);
+  const then = localHour(beforeMs, timeZone);
   if (hour === then) return beforeMs;
   // One hour apart, perhaps over midnight.
   const shift = (hour - then + 36) % 24 === 13 ? 1 : -1;
