@@ -1562,6 +1562,14 @@ interface PricedUsage extends CostParts {
     /** All output tokens, with those for reasoning. */
     outputTokens: number;
 }
+/** How `costOf` prices. */
+interface CostOfOptions {
+    /**
+     * `true`: usage of input and output tokens alone costs what `calculateRecordCost` says, which for models of the
+     * published module is its price. Default `false`: what is billed.
+     */
+    asPublished?: boolean;
+}
 /** An exact cost, in pico-units (10^-12) of the calculator's currency. */
 interface UsageCost {
     inputPico: bigint;
@@ -1729,7 +1737,7 @@ declare class CostCalculator {
      * });
      * ```
      */
-    costOf(usage: PricedUsage): UsageCost;
+    costOf(usage: PricedUsage, options?: CostOfOptions): UsageCost;
     /** What a call costs at most: nothing is known of caches yet. */
     estimateCost(model: string, inputTokens: number, maxOutputTokens: number): CallCost;
     /**
@@ -1783,7 +1791,7 @@ interface ReportParams extends UsageFilter {
     granularity: ReportGranularity;
     /** Default: orchestrator and model. */
     groupBy?: ReportGroup[];
-    /** Looks for anomalies of `orchestratorId`; without one there are none. */
+    /** Looks for anomalies of the report's time: of `orchestratorId`, or of the 100 orchestrators with the most tokens. */
     includeAnomalies?: boolean;
     /** IANA name of the zone whose hours, days, weeks and months are the slots. Default: that of the config. */
     timeZone?: string;
@@ -1798,13 +1806,25 @@ interface UsageReport {
     summary: UsageSummary;
     /** Most tokens first. */
     breakdown: UsageBreakdown[];
+    /** By time; absent when they were not looked for. */
     anomalies?: Anomaly[];
+    /** Where they were looked for. */
+    anomalySearch?: AnomalySearch;
     costEstimate: ReportCostEstimate;
     /**
      * Slots one after the other, empty ones too. They cover the whole time, or where that has more than 10,000 slots,
      * from the first usage to the last.
      */
     timeSeries: UsageSlot[];
+}
+/** Where the anomalies of a report were looked for. */
+interface AnomalySearch {
+    /** Whole hours, at most the last 10,000 of the report's time; both absent when it has not begun. */
+    startTime?: Date;
+    endTime?: Date;
+    /** How many orchestrators were looked at, and how many others had usage too. */
+    orchestrators: number;
+    notLookedAt: number;
 }
 /** What the usage cost, by the prices that were in force when it was recorded. */
 interface ReportCostEstimate extends CostEstimate {
@@ -1903,6 +1923,11 @@ interface UsageReporterConfig {
 /** How a reporter is set up; everything may be left out. */
 interface UsageReporterOptions extends Partial<Omit<UsageReporterConfig, 'anomalyDetection'>> {
     anomalyDetection?: Partial<AnomalyDetectionConfig>;
+    /**
+     * Where the price of the published module and the one that is billed differ (long contexts of `claude-sonnet-4-5`):
+     * `'published'` as it reports, `'exact'` as is billed. Default `'published'`.
+     */
+    pricing?: 'published' | 'exact';
     /** IANA name of the zone of the slots of reports, unless they name one. Default `UTC`. */
     timeZone?: string;
     /** IANA name of the zone of the windows of `getBudgetStatus`. Default: that of the process. */
@@ -1965,7 +1990,7 @@ interface ReportCalculator {
     calculateCostEstimate(records: TokenUsageRecord[], targetCurrency?: Currency): CostEstimate;
     convertCurrency(amount: number, fromCurrency: Currency, toCurrency: Currency): number;
     getModelPricing?(modelId: string): ModelPricing | null;
-    costOf?(record: PricedUsage): UsageCost;
+    costOf?(record: PricedUsage, options?: CostOfOptions): UsageCost;
 }
 
 /** What is asked of a pool of the package `pg`. */
@@ -4259,4 +4284,4 @@ declare class TokenCoordinator extends TypedEmitter<CoordinatorEvents> {
 declare function createTokenCoordinator(options?: CoordinatorOptions): TokenCoordinator;
 
 export { AlertChannel, AlertLevel, AuthError, BitbucketClient, BudgetAlertSystem, CircuitBreaker, CircuitOpenError, CostCalculator, GitHubClient, GitLabClient, Permit, PostgresUsageStorage, ProviderError, RateLimitError, RateLimitManager, ResponseCache, RetryPolicy, TimerService, TokenBudgetError, TokenBudgetTracker, TokenCoordinator, TokenLease, TokenManager, TokenView, UsageReporter, UsageReporterConfigSchema, WebhookVerificationError, attachBudget, createDashboard, createTokenCoordinator, estimateTokens, formatRateLimits, getCostCalculator, instrumentTracker, readSignals, requestKey, retry, retryPolicy, splitByTokens, verifyWebhook, withBackoff };
-export type { AcquireOptions, Alert, AlertAcknowledgment, AlertConfig, AlertCosts, AlertDeliveryResult, AlertErrorContext, AlertEscalation, AlertHistoryFilter, RateLimitConfig$1 as AlertRateLimitConfig, AlertStats, AlertStore, AlertSystemOptions, AlertUsage, AlertingTracker, Anomaly, AnomalyDetectionConfig, AttachBudgetOptions, AttachOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetPrices, BudgetResetOptions, BudgetStatus, BudgetStatusExtended, BudgetThreshold, BudgetThresholdEvent, CallContext, CallCost, CallOptions, CatchUp, ChannelConfig, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CostBreakdown, CostCalculatorOptions, CostCheck, CostEstimate, CostOptions, CostParams, CostParts, CostProjection, CostSettlement, CostStats, CredentialHeader, Currency, CurrencyCode, DaemonSession, DaemonSessionMetrics, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, DetachBudget, EmailConfig, EmailPayload, ExportOptions, HistoryOptions, InAppConfig, InAppEvent, InAppOptions, InAppPayload, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, LongContextPrices, MeteredUsage, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, ModelPricing, Money, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, OrchestratorPause, PatternOptions, PauseOptions, PeriodWindow, PermitSettlement, PostgresUsageStorageOptions, PriceSource, PriceSourceOptions, PricedTokens, PricedUsage, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, ReportCostEstimate, ReportGranularity, ReportGroup, ReportParams, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SMSConfig, SMSPayload, SamplingOptions, SecondsHistogram, SendSms, SessionDaemon, SessionEmitter, SessionTracker, SlackConfig, SlackPayload, SmsGatewayConfig, SmtpConfig, StorageOptions, StoreEvents, StoreOptions, StoredAlert, StoredOverride, StoredUsage, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TokenUsageRecord, TrackerEventName, TrackerEvents, TrackerListener, TwilioConfig, UnknownModelPolicy, UnpricedUsage, UsageAttribution, UsageBreakdown, UsageCost, UsageDataPoint, UsageFilter, UsageRecord, UsageReport, UsageReporterConfig, UsageReporterEvents, UsageReporterOptions, UsageSlot, UsageStatistics, UsageStats, UsageStorage, UsageSummary, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookConfig, WebhookLookup, WebhookOptions, WebhookPayload, WebhookSecrets };
+export type { AcquireOptions, Alert, AlertAcknowledgment, AlertConfig, AlertCosts, AlertDeliveryResult, AlertErrorContext, AlertEscalation, AlertHistoryFilter, RateLimitConfig$1 as AlertRateLimitConfig, AlertStats, AlertStore, AlertSystemOptions, AlertUsage, AlertingTracker, Anomaly, AnomalyDetectionConfig, AnomalySearch, AttachBudgetOptions, AttachOptions, BackoffOptions, BatchOptions, Batched, BreakerCoordinator, BudgetAlmostUsed, BudgetCheck, BudgetConfig, BudgetDeniedEvent, BudgetInForce, BudgetKeys, BudgetOverride, BudgetPeriod, BudgetPrices, BudgetResetOptions, BudgetStatus, BudgetStatusExtended, BudgetThreshold, BudgetThresholdEvent, CallContext, CallCost, CallOptions, CatchUp, ChannelConfig, CheckOptions, CircuitBreakerEvents, CircuitBreakerOptions, CircuitBreakerSnapshot, CircuitChangeEvent, CircuitState, ClientCredential, ClientOptions, CloseOptions, CoordinatorEvents, CoordinatorOptions, CostBreakdown, CostCalculatorOptions, CostCheck, CostEstimate, CostOfOptions, CostOptions, CostParams, CostParts, CostProjection, CostSettlement, CostStats, CredentialHeader, Currency, CurrencyCode, DaemonSession, DaemonSessionMetrics, DailyResetOptions, Dashboard, DashboardAddress, DashboardAlerts, DashboardListenOptions, DashboardOptions, DashboardReporter, DetachBudget, EmailConfig, EmailPayload, ExportOptions, HistoryOptions, InAppConfig, InAppEvent, InAppOptions, InAppPayload, InstrumentOptions, LimitStatus, LimiterMetricsSnapshot, ListReservationsOptions, LongContextPrices, MeteredUsage, MetricAttributes, MetricCounter, MetricHistogram, MetricOptions, ModelPricing, Money, OffPeakOptions, OffPeakOutcome, OffPeakWindow, OnExpire, OnExpireInput, OrchestratorPause, PatternOptions, PauseOptions, PeriodWindow, PermitSettlement, PostgresUsageStorageOptions, PriceSource, PriceSourceOptions, PricedTokens, PricedUsage, PrometheusOptions, Provider, ProviderQuota, ProviderSignals, RateLimitConfig, RateLimitEvents, RateLimitForecast, RateLimitInfo, RateLimitName, RateLimitSafety, RateLimitSession, RateLimitState, RateLimitStatus, RateLimitTimerOptions, RateLimitUpdate, RateLimits, ReadyOptions, RedisNode, RedisOptions, RedisTlsOptions, ReportCostEstimate, ReportGranularity, ReportGroup, ReportParams, Repository, RequestEstimate, RequestPriority, RequestUsage, RequestVerdict, ReservationResult, ReservationSettlement, ReserveOptions, ResetSchedule, ResourceOptions, ResponseCacheOptions, RetryBudgetOptions, RetryContext, RetryEvent, RetryJitter, RetryOptions, RetryPolicyOptions, RetryTimerOptions, RotationContext, RotationOptions, SMSConfig, SMSPayload, SamplingOptions, SecondsHistogram, SendSms, SessionDaemon, SessionEmitter, SessionTracker, SlackConfig, SlackPayload, SmsGatewayConfig, SmtpConfig, StorageOptions, StoreEvents, StoreOptions, StoredAlert, StoredOverride, StoredUsage, TelemetryMeter, Timer, TimerActions, TimerCallOptions, TimerChange, TimerDelivery, TimerDeliveryEvent, TimerDeliveryFailedEvent, TimerExpiredEvent, TimerFilter, TimerInput, TimerListOptions, TimerPage, TimerStatus, TokenBudget, TokenBudgetErrorCode, TokenEstimate, TokenFetchInit, TokenInput, TokenManagerOptions, TokenParts, TokenRateLimit, TokenReference, TokenReservation, TokenResource, TokenUsage, TokenUsageRecord, TrackerEventName, TrackerEvents, TrackerListener, TwilioConfig, UnknownModelPolicy, UnpricedUsage, UsageAttribution, UsageBreakdown, UsageCost, UsageDataPoint, UsageFilter, UsageRecord, UsageReport, UsageReporterConfig, UsageReporterEvents, UsageReporterOptions, UsageSlot, UsageStatistics, UsageStats, UsageStorage, UsageSummary, VerifiedWebhook, VerifyWebhookOptions, WaitReason, WatchBudgetsOptions, WebhookConfig, WebhookLookup, WebhookOptions, WebhookPayload, WebhookSecrets };

@@ -116,6 +116,13 @@ test.each<[string, () => unknown, string]>([
     () => calculator.priceSource({ currency: 'JPY' as never }),
     'options.currency',
   ],
+  ['an option of a source', () => calculator.priceSource({ foo: 1 } as never), 'options.foo'],
+  ['an option of a cost', () => calculator.costOf(usage, { foo: 1 } as never), 'options.foo'],
+  [
+    'published by a word',
+    () => calculator.costOf(usage, { asPublished: 'yes' as never }),
+    'options.asPublished',
+  ],
 ])('%s is refused', (_what, call, field) => {
   expect(refusal(call)).toEqual(['INVALID_ARGUMENT', field]);
 });

@@ -9,7 +9,11 @@ export type Usage = TokenUsageRecord;
 type Published = any;
 
 /** The published module, compiled as it was published. */
-export function published(): { UsageReporter: Published; CostCalculator: Published } {
+export function published(): {
+  UsageReporter: Published;
+  CostCalculator: Published;
+  UsageReporterConfigSchema: Published;
+} {
   return require(publishedBudgetFolder());
 }
 

@@ -233,17 +233,27 @@ test.each([
   expect(make).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', field }));
 });
 
-test('a NUL, which PostgreSQL cannot keep, is refused by name, and hinders nobody', async () => {
+test('a NUL and lone surrogates, which PostgreSQL cannot keep, come back as they were', async () => {
   const reporter = makeReporter(await makeStorage());
-  const outcomes = await Promise.allSettled([
-    reporter.recordUsage(usage({ toolName: 'a\0b' })),
-    reporter.recordUsage(usage({ metadata: { text: 'a\0b' } })),
+  const record = usage({
+    orchestratorId: 'm\ud800',
+    sessionId: 's\0',
+    toolName: 'a\0b',
+    metadata: { text: 'a\0b' },
+  });
+  await Promise.all([
+    reporter.recordUsage(record),
+    reporter.recordUsage(usage({ orchestratorId: 'm\ud801' })),
   ]);
-  expect(outcomes).toEqual([
-    {
-      status: 'rejected',
-      reason: expect.objectContaining({ code: 'INVALID_ARGUMENT', field: 'usage.toolName' }),
-    },
-    { status: 'fulfilled', value: undefined },
-  ]);
+  await reporter.recordUsage(record);
+  const time = { startTime: new Date(0), endTime: new Date(), orchestratorId: 'm\ud800' };
+  const list = [];
+  for await (const { cost: _cost, ...one } of reporter.listRecords(time)) list.push(one);
+  expect(list).toEqual([record]);
+  const report = await reporter.getReport({
+    ...time,
+    granularity: 'monthly',
+    groupBy: ['tool', 'orchestrator'],
+  });
+  expect(report.breakdown.map(({ key }) => key)).toEqual(['a\0b', 'm\ud800']);
 });

@@ -2,7 +2,12 @@
  * The published reporter, compiled as it was published, and this one read the same records and are asked the same.
  * What differs on purpose is named where it is taken out of the comparison.
  */
-import { type ReportParams, type UsageReport, UsageReporter } from '@wundr.io/token-budget/budget';
+import {
+  CostCalculator,
+  type ReportParams,
+  type UsageReport,
+  UsageReporter,
+} from '@wundr.io/token-budget/budget';
 import fc from '../support/properties';
 import { hasTraces, memoryStorage, published, realTraffic, type Usage, usage } from './helpers';
 
@@ -255,4 +260,100 @@ test('on purpose: hours that are all alike have no spikes, and every cost is in 
   close(report.breakdown[0]?.cost, report.costEstimate.totalCost);
   // In dollars, beside an estimate in euros.
   close(published.breakdown[0].cost * 0.92, published.costEstimate.totalCost);
+});
+
+describe('with the prices of this package', () => {
+  /** Both over one storage, each with its own calculator. */
+  function own(records: Usage[], config: object = {}) {
+    const storage = memoryStorage(records);
+    const theirs = new PublishedReporter({ ...PUBLISHED_CONFIG, ...config }, storage);
+    const ours = new UsageReporter(config, storage, new CostCalculator());
+    const ledger = new UsageReporter(config, undefined, new CostCalculator());
+    closing.push(theirs, ours, ledger);
+    return { theirs, ours, ledger };
+  }
+  const KNOWN = [
+    'claude-sonnet-4-5',
+    'claude-3-opus',
+    'gpt-4',
+    'gpt-3.5-turbo',
+    'gemini-pro',
+    'gemini-ultra',
+  ];
+  const week = { startTime: new Date('2026-03-01'), endTime: new Date('2026-03-08') };
+
+  test('totals and rows of records over the long-context tier are equal in every currency', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(
+          fc.record({
+            modelId: fc.constantFrom(...KNOWN),
+            inputTokens: fc.oneof(fc.nat(199_999), fc.integer({ min: 199_990, max: 1_000_000 })),
+            outputTokens: fc.nat(60_000),
+          }),
+          { minLength: 1, maxLength: 20 },
+        ),
+        fc.constantFrom('USD', 'EUR', 'GBP'),
+        async (fields, defaultCurrency) => {
+          const list = fields.map(one => usage(one));
+          const { theirs, ours, ledger } = own(list, { defaultCurrency });
+          await Promise.all(list.map(record => ledger.recordUsage(record)));
+          const params: ReportParams = { ...week, granularity: 'daily', groupBy: ['model'] };
+          const published = await theirs.getReport(params);
+          for (const reporter of [ours, ledger]) {
+            const report = await reporter.getReport(params);
+            close(report.costEstimate.totalCost, published.costEstimate.totalCost);
+            for (const { modelId, totalCost } of published.costEstimate.breakdown) {
+              const row = report.costEstimate.breakdown.find(one => one.modelId === modelId);
+              close([modelId, row?.totalCost], [modelId, totalCost]);
+            }
+            for (const { key, cost } of published.breakdown) {
+              // Theirs are in dollars whatever the currency of the report is.
+              const expected = new PublishedCalculator().convertCurrency(cost, 'USD', defaultCurrency);
+              close([key, report.breakdown.find(one => one.key === key)?.cost], [key, expected]);
+            }
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test('what is billed is reported when it is asked for, and for records with cached tokens', async () => {
+    const record = usage({ inputTokens: 250_000, outputTokens: 1000 });
+    const { theirs } = own([record]);
+    expect((await theirs.getCostEstimate(week)).totalCost).toBeCloseTo(0.765, 12);
+    const cost = async (config: object, fields: object = {}) => {
+      const reporter = new UsageReporter(config, memoryStorage([{ ...record, ...fields }]));
+      closing.push(reporter);
+      return (await reporter.getCostEstimate(week)).totalCost;
+    };
+    expect(await cost({})).toBe(0.765);
+    expect(await cost({ pricing: 'published' })).toBe(0.765);
+    expect(await cost({ pricing: 'exact' })).toBe(1.5225);
+    expect(await cost({}, { cacheReadTokens: 1 })).toBeGreaterThan(1.5);
+  });
+
+  test('costs are added up exactly, and converted once', async () => {
+    const list = Array.from({ length: 3000 }, (_, index) =>
+      usage({ inputTokens: 1 + index, outputTokens: index % 7, modelId: index % 2 ? 'gpt-4' : 'gemini-pro' }),
+    );
+    const pico = list.reduce((sum, { modelId, inputTokens, outputTokens }) => {
+      const [input, output] = modelId === 'gpt-4' ? [30_000_000n, 60_000_000n] : [500_000n, 1_500_000n];
+      return sum + BigInt(inputTokens) * input + BigInt(outputTokens) * output;
+    }, 0n);
+    for (const [currency, rate] of [
+      ['USD', 100n],
+      ['GBP', 79n],
+      ['EUR', 92n],
+    ] as const) {
+      const { ours } = own(list, { defaultCurrency: currency });
+      const report = await ours.getReport({ ...week, granularity: 'hourly', groupBy: ['orchestrator'] });
+      const digits = ((pico * rate) / 100n).toString().padStart(13, '0');
+      const exact = Number(`${digits.slice(0, -12)}.${digits.slice(-12)}`);
+      expect(report.costEstimate.totalCost).toBe(exact);
+      expect(report.breakdown[0]?.cost).toBe(exact);
+      expect(report.timeSeries.find(slot => slot.records > 0)?.cost).toBe(exact);
+    }
+  });
 });

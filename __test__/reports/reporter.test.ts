@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import {
   type Anomaly,
   CostCalculator,
+  PostgresUsageStorage,
   TokenBudgetTracker,
   UsageReporter,
   UsageReporterConfigSchema,
 } from '@wundr.io/token-budget/budget';
 import { eventually, temporaryFolder } from '../support/system';
-import { memoryStorage, usage } from './helpers';
+import { memoryStorage, published, usage } from './helpers';
 
 const HOUR_MS = 3_600_000;
 const reporters: UsageReporter[] = [];
@@ -343,6 +344,10 @@ test.each([
   [{ retentionDays: -1 }, undefined, 'retentionDays'],
   [{ anomalyDetection: { spikeThreshold: 'x' } }, undefined, 'anomalyDetection.spikeThreshold'],
   [{ timeZone: 'Mars/Base' }, undefined, 'timeZone'],
+  [{ foo: 1 }, undefined, 'foo'],
+  [{ anomalyDetection: { x: 1 } }, undefined, 'anomalyDetection.x'],
+  [{ pricing: 'free' }, undefined, 'pricing'],
+  [{}, { path: 'a.db', foo: 1 }, 'storage.foo'],
   [{}, '', 'storage'],
   [{}, { path: 7 }, 'storage.path'],
   [{}, {}, 'storage'],
@@ -350,6 +355,37 @@ test.each([
   expect(() => new UsageReporter(config as object, storage as string)).toThrow(
     expect.objectContaining({ code: 'INVALID_CONFIG', field }),
   );
+});
+
+test.each([5, 'x', {}, { calculateCostEstimate: () => {} }])('%p is no calculator', calculator => {
+  const refused = (field: string) => expect.objectContaining({ code: 'INVALID_CONFIG', field });
+  expect(() => new UsageReporter({}, undefined, calculator as never)).toThrow(refused('calculator'));
+  const pool = { query: async () => ({ rows: [] }), connect: async () => ({}) };
+  expect(() => new PostgresUsageStorage(pool as never, { calculator } as object)).toThrow(
+    refused('options.calculator'),
+  );
+});
+
+test('what the published schema reads is accepted, and one query serves all methods', async () => {
+  const config = {
+    ...{
+      enabled: true,
+      persistToDatabase: true,
+      retentionDays: 30,
+      aggregationIntervals: ['weekly' as const],
+    },
+    ...{ defaultCurrency: 'GBP' as const },
+  };
+  const parsed = published().UsageReporterConfigSchema.parse({ ...config, anomalyDetection: {} });
+  const reporter = make(parsed);
+  const query = {
+    ...{ ...time, granularity: 'daily' as const, groupBy: [], currency: 'EUR' as const },
+    ...{ includeProjection: true, includeAnomalies: false, format: 'csv' as const, timeZone: 'UTC' },
+  };
+  await reporter.getReport(query);
+  expect((await reporter.getCostEstimate(query)).currency).toBe('EUR');
+  for await (const _record of reporter.listRecords(query));
+  for await (const _piece of reporter.exportRecords(query));
 });
 
 test.each([
@@ -374,6 +410,7 @@ test.each([
   [{ endTime: new Date(0) }, 'params.endTime'],
   [{ startTime: 'yesterday' }, 'params.startTime'],
   [{ timeZone: 'x' }, 'params.timeZone'],
+  [{ foo: 1 }, 'params.foo'],
 ])('a report of %j is refused', async (fields, field) => {
   const params = { ...time, granularity: 'daily', ...fields } as never;
   await expect(make().getReport(params)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', field });

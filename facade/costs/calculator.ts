@@ -3,6 +3,7 @@ import type {
   CallCost,
   CostCalculatorOptions,
   CostEstimate,
+  CostOfOptions,
   CostProjection,
   Currency,
   CurrencyCode,
@@ -14,7 +15,7 @@ import type {
   UnknownModelPolicy,
   UsageCost,
 } from '../types/costs';
-import { count, object, oneOf, own, text } from '../validate';
+import { boolean, count, object, oneOf, onlyNames, own, text } from '../validate';
 import { amountUp, numberOf } from './decimal';
 import { estimateOf } from './estimate';
 import { POLICIES, readOptions } from './options';
@@ -29,6 +30,8 @@ import { type Priced, PriceTable } from './table';
 import { MAKERS, viewOf } from './views';
 
 const MODEL_MAX_BYTES = 256;
+const COST_OPTIONS: ReadonlySet<string> = new Set<keyof CostOfOptions>(['asPublished']);
+const SOURCE_OPTIONS: ReadonlySet<string> = new Set<keyof PriceSourceOptions>(['currency', 'unknownModel']);
 
 /**
  * What tokens cost. Prices come from a snapshot of what providers ask (`pricesVersion`), over which you may lay your own;
@@ -166,9 +169,14 @@ export class CostCalculator {
    * });
    * ```
    */
-  costOf(usage: PricedUsage): UsageCost {
+  costOf(usage: PricedUsage, options: CostOfOptions = {}): UsageCost {
     const checked = readUsage(usage, 'usage');
-    return this.#cost(checked, false, 'usage.modelId', this.#rates.nano(this.#currency, 'currency'));
+    const given = object(options, 'options');
+    onlyNames(given, 'options', COST_OPTIONS);
+    const asked = own(given, 'asPublished', 'options');
+    const asPublished = asked === undefined ? false : boolean(asked, 'options.asPublished');
+    const nano = this.#rates.nano(this.#currency, 'currency');
+    return this.#cost(checked, asPublished && isPlain(checked), 'usage.modelId', nano);
   }
 
   /** What a call costs at most: nothing is known of caches yet. */
@@ -203,6 +211,7 @@ export class CostCalculator {
    */
   priceSource(options: PriceSourceOptions = {}): PriceSource {
     const source = object(options, 'options');
+    onlyNames(source, 'options', SOURCE_OPTIONS);
     const policy = own(source, 'unknownModel', 'options');
     const unknownModel = policy === undefined ? 'reject' : oneOf(policy, 'options.unknownModel', POLICIES);
     const given = own(source, 'currency', 'options');

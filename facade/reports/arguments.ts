@@ -1,9 +1,20 @@
 /** What the methods of reporters are given, checked. */
 import { TokenBudgetError } from '../errors';
 import type { BudgetPeriod } from '../types/budget';
-import type { Currency } from '../types/costs';
-import type { ReportGranularity, ReportGroup } from '../types/reports';
-import { boolean, elements, instant, invalid, object, oneOf, orchestrator, own, text } from '../validate';
+import type { CostParams, Currency } from '../types/costs';
+import type { ExportOptions, ReportGranularity, ReportGroup, ReportParams } from '../types/reports';
+import {
+  boolean,
+  elements,
+  instant,
+  invalid,
+  object,
+  oneOf,
+  onlyNames,
+  orchestrator,
+  own,
+  text,
+} from '../validate';
 import type { KnownLimit } from './budget-status';
 import { timeZoneAt } from './config';
 import type { ReportSpec } from './report';
@@ -28,8 +39,15 @@ function optional<T>(
   return value === undefined || value === null ? undefined : read(value, `${at}.${key}`);
 }
 
+/** Of all methods that take a time: one object may be given to several of them. */
+const NAMES: ReadonlySet<string> = new Set<keyof ReportParams | keyof CostParams | keyof ExportOptions>([
+  ...(['orchestratorId', 'sessionId', 'startTime', 'endTime', 'granularity', 'groupBy'] as const),
+  ...(['includeAnomalies', 'timeZone', 'currency', 'includeProjection', 'format'] as const),
+]);
+
 export function readFilter(given: unknown, at: string): LedgerQuery {
   const source = object(given, at);
+  onlyNames(source, at, NAMES);
   const startMs = instant(own(source, 'startTime', at), `${at}.startTime`);
   const endMs = instant(own(source, 'endTime', at), `${at}.endTime`);
   if (endMs < startMs) {
@@ -45,7 +63,7 @@ export function readFilter(given: unknown, at: string): LedgerQuery {
   // As in the published reporter, an empty id asks for everybody's.
   const id = (value: unknown, field: string) => (value === '' ? undefined : orchestrator(value, field));
   const session = (value: unknown, field: string) =>
-    text(value, field, SESSION_ID_MAX_BYTES, 'well-formed') || undefined;
+    text(value, field, SESSION_ID_MAX_BYTES, 'lone allowed') || undefined;
   const orchestratorId = optional(source, 'orchestratorId', at, id);
   const sessionId = optional(source, 'sessionId', at, session);
   return {

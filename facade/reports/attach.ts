@@ -1,15 +1,21 @@
+import { createHash } from 'node:crypto';
 import type { TokenBudgetTracker } from '../tracker';
 import type { TokenUsageRecord } from '../types/costs';
+import type { Money } from '../types/money';
 import type { TokenUsage } from '../types/usage';
 import { uuid } from '../uuid';
+import { ID_MAX_BYTES } from './records';
+
+/** `cost`: what the tracker counted it with, where it counts money. */
+export type Reported = (usage: TokenUsageRecord, cost: Money | undefined) => void;
 
 /** Tells `record` every usage that the tracker records from now on. Answers what ends that. */
 export function attachTo(
   tracker: TokenBudgetTracker,
   providerOf: (modelId: string) => string | undefined,
-  record: (usage: TokenUsageRecord) => void,
+  record: Reported,
 ): () => void {
-  const hear = (usage: TokenUsage) => record(reportedUsage(usage, providerOf));
+  const hear = (usage: TokenUsage) => record(reportedUsage(usage, providerOf), usage.cost);
   tracker.on('usage:tracked', hear);
   return () => {
     tracker.off('usage:tracked', hear);
@@ -23,8 +29,7 @@ function reportedUsage(
   const { orchestratorId, requestId, cacheReadTokens, cacheWriteTokens, reasoningTokens } = usage;
   const modelId = usage.model === '' ? 'unknown' : usage.model;
   return {
-    // Trackers know a request id within its orchestrator only.
-    id: requestId === undefined ? uuid() : `${orchestratorId}/${requestId}`,
+    id: requestId === undefined ? uuid() : usageId(orchestratorId, requestId),
     ...{ orchestratorId, sessionId: usage.sessionId ?? '', timestamp: usage.timestamp, modelId },
     ...{ provider: providerOf(modelId) ?? '', inputTokens: usage.promptTokens },
     ...{ outputTokens: usage.completionTokens, totalTokens: usage.totalTokens },
@@ -33,4 +38,22 @@ function reportedUsage(
     ...(reasoningTokens !== undefined && { reasoningTokens }),
     ...(usage.metadata !== undefined && { metadata: usage.metadata }),
   };
+}
+
+/**
+ * Trackers know a request id within its orchestrator only: `<orchestrator>/<requestId>`. No two become one: in the
+ * orchestrator `/` is escaped, in both `%` and lone surrogates are. What is too long for an id is told by its hash,
+ * which has no `/`.
+ */
+export function usageId(orchestratorId: string, requestId: string): string {
+  const id = `${escaped(orchestratorId, /[%/\p{Cs}]/gu)}/${escaped(requestId, /[%\p{Cs}]/gu)}`;
+  if (Buffer.byteLength(id, 'utf8') <= ID_MAX_BYTES) return id;
+  return `sha256:${createHash('sha256').update(id).digest('hex')}`;
+}
+
+function escaped(text: string, special: RegExp): string {
+  return text.replace(special, unit => {
+    const digits = unit.charCodeAt(0).toString(16).toUpperCase();
+    return digits.length > 2 ? `%u${digits}` : `%${digits}`;
+  });
 }

@@ -1,23 +1,41 @@
 import { asConfigError } from '../credentials/check';
 import { TokenBudgetError } from '../errors';
 import { isTimeZone } from '../native';
-import type { UsageReporterConfig } from '../types/reports';
-import { invalid, object, own } from '../validate';
+import type { AnomalyDetectionConfig, UsageReporterConfig, UsageReporterOptions } from '../types/reports';
+import { invalid, object, oneOf, onlyNames, own } from '../validate';
 import { usageReporterConfigSchema } from './schema';
 
 export interface ReporterSettings extends UsageReporterConfig {
+  pricing: 'published' | 'exact';
   timeZone: string;
   budgetTimeZone: string;
 }
+
+const NAMES: ReadonlySet<string> = new Set<keyof UsageReporterOptions>([
+  ...(['enabled', 'persistToDatabase', 'retentionDays', 'aggregationIntervals'] as const),
+  ...(['anomalyDetection', 'defaultCurrency', 'pricing', 'timeZone', 'budgetTimeZone'] as const),
+]);
+const DETECTION_NAMES: ReadonlySet<string> = new Set<keyof AnomalyDetectionConfig>([
+  ...(['enabled', 'spikeThreshold', 'windowSize', 'minDataPoints'] as const),
+  ...(['budgetWarningThreshold', 'budgetCriticalThreshold'] as const),
+]);
+const PRICINGS = ['published', 'exact'] as const;
 
 /** Throws `INVALID_CONFIG`, naming the field. */
 export function readReporterConfig(given: unknown): ReporterSettings {
   try {
     const source = object(given ?? {}, 'config');
+    onlyNames(source, '', NAMES);
+    const anomalyDetection = own(source, 'anomalyDetection', 'config');
+    if (typeof anomalyDetection === 'object' && anomalyDetection !== null) {
+      onlyNames(anomalyDetection, 'anomalyDetection', DETECTION_NAMES);
+    }
+    const pricing = own(source, 'pricing', '');
     const parsed = usageReporterConfigSchema().safeParse(source);
     if (!parsed.success) throw configError(parsed.error);
     return {
       ...parsed.data,
+      pricing: pricing === undefined ? 'published' : oneOf(pricing, 'pricing', PRICINGS),
       timeZone: zone(source, 'timeZone') ?? 'UTC',
       budgetTimeZone: zone(source, 'budgetTimeZone') ?? hostTimeZone(),
     };

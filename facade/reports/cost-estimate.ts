@@ -7,16 +7,27 @@ import type { LedgerSums } from './source';
 const DAY_MS = 86_400_000;
 const DAYS = { daily: 1, weekly: 7, monthly: 30 };
 
-/** Both sides of the cost of sums, in a currency. */
-export function costsIn(
-  sums: LedgerSums,
-  currency: string,
-  costs: CostSource,
-): [input: number, output: number] {
-  return [
-    costs.convert(picoUnits(sums.inputPico), sums.currency, currency),
-    costs.convert(picoUnits(sums.outputPico), sums.currency, currency),
-  ];
+/** Exact costs of each currency, which become a number once, at the end. */
+export class CostSum {
+  readonly #pico = new Map<string, { input: bigint; output: bigint }>();
+
+  add({ inputPico, outputPico, currency }: LedgerSums): void {
+    const sum = this.#pico.get(currency) ?? { input: 0n, output: 0n };
+    sum.input += inputPico;
+    sum.output += outputPico;
+    this.#pico.set(currency, sum);
+  }
+
+  /** In one currency. */
+  in(currency: string, costs: CostSource): { input: number; output: number; total: number } {
+    const sum = { input: 0n, output: 0n, total: 0n };
+    for (const [from, { input, output }] of this.#pico) {
+      sum.input += costs.convert(input, from, currency);
+      sum.output += costs.convert(output, from, currency);
+      sum.total += costs.convert(input + output, from, currency);
+    }
+    return { input: picoUnits(sum.input), output: picoUnits(sum.output), total: picoUnits(sum.total) };
+  }
 }
 
 /** What the sums by model cost, a row for each model that had a price, dearest first. */
@@ -26,8 +37,8 @@ export function estimateCost(
   costs: CostSource,
   projectionPeriod?: keyof typeof DAYS,
 ): ReportCostEstimate {
-  const rows = new Map<string, CostBreakdown>();
-  let totalCost = 0;
+  const rows = new Map<string, { row: CostBreakdown; sum: CostSum }>();
+  const all = new CostSum();
   let unpricedRecords = 0;
   const unpriced = new Map<string, UnpricedUsage>();
   for (const sums of models) {
@@ -41,19 +52,23 @@ export function estimateCost(
       unpriced.set(modelId, row);
       continue;
     }
-    const [inputCost, outputCost] = costsIn(sums, currency, costs);
-    totalCost += inputCost + outputCost;
-    const row = rows.get(sums.key) ?? emptyRow(sums.key, costs.providerOf(sums.key) ?? sums.detail);
-    row.inputTokens += sums.input;
-    row.outputTokens += sums.output;
-    row.inputCost += inputCost;
-    row.outputCost += outputCost;
-    row.totalCost += inputCost + outputCost;
-    rows.set(sums.key, row);
+    all.add(sums);
+    const known = rows.get(sums.key) ?? {
+      row: emptyRow(sums.key, costs.providerOf(sums.key) ?? sums.detail),
+      sum: new CostSum(),
+    };
+    rows.set(sums.key, known);
+    known.row.inputTokens += sums.input;
+    known.row.outputTokens += sums.output;
+    known.sum.add(sums);
   }
-  const breakdown = [...rows.values()].sort(
-    (a, b) => b.totalCost - a.totalCost || compare(a.modelId, b.modelId),
-  );
+  const totalCost = all.in(currency, costs).total;
+  const breakdown = [...rows.values()]
+    .map(({ row, sum }) => {
+      const { input, output, total } = sum.in(currency, costs);
+      return { ...row, inputCost: input, outputCost: output, totalCost: total };
+    })
+    .sort((a, b) => b.totalCost - a.totalCost || compare(a.modelId, b.modelId));
   for (const row of breakdown) {
     row.percentage = totalCost > 0 ? (row.totalCost / totalCost) * 100 : 0;
     if (costs.isEstimate(row.modelId)) row.isEstimate = true;

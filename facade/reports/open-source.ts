@@ -1,14 +1,16 @@
 import { asConfigError } from '../credentials/check';
 import { Ledger } from '../native';
 import type { UsageStorage } from '../types/reports';
-import { invalid, object, own } from '../validate';
+import { invalid, object, onlyNames, own } from '../validate';
 import type { CostSource } from './cost-source';
+import { KeptNames } from './kept-names';
 import { LedgerSource } from './ledger-source';
 import { newSourceOf, PostgresUsageStorage } from './postgres/storage';
 import type { UsageSource } from './source';
 import { StorageSource } from './storage-source';
 
 const METHODS = ['saveUsageRecord', 'getUsageRecords', 'deleteOldRecords'] as const;
+const PATH_NAMES: ReadonlySet<string> = new Set(['path']);
 
 /** Where records are kept: a path, `{ path }`, a storage, or this process's memory. Throws `INVALID_CONFIG`. */
 export function openSource(storage: unknown, costs: CostSource): UsageSource {
@@ -21,7 +23,10 @@ export function openSource(storage: unknown, costs: CostSource): UsageSource {
       return new StorageSource(given as UsageStorage, costs);
     }
     const path = own(given, 'path', 'storage');
-    if (path !== undefined) return ledgerAt(pathAt(path, 'storage.path'));
+    if (path !== undefined) {
+      onlyNames(given, 'storage', PATH_NAMES);
+      return ledgerAt(pathAt(path, 'storage.path'));
+    }
     throw invalid('storage', `a path, { path } or an object with ${METHODS.join(', ')}`, storage);
   } catch (error) {
     throw asConfigError(error);
@@ -29,7 +34,7 @@ export function openSource(storage: unknown, costs: CostSource): UsageSource {
 }
 
 function ledgerAt(path: string | null): UsageSource {
-  return new LedgerSource(new Ledger(path));
+  return new KeptNames(new LedgerSource(new Ledger(path)));
 }
 
 function pathAt(value: unknown, at: string): string {

@@ -1,6 +1,6 @@
 /** Usages as callers give and get them, and as sources keep them. */
 import { metadataJson, RawJson, toJson } from '../json';
-import { fitsInBytes, hasLoneSurrogate } from '../text';
+import { fitsInBytes } from '../text';
 import type { TokenUsageRecord } from '../types/costs';
 import type { StoredUsage } from '../types/reports';
 import { boolean, count, countField, instant, invalid, object, orchestrator, own, text } from '../validate';
@@ -8,7 +8,7 @@ import type { RecordedCost } from './cost-source';
 import { picoText } from './pico';
 import type { LedgerRecord } from './source';
 
-const ID_MAX_BYTES = 1024;
+export const ID_MAX_BYTES = 1024;
 const NAME_MAX_BYTES = 256;
 
 /** A usage that was checked; `extra` is JSON of the fields that are only kept. */
@@ -45,7 +45,8 @@ export function readRecord(given: unknown, at = 'usage'): CheckedRecord {
 /** Fields that are only kept, into `usage`, and as JSON: empty when there are none. */
 function readExtra(source: object, at: string, usage: TokenUsageRecord): string {
   const toolCallId = optional(source, 'toolCallId', at);
-  if (toolCallId !== undefined) usage.toolCallId = readText(toolCallId, 'toolCallId', at, ID_MAX_BYTES);
+  if (toolCallId !== undefined)
+    usage.toolCallId = text(toolCallId, `${at}.toolCallId`, ID_MAX_BYTES, 'well-formed');
   for (const key of KEPT_COUNTS) {
     const tokens = optional(source, key, at);
     if (tokens !== undefined) usage[key] = count(tokens, `${at}.${key}`);
@@ -79,14 +80,8 @@ function textField(source: object, key: string, at: string, maxBytes: number): s
 }
 
 function readText(value: unknown, key: string, at: string, maxBytes: number): string {
-  if (typeof value === 'string' && fitsInBytes(value, maxBytes) && !hasLoneSurrogate(value)) return value;
-  return text(value, `${at}.${key}`, maxBytes, 'well-formed');
-}
-
-function present<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
+  if (typeof value === 'string' && fitsInBytes(value, maxBytes)) return value;
+  return text(value, `${at}.${key}`, maxBytes, 'lone allowed');
 }
 
 export function ledgerRecord({ usage, atMs, tool, extra }: CheckedRecord, cost: RecordedCost): LedgerRecord {
@@ -125,23 +120,6 @@ export function storedUsageOf(record: LedgerRecord): StoredUsage {
   const { priced, inputPico, outputPico, currency } = record;
   const cost = priced ? { input: picoText(inputPico), output: picoText(outputPico), currency } : null;
   return { ...usageOf(record), cost };
-}
-
-/** A record of somebody else's storage: it was not checked by this package, and an unknown one must not hide others. */
-export function foreignRecord(
-  usage: TokenUsageRecord,
-  costOf: (usage: TokenUsageRecord) => RecordedCost,
-): LedgerRecord {
-  const { toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch, metadata } = usage;
-  const kept = present({ toolCallId, cacheReadTokens, cacheWriteTokens, reasoningTokens, batch, metadata });
-  const extra = Object.keys(kept).length === 0 ? '' : JSON.stringify(kept);
-  const checked = {
-    usage,
-    atMs: new Date(usage.timestamp).getTime(),
-    tool: usage.toolName || '',
-    extra,
-  };
-  return ledgerRecord(checked, costOf(usage));
 }
 
 const COMPARED = [

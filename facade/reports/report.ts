@@ -8,7 +8,7 @@ import type {
 } from '../types/reports';
 import { add } from './add-up';
 import { slotBoundaries, slotsAbout } from './calendar';
-import { compare, costsIn, estimateCost } from './cost-estimate';
+import { CostSum, compare, estimateCost } from './cost-estimate';
 import type { CostSource } from './cost-source';
 import type { LedgerQuery, LedgerSums, UsageView } from './source';
 
@@ -81,6 +81,7 @@ function breakdownOf(
   costs: CostSource,
 ): UsageBreakdown[] {
   const groups = new Map<string, UsageBreakdown>();
+  const priced = new Map<UsageBreakdown, CostSum>();
   for (const sums of rows) {
     // As the published reporter names usage outside of tools.
     const key = type === 'tool' && sums.key === '' ? 'unknown' : sums.key;
@@ -94,15 +95,19 @@ function breakdownOf(
     group.totalTokens += sums.total;
     group.recordCount += sums.records;
     group.unpricedRecords += sums.unpriced;
-    if (sums.unpriced < sums.records) {
-      const [input, output] = costsIn(sums, currency, costs);
-      group.cost = (group.cost ?? 0) + input + output;
-    }
+    if (sums.unpriced < sums.records) addTo(priced, group, sums);
   }
+  for (const [group, cost] of priced) group.cost = cost.in(currency, costs).total;
   for (const group of groups.values()) {
     group.percentage = allTokens > 0 ? (group.totalTokens / allTokens) * 100 : 0;
   }
   return [...groups.values()].sort((a, b) => compare(a.key, b.key));
+}
+
+function addTo<T>(costs: Map<T, CostSum>, key: T, sums: LedgerSums): void {
+  const cost = costs.get(key) ?? new CostSum();
+  costs.set(key, cost);
+  cost.add(sums);
 }
 
 async function timeSeries(
@@ -130,6 +135,7 @@ async function timeSeries(
       ...{ inputTokens: 0, outputTokens: 0, totalTokens: 0, records: 0, cost: 0 },
     });
   });
+  const priced = new Map<UsageSlot, CostSum>();
   for (const sums of all === undefined ? [] : await view.sums('none', starts)) {
     const slot = slots.get(sums.bucketMs as number);
     if (slot === undefined) continue;
@@ -137,8 +143,8 @@ async function timeSeries(
     slot.outputTokens += sums.output;
     slot.totalTokens += sums.total;
     slot.records += sums.records;
-    const [input, output] = costsIn(sums, currency, costs);
-    slot.cost += input + output;
+    addTo(priced, slot, sums);
   }
+  for (const [slot, cost] of priced) slot.cost = cost.in(currency, costs).total;
   return [...slots.values()];
 }

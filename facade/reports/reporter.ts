@@ -1,12 +1,14 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getCostCalculator } from '../costs/calculator';
+import { asConfigError } from '../credentials/check';
 import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { Telling } from '../telling';
 import type { TokenBudgetTracker } from '../tracker';
 import { TypedEmitter } from '../typed-emitter';
 import type { BudgetPeriod } from '../types/budget';
 import type { CostParams, TokenUsageRecord } from '../types/costs';
+import type { Money } from '../types/money';
 import type {
   Anomaly,
   BudgetStatus,
@@ -21,24 +23,34 @@ import type {
   UsageStorage,
 } from '../types/reports';
 import { orchestrator } from '../validate';
+import { hoursOf, type LookedAt, lastDay } from './anomalies/looked-at';
 import { findUnusualHours } from './anomalies/patterns';
 import { findSpikes } from './anomalies/spikes';
 import { AnomalyWatch } from './anomalies/watch';
 import { readCostParams, readExport, readFilter, readLimit, readReportParams } from './arguments';
 import { attachTo } from './attach';
 import { budgetAnomaly, budgetStatus, KnownLimits } from './budget-status';
+import { slotStart } from './calendar';
 import { type ReporterSettings, readReporterConfig } from './config';
-import { estimateCost } from './cost-estimate';
-import { type CostSource, costSource, type RecordedCost, type ReportCalculator } from './cost-source';
+import { compare, estimateCost } from './cost-estimate';
+import {
+  type CostSource,
+  costSource,
+  NO_COST,
+  type RecordedCost,
+  type ReportCalculator,
+} from './cost-source';
 import { exportText } from './export/text';
 import { openSource } from './open-source';
 import { type CheckedRecord, ledgerRecord, readRecord, storedUsageOf } from './records';
 import { makeReport } from './report';
 import { Retention } from './retention';
-import type { UsageSource } from './source';
+import type { LedgerQuery, LedgerSums, UsageSource } from './source';
 import { StorageSource } from './storage-source';
 
 const PAGE_RECORDS = 1000;
+/** Of a report over everybody: each is a look of its own. */
+const LOOKED_AT_MAX = 100;
 /** How often usual hours are looked at while usage is recorded: they are weeks of it. */
 const PATTERNS_EVERY_MS = 300_000;
 const PATTERNS_KNOWN_MAX = 10_000;
@@ -85,7 +97,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   ) {
     super();
     this.#settings = readReporterConfig(config);
-    this.#costs = costSource(calculator ?? getCostCalculator());
+    this.#costs = readCalculator(calculator, this.#settings.pricing);
     this.#source = openSource(storage, this.#costs);
     this.#telling = new Telling<UsageReporterEvents>(this);
     const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
@@ -119,13 +131,11 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     const spec = readReportParams(params, this.#settings.timeZone, this.#settings.defaultCurrency);
     const { query, granularity } = spec;
     const report = await this.#source.read(query, view => makeReport(view, spec, this.#costs));
-    const { orchestratorId } = query;
-    const looks =
-      spec.includeAnomalies && this.#settings.anomalyDetection.enabled && orchestratorId !== undefined;
+    const looks = spec.includeAnomalies && this.#settings.anomalyDetection.enabled;
     return {
       period: { startTime: new Date(query.startMs), endTime: new Date(query.endMs), granularity },
       ...report,
-      ...(looks && { anomalies: await this.#findAnomalies(orchestratorId) }),
+      ...(looks && (await this.#lookThrough(query))),
     };
   }
 
@@ -173,7 +183,7 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     const end = attachTo(
       tracker,
       modelId => this.#costs.providerOf(modelId),
-      usage => this.#hear(usage),
+      (usage, cost) => this.#hear(usage, cost),
     );
     this.#attached.add(end);
     return () => {
@@ -271,14 +281,17 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   }
 
   /** Of a tracker. Its tokens are gone: whatever the calculator thinks of the model, they are recorded. */
-  #hear(usage: TokenUsageRecord): void {
+  #hear(usage: TokenUsageRecord, told: Money | undefined): void {
     if (!this.#settings.enabled) return;
     const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
     try {
       const checked = readRecord(usage);
-      let cost: RecordedCost = { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: false };
+      const priced = withUnattributed(checked.usage);
+      let cost = NO_COST;
       try {
-        cost = this.#costs.costOf(withUnattributed(checked.usage));
+        // What the tracker has counted is what it cost: two prices of one usage would help nobody.
+        const counted = told === undefined ? undefined : this.#costs.costTold(priced, told);
+        cost = counted ?? this.#costs.costOf(priced);
       } catch (error) {
         failed(error);
       }
@@ -288,16 +301,40 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     }
   }
 
-  async #findAnomalies(orchestratorId: string, withPatterns = true): Promise<Anomaly[]> {
+  /** The anomalies of a report's time, of one orchestrator or of those with the most usage. */
+  async #lookThrough(query: LedgerQuery): Promise<Pick<UsageReport, 'anomalies' | 'anomalySearch'>> {
+    const at = hoursOf(query.startMs, query.endMs, Date.now());
+    const all =
+      query.orchestratorId === undefined
+        ? mostFirst(await this.#source.read(query, view => view.sums('orchestrator')))
+        : [query.orchestratorId];
+    const looked = at === undefined ? [] : all.slice(0, LOOKED_AT_MAX);
+    const anomalies: Anomaly[] = [];
+    // One after the other: others want to be answered meanwhile.
+    for (const id of looked) anomalies.push(...(await this.#findAnomalies(id, at)));
+    anomalies.sort((a, b) => a.timestamp.getTime() - b.timestamp.getTime());
+    return {
+      anomalies,
+      anomalySearch: {
+        ...(at !== undefined && { startTime: new Date(at.fromMs), endTime: new Date(at.toMs) }),
+        ...{ orchestrators: looked.length, notLookedAt: all.length - looked.length },
+      },
+    };
+  }
+
+  async #findAnomalies(orchestratorId: string, given?: LookedAt, withPatterns = true): Promise<Anomaly[]> {
     const { anomalyDetection, budgetTimeZone, timeZone } = this.#settings;
     const nowMs = Date.now();
-    const found = await findSpikes(this.#source, orchestratorId, anomalyDetection, nowMs);
+    const at = given ?? lastDay(nowMs);
+    const found = await findSpikes(this.#source, orchestratorId, anomalyDetection, at);
     if (withPatterns) {
       found.push(
-        ...(await findUnusualHours(this.#source, orchestratorId, anomalyDetection, nowMs, timeZone)),
+        ...(await findUnusualHours(this.#source, orchestratorId, anomalyDetection, at, nowMs, timeZone)),
       );
     }
     for (const known of this.#limits.of(orchestratorId)) {
+      // Of the current window, which may be of another time than what is looked at.
+      if (at.toMs < slotStart(nowMs, known.period, budgetTimeZone)) continue;
       const status = await budgetStatus(this.#source, known, anomalyDetection, nowMs, budgetTimeZone);
       const anomaly = budgetAnomaly(status, nowMs);
       if (anomaly !== undefined) found.push(anomaly);
@@ -315,11 +352,26 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
       this.#patternsAtMs.set(orchestratorId, nowMs);
     }
     try {
-      return await this.#findAnomalies(orchestratorId, withPatterns);
+      return await this.#findAnomalies(orchestratorId, undefined, withPatterns);
     } catch (error) {
       this.#telling.emit('error', asTokenBudgetError(error));
       return [];
     }
+  }
+}
+
+/** Keys by their tokens. A key has sums for each currency. */
+function mostFirst(rows: readonly LedgerSums[]): string[] {
+  const tokens = new Map<string, number>();
+  for (const { key, total } of rows) tokens.set(key, (tokens.get(key) ?? 0) + total);
+  return [...tokens].sort(([a, x], [b, y]) => y - x || compare(a, b)).map(([key]) => key);
+}
+
+function readCalculator(given: ReportCalculator | undefined, pricing: 'published' | 'exact'): CostSource {
+  try {
+    return costSource(given ?? getCostCalculator(), 'calculator', pricing === 'published');
+  } catch (error) {
+    throw asConfigError(error);
   }
 }
 

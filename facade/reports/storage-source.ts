@@ -1,10 +1,13 @@
 import { TokenBudgetError } from '../errors';
+import { isArray } from '../text';
 import type { TokenUsageRecord } from '../types/costs';
 import type { UsageStorage } from '../types/reports';
 import { addUp } from './add-up';
-import type { CostSource, RecordedCost } from './cost-source';
-import { foreignRecord } from './records';
+import { type CostSource, NO_COST, type RecordedCost } from './cost-source';
+import { foreignRecord, refused } from './foreign-record';
 import type { LedgerQuery, LedgerRecord, Outcome, UsageSource, UsageView } from './source';
+
+const READ = 'storage.getUsageRecords()';
 
 /** Records that a caller keeps: each read asks for them once, and prices are those of now. */
 export class StorageSource implements UsageSource {
@@ -25,7 +28,7 @@ export class StorageSource implements UsageSource {
     } finally {
       this.#saving.delete(saving);
     }
-    // Whether it was there before is the storage's secret.
+    // Whether it was there before is the storage's secret: what it has twice is read once.
     return 'recorded';
   }
 
@@ -55,14 +58,21 @@ export class StorageSource implements UsageSource {
   }
 
   async #fetch({ startMs, endMs, orchestratorId, sessionId }: LedgerQuery): Promise<LedgerRecord[]> {
-    const records = await told('getUsageRecords', () =>
+    const given: unknown = await told('getUsageRecords', () =>
       this.#storage.getUsageRecords({
         ...(orchestratorId !== undefined && { orchestratorId }),
         ...(sessionId !== undefined && { sessionId }),
         ...{ startTime: new Date(startMs), endTime: new Date(endMs) },
       }),
     );
-    return records.map(record => foreignRecord(record, usage => this.#costOf(usage)));
+    if (!isArray(given)) throw refused(READ, 'an array', given, undefined);
+    // Of one id the first stands. No more ids than records, which are in memory already.
+    const records = new Map<string, LedgerRecord>();
+    for (let index = 0; index < given.length; index += 1) {
+      const record = foreignRecord(given[index], `${READ}[${index}]`, usage => this.#costOf(usage));
+      if (!records.has(record.id)) records.set(record.id, record);
+    }
+    return [...records.values()];
   }
 
   /** Whoever recorded it has not asked the calculator: a model that it refuses has no price, and hides no other. */
@@ -70,7 +80,7 @@ export class StorageSource implements UsageSource {
     try {
       return this.#costs.costOf(usage);
     } catch {
-      return { inputPico: 0n, outputPico: 0n, currency: 'USD', isPriced: false };
+      return NO_COST;
     }
   }
 }

@@ -106,6 +106,15 @@ export interface PricedUsage extends CostParts {
   outputTokens: number;
 }
 
+/** How `costOf` prices. */
+export interface CostOfOptions {
+  /**
+   * `true`: usage of input and output tokens alone costs what `calculateRecordCost` says, which for models of the
+   * published module is its price. Default `false`: what is billed.
+   */
+  asPublished?: boolean;
+}
+
 /** An exact cost, in pico-units (10^-12) of the calculator's currency. */
 export interface UsageCost {
   inputPico: bigint;

@@ -25,7 +25,7 @@ export interface ReportParams extends UsageFilter {
   granularity: ReportGranularity;
   /** Default: orchestrator and model. */
   groupBy?: ReportGroup[];
-  /** Looks for anomalies of `orchestratorId`; without one there are none. */
+  /** Looks for anomalies of the report's time: of `orchestratorId`, or of the 100 orchestrators with the most tokens. */
   includeAnomalies?: boolean;
   /** IANA name of the zone whose hours, days, weeks and months are the slots. Default: that of the config. */
   timeZone?: string;
@@ -37,13 +37,26 @@ export interface UsageReport {
   summary: UsageSummary;
   /** Most tokens first. */
   breakdown: UsageBreakdown[];
+  /** By time; absent when they were not looked for. */
   anomalies?: Anomaly[];
+  /** Where they were looked for. */
+  anomalySearch?: AnomalySearch;
   costEstimate: ReportCostEstimate;
   /**
    * Slots one after the other, empty ones too. They cover the whole time, or where that has more than 10,000 slots,
    * from the first usage to the last.
    */
   timeSeries: UsageSlot[];
+}
+
+/** Where the anomalies of a report were looked for. */
+export interface AnomalySearch {
+  /** Whole hours, at most the last 10,000 of the report's time; both absent when it has not begun. */
+  startTime?: Date;
+  endTime?: Date;
+  /** How many orchestrators were looked at, and how many others had usage too. */
+  orchestrators: number;
+  notLookedAt: number;
 }
 
 /** What the usage cost, by the prices that were in force when it was recorded. */
@@ -151,6 +164,11 @@ export interface UsageReporterConfig {
 /** How a reporter is set up; everything may be left out. */
 export interface UsageReporterOptions extends Partial<Omit<UsageReporterConfig, 'anomalyDetection'>> {
   anomalyDetection?: Partial<AnomalyDetectionConfig>;
+  /**
+   * Where the price of the published module and the one that is billed differ (long contexts of `claude-sonnet-4-5`):
+   * `'published'` as it reports, `'exact'` as is billed. Default `'published'`.
+   */
+  pricing?: 'published' | 'exact';
   /** IANA name of the zone of the slots of reports, unless they name one. Default `UTC`. */
   timeZone?: string;
   /** IANA name of the zone of the windows of `getBudgetStatus`. Default: that of the process. */

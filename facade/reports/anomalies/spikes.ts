@@ -1,20 +1,25 @@
 import type { Anomaly, AnomalyDetectionConfig } from '../../types/reports';
 import type { LedgerSums, UsageSource } from '../source';
+import type { LookedAt } from './looked-at';
 import { severityOf } from './severity';
 import { statisticsOf } from './statistics';
 
-export const HOUR_MS = 3_600_000;
-const LOOK_BACK_MS = 24 * HOUR_MS;
+const HOUR_MS = 3_600_000;
+/** Asking for the session is a read of its own. */
+const SESSIONS_TOLD_MAX = 20;
 
-/** Hours of the last 24 with usage that lie further from their mean than `spikeThreshold` standard deviations. */
+/**
+ * Hours of the looked at with usage that lie further than `spikeThreshold` standard deviations from the mean of all hours
+ * with usage since `sinceMs`.
+ */
 export async function findSpikes(
   source: UsageSource,
   orchestratorId: string,
   config: AnomalyDetectionConfig,
-  nowMs: number,
+  { sinceMs, fromMs, toMs }: LookedAt,
 ): Promise<Anomaly[]> {
-  const query = { orchestratorId, startMs: nowMs - LOOK_BACK_MS, endMs: nowMs };
-  const hours = await source.read(query, view => view.sums('none', hourBoundaries(query.startMs, nowMs)));
+  const query = { orchestratorId, startMs: sinceMs, endMs: toMs };
+  const hours = await source.read(query, view => view.sums('none', hourBoundaries(sinceMs, toMs)));
   const windows = byHour(hours);
   const records = hours.reduce((sum, hour) => sum + hour.records, 0);
   if (records < config.minDataPoints) return [];
@@ -24,18 +29,13 @@ export async function findSpikes(
   const found: Anomaly[] = [];
   for (const [hourMs, tokens] of windows) {
     const deviation = Math.abs(tokens - mean) / stdDev;
-    if (!(deviation > config.spikeThreshold)) continue;
-    const [what, sessionId] = [
-      tokens > mean ? 'spike' : 'drop',
-      await topSession(source, orchestratorId, hourMs),
-    ];
+    if (!(deviation > config.spikeThreshold) || hourMs + HOUR_MS <= fromMs) continue;
+    const what = tokens > mean ? 'spike' : 'drop';
+    const sessionId =
+      found.length < SESSIONS_TOLD_MAX ? await topSession(source, orchestratorId, hourMs) : undefined;
     found.push({
-      ...{
-        id: `spike-${orchestratorId}-${hourMs}`,
-        orchestratorId,
-        timestamp: new Date(hourMs),
-        type: 'spike',
-      },
+      ...{ id: `spike-${orchestratorId}-${hourMs}`, orchestratorId },
+      ...{ timestamp: new Date(hourMs), type: 'spike' },
       ...(sessionId !== undefined && { sessionId }),
       severity: severityOf(deviation, config.spikeThreshold),
       description: `Token usage ${what} detected: ${tokens} tokens (${deviation.toFixed(1)} std devs from mean)`,

@@ -28,8 +28,7 @@ export class PostgresSource implements UsageSource {
     this.#table = table;
   }
 
-  async record(record: LedgerRecord): Promise<Outcome> {
-    checkTexts(record);
+  record(record: LedgerRecord): Promise<Outcome> {
     return this.#batches.add(record);
   }
 
@@ -102,18 +101,6 @@ export class PostgresSource implements UsageSource {
 
 // biome-ignore lint/suspicious/noExplicitAny: what the statement selects
 type PostgresRow = any;
-
-const TEXTS = ['id', 'orchestratorId', 'sessionId', 'modelId', 'provider', 'tool'] as const;
-
-/** PostgreSQL has no place for it in a text. */
-function checkTexts(record: LedgerRecord): void {
-  for (const name of TEXTS) {
-    if (!record[name].includes('\0')) continue;
-    const field = `usage.${name === 'tool' ? 'toolName' : name}`;
-    const message = `${field}: expected a string without NUL, which PostgreSQL cannot keep`;
-    throw new TokenBudgetError('INVALID_ARGUMENT', message, { field });
-  }
-}
 
 const UNDEFINED_TABLE = '42P01';
 

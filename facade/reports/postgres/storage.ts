@@ -6,7 +6,9 @@ import type { UsageFilter, UsageStorage } from '../../types/reports';
 import { instant, invalid, object, onlyNames, own } from '../../validate';
 import { readFilter } from '../arguments';
 import { type CostSource, costSource, type ReportCalculator } from '../cost-source';
+import { KeptNames } from '../kept-names';
 import { ledgerRecord, readRecord, usageOf } from '../records';
+import type { UsageSource } from '../source';
 import type { PostgresPool } from './pool';
 import { migrate, quoted } from './schema';
 import { PostgresSource, told } from './source';
@@ -25,7 +27,7 @@ export interface PostgresUsageStorageOptions {
 }
 
 /** What a reporter reads and writes by, one for each; not for callers. */
-export let newSourceOf: (storage: PostgresUsageStorage) => PostgresSource;
+export let newSourceOf: (storage: PostgresUsageStorage) => UsageSource;
 
 const NAMES: ReadonlySet<string> = new Set<keyof PostgresUsageStorageOptions>([
   'schema',
@@ -51,7 +53,7 @@ export class PostgresUsageStorage implements UsageStorage {
   readonly #schema: string;
   readonly #table: string;
   readonly #costs: CostSource;
-  readonly #source: PostgresSource;
+  readonly #source: UsageSource;
 
   static {
     newSourceOf = storage => storage.#newSource();
@@ -70,15 +72,16 @@ export class PostgresUsageStorage implements UsageStorage {
       this.#schema = identifier(own(given, 'schema', 'options') ?? 'public', 'options.schema');
       this.#table = identifier(own(given, 'table', 'options') ?? 'token_usage', 'options.table');
       const calculator = own(given, 'calculator', 'options') as ReportCalculator | undefined;
-      this.#costs = costSource(calculator ?? getCostCalculator());
+      this.#costs = costSource(calculator ?? getCostCalculator(), 'options.calculator');
     } catch (error) {
       throw asConfigError(error);
     }
     this.#source = this.#newSource();
   }
 
-  #newSource(): PostgresSource {
-    return new PostgresSource(this.#pool, `${quoted(this.#schema)}.${quoted(this.#table)}`);
+  #newSource(): UsageSource {
+    const table = `${quoted(this.#schema)}.${quoted(this.#table)}`;
+    return new KeptNames(new PostgresSource(this.#pool, table));
   }
 
   /** Makes the tables or brings them up to date. As often as you like, from as many processes as there are. */
@@ -89,7 +92,10 @@ export class PostgresUsageStorage implements UsageStorage {
   /** Once by id: the same again changes nothing, another usage under it rejects with `REQUEST_CONFLICT`. */
   async saveUsageRecord(record: TokenUsageRecord): Promise<void> {
     const checked = readRecord(record, 'record');
-    const outcome = await this.#source.record(ledgerRecord(checked, this.#costs.costOf(checked.usage)));
+    const outcome = await this.#source.record(
+      ledgerRecord(checked, this.#costs.costOf(checked.usage)),
+      record,
+    );
     if (outcome !== 'conflict') return;
     const message = 'record.id: another usage was recorded under this id before';
     throw new TokenBudgetError('REQUEST_CONFLICT', message, { field: 'record.id' });
