@@ -1,6 +1,10 @@
 /** `token-budget report` over a stand-in of the ledger. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageReporter } from '@wundr.io/token-budget/budget';
 import type { Report, Reporter, ReportQuery } from '../../facade/cli/report/reporter';
+import { usage } from '../reports/helpers';
+import { temporaryFolder } from '../support/system';
 import { root, startCommand } from './run';
 
 const { run } = require(
@@ -99,7 +103,7 @@ test('the last seven days by model and day, when nothing else is said', async ()
   expect([code, reporter.closed, reporter.path]).toEqual([0, 1, 'a.db']);
   const [query] = reporter.asked;
   expect(query).toMatchObject({ granularity: 'daily', groupBy: ['model'], includeAnomalies: false });
-  expect(Number(query?.endTime) - Number(query?.startTime)).toBe(7 * 24 * HOUR_MS);
+  expect(Number(query?.endTime) - Number(query?.startTime)).toBe(7 * 24 * HOUR_MS - 1);
   expect(text).toMatch(/^usage from \S+Z to \S+Z\n/);
   expect(text).toMatch(/\n {2}tokens +5,000\n/);
   expect(text).toMatch(/\n {2}cost +1\.50 EUR\n/);
@@ -122,11 +126,12 @@ test('what is asked for is handed on', async () => {
   );
   expect(reporter.asked).toEqual([
     {
-      ...{ startTime: new Date('2026-01-01T00:00:00Z'), endTime: new Date('2026-01-31T12:00:00Z') },
+      ...{ startTime: new Date('2026-01-01T00:00:00Z'), endTime: new Date('2026-01-31T11:59:59.999Z') },
       ...{ granularity: 'hourly', groupBy: ['model', 'tool', 'session'], includeAnomalies: true },
       ...{ orchestratorId: 'a', sessionId: 's' },
     },
   ]);
+  expect(text).toMatch(/^usage from 2026-01-01T00:00:00.000Z to 2026-01-31T12:00:00.000Z\n/);
   expect(text).toContain('\n  1970-01-01T00:00:00.000Z high a: three times as much\n');
 });
 
@@ -150,7 +155,10 @@ test('--json is the report, --csv and --ndjson are the records, piece by piece',
     );
     expect(text).toBe('a,b\r\n1,2\r\n');
     expect(reporter.exported).toEqual([
-      { format, startTime: new Date('2026-01-01'), endTime: new Date('2026-01-02'), orchestratorId: 'x' },
+      {
+        ...{ format, startTime: new Date('2026-01-01'), endTime: new Date('2026-01-01T23:59:59.999Z') },
+        orchestratorId: 'x',
+      },
     ]);
     expect([reporter.asked, reporter.closed]).toEqual([[], 1]);
   }
@@ -166,6 +174,9 @@ test('a ledger that fails is closed all the same', async () => {
 test.each([
   [['--from', 'yesterday'], '--from: expected an instant'],
   [['--from', '2026-02-30T99:00'], '--from: expected an instant'],
+  [['--from', '2026-02-30'], '--from: expected an instant'],
+  [['--to', '2025-02-29T12:00Z'], '--to: expected an instant'],
+  [['--from', '2026-01-01', '--to', '2026-01-01'], '--from: expected an instant before --to'],
   [['--from', '1d', '--to', '2d'], '--from: expected an instant before --to'],
   [['--by', 'colour'], '--by: expected orchestrator, session, model, tool'],
   [['--granularity', 'yearly'], '--granularity: expected'],
@@ -187,4 +198,48 @@ test('without a ledger, and with one that is not there', async () => {
     1,
     'token-budget: --ledger: there is no file "/nowhere/a.db"\n',
   ]);
+});
+
+test('--anomalies has its section, whatever was found', async () => {
+  const section = async (report: Partial<Report>) => {
+    const { text } = await tell(standIn(report), '--anomalies');
+    return text.slice(text.indexOf('\n\nanomalies\n') + 2);
+  };
+  expect(await section({})).toBe('anomalies\n  not looked for: detection is off\n');
+  const search = { startTime: new Date(0), endTime: new Date(1), orchestrators: 3, notLookedAt: 0 };
+  expect(await section({ anomalies: [], anomalySearch: search })).toBe('anomalies\n  none\n');
+  expect(await section({ anomalies: [], anomalySearch: { ...search, notLookedAt: 1200 } })).toBe(
+    'anomalies\n  none\n  not looked at: 1,200 orchestrators that have used less\n',
+  );
+  const anomaly = { timestamp: new Date(0), severity: 'high', orchestratorId: 'a', description: 'more' };
+  const many = await section({ anomalies: Array(53).fill(anomaly), anomalySearch: search });
+  expect(many.split('\n').slice(0, 2)).toEqual(['anomalies', '  3 earlier ones']);
+  expect(await tell(standIn({ anomalies: [] }))).toMatchObject({
+    text: expect.not.stringContaining('anomalies'),
+  });
+});
+
+test('a real ledger: --to is not included, anomalies are looked for, and a damaged one is a failure', async () => {
+  const folder = temporaryFolder('report');
+  const path = join(folder.path, 'usage.db');
+  const reporter = new UsageReporter({}, path);
+  const at = (iso: string, inputTokens = 1000) =>
+    reporter.recordUsage(usage({ timestamp: new Date(iso), inputTokens, outputTokens: 0 }));
+  for (let hour = 0; hour < 20; hour += 1) {
+    await at(`2026-03-02T${String(hour).padStart(2, '0')}:00:00Z`, hour === 9 ? 90_000 : 1000 + hour);
+  }
+  await at('2026-03-03T00:00:00Z');
+  await reporter.close();
+  const args = ['report', '--ledger', path, '--from', '2026-03-02', '--to', '2026-03-03'];
+  const report = await startCommand([...args, '--json'], { stdin: '' }).result;
+  expect(JSON.parse(report.stdout).summary.totalRecords).toBe(20);
+  const table = await startCommand([...args, '--anomalies'], { stdin: '' }).result;
+  expect(table.stdout).toMatch(
+    /\n\nanomalies\n {2}2026-03-02T09:00:00\.000Z \w+ orchestrator-1: Token usage spike .*\n$/,
+  );
+  writeFileSync(path, 'this is no database, and it is long enough to be looked at as if it were one');
+  const damaged = await startCommand(args, { stdin: '' }).result;
+  expect([damaged.code, damaged.stdout]).toEqual([1, '']);
+  expect(damaged.stderr).toMatch(/^token-budget: --ledger: .* is not a ledger\n$/);
+  await folder.remove();
 });

@@ -75,7 +75,7 @@ export function readInstant(text: string, option: string, nowMs: number): Date {
   if (/^\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text)) {
     const zoned = /T/.test(text) && !/(?:Z|[+-]\d{2}:?\d{2})$/.test(text) ? `${text}Z` : text;
     const atMs = Date.parse(zoned);
-    if (!Number.isNaN(atMs)) return new Date(atMs);
+    if (!Number.isNaN(atMs) && isDay(text.slice(0, 10))) return new Date(atMs);
   }
   try {
     return new Date(nowMs - parseDuration(text));
@@ -83,6 +83,12 @@ export function readInstant(text: string, option: string, nowMs: number): Date {
     const wanted = 'an instant such as 2026-01-31 or 2026-01-31T12:00Z, or how long ago, such as 7d';
     throw new UsageError(`${option}: expected ${wanted}, got ${JSON.stringify(text)}`);
   }
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March. */
+function isDay(date: string): boolean {
+  const atMs = Date.parse(date);
+  return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(date);
 }
 
 /** An orchestrator that has to be named, and nothing beside it. */

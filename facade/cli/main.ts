@@ -100,5 +100,8 @@ function explain(error: unknown): string {
     error instanceof CommandError ||
     error instanceof TokenBudgetError ||
     (error as NodeJS.ErrnoException | null)?.code !== undefined;
-  return foreseen || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message);
+  if (!foreseen && error instanceof Error) return error.stack ?? error.message;
+  return messageOf(error)
+    .trim()
+    .replace(/\s*\n\s*/g, ' ');
 }

@@ -1,4 +1,5 @@
 import { asConfig } from '../config/store';
+import { TokenBudgetError } from '../errors';
 import { TokenBudgetTracker } from '../tracker';
 import * as check from '../validate';
 import type { DashboardAlerts, DashboardListenOptions, DashboardReporter } from './types';
@@ -97,12 +98,14 @@ function readOrchestrators(value: unknown): DashboardSettings['orchestrators'] {
 /** Its value never gets into a message. */
 function readToken(value: unknown): string | null {
   if (value === undefined) return null;
-  const fits = typeof value === 'string' && value.length >= TOKEN_MIN && value.length <= TOKEN_MAX;
-  if (!fits || !/^[\x21-\x7e]+$/.test(value)) {
-    const expected = `${TOKEN_MIN} to ${TOKEN_MAX} printable ASCII characters without spaces`;
-    throw check.invalid('token', expected, undefined);
-  }
-  return value;
+  const expected = `${TOKEN_MIN} to ${TOKEN_MAX} printable ASCII characters without spaces`;
+  const isLong = typeof value === 'string' && value.length >= TOKEN_MIN && value.length <= TOKEN_MAX;
+  if (isLong && /^[\x21-\x7e]+$/.test(value)) return value;
+  let got = isLong ? 'others' : `a ${typeof value}`;
+  if (typeof value === 'string' && !isLong) got = `${value.length} characters`;
+  throw new TokenBudgetError('INVALID_ARGUMENT', `token: expected ${expected}, got ${got}`, {
+    field: 'token',
+  });
 }
 
 function readHosts(value: unknown): readonly string[] {

@@ -1,5 +1,6 @@
+import { TokenBudgetError } from '../../errors';
 import { parseArguments, readInstant } from '../arguments';
-import { EXIT, UsageError } from '../exit';
+import { CommandError, EXIT, UsageError } from '../exit';
 import { write } from '../output';
 import { paintFor } from '../text';
 import {
@@ -27,7 +28,8 @@ Report:
   --granularity <word>     hourly, daily (default), weekly or monthly
   --orchestrator <id>      only its usage
   --session <id>           only its usage
-  --anomalies              what was unusual
+  --anomalies              what was unusual in that time, of the
+                           orchestrator or of the 100 that used most
 
 Output:
   --json                   the report, as getReport answers it
@@ -65,23 +67,34 @@ export async function run(args: string[], open: OpenReporter = openReporter): Pr
   const chosen = (['json', 'csv', 'ndjson'] as const).filter(name => values[name]);
   if (chosen.length > 1) throw new UsageError(`--${chosen.join(' and --')} exclude each other`);
   const nowMs = Date.now();
+  const startTime = readInstant(values.from ?? '7d', '--from', nowMs);
+  const endMs = values.to === undefined ? nowMs : readInstant(values.to, '--to', nowMs).getTime();
+  if (startTime.getTime() >= endMs) throw new UsageError('--from: expected an instant before --to');
   const query: ReportQuery = {
-    startTime: readInstant(values.from ?? '7d', '--from', nowMs),
-    endTime: values.to === undefined ? new Date(nowMs) : readInstant(values.to, '--to', nowMs),
+    startTime,
+    // The reporter includes both ends.
+    endTime: new Date(endMs - 1),
     granularity: oneOf(GRANULARITIES, values.granularity ?? 'daily', '--granularity'),
     groupBy: readGroups(values.by ?? ['model']),
     includeAnomalies: values.anomalies ?? false,
     ...(values.orchestrator !== undefined && { orchestratorId: values.orchestrator }),
     ...(values.session !== undefined && { sessionId: values.session }),
   };
-  if (query.startTime >= query.endTime) throw new UsageError('--from: expected an instant before --to');
   const reporter = open(path);
   try {
     await tell(reporter, query, chosen[0] ?? 'table');
     return EXIT.fine;
+  } catch (error) {
+    throw ledgerFailure(error);
   } finally {
     await reporter.close();
   }
+}
+
+/** The arguments were checked: what the ledger refuses now is its own. */
+function ledgerFailure(error: unknown): unknown {
+  if (!(error instanceof TokenBudgetError)) return error;
+  return new CommandError(`--ledger: ${error.message.replace(/^path: /, '')}`);
 }
 
 async function tell(reporter: Reporter, query: ReportQuery, output: Output): Promise<void> {

@@ -59,6 +59,7 @@ export interface Report {
     cost?: unknown;
   }>;
   anomalies?: Array<{ timestamp: Date; severity: string; orchestratorId: string; description: string }>;
+  anomalySearch?: { startTime?: Date; endTime?: Date; orchestrators: number; notLookedAt: number };
   costEstimate: { totalCost: number; currency: string };
 }
 

@@ -3,13 +3,14 @@ import { formatPercent, type Paint, printable } from '../text';
 import type { Report, ReportQuery } from './reporter';
 
 const MODELS_MAX = 50;
+const ANOMALIES_MAX = 50;
 
 export function renderReport(report: Report, query: ReportQuery, paint: Paint): string {
   const { summary, costEstimate } = report;
   const { currency } = costEstimate;
   const sections: string[][] = [
     [
-      paint(`usage from ${query.startTime.toISOString()} to ${query.endTime.toISOString()}`, 'bold'),
+      paint(`usage from ${query.startTime.toISOString()} to ${endOf(query)}`, 'bold'),
       ...alignColumns(
         [
           ['  tokens', formatCount(summary.totalTokens)],
@@ -55,16 +56,34 @@ export function renderReport(report: Report, query: ReportQuery, paint: Paint): 
     const head = [query.granularity, 'input', 'output', 'tokens', 'records', `cost ${currency}`];
     sections.push(headed(alignColumns([head, ...lines], 'lrrrrr'), paint));
   }
-  if (report.anomalies !== undefined && report.anomalies.length > 0) {
-    sections.push([
-      paint('anomalies', 'bold'),
-      ...report.anomalies.map(({ timestamp, severity, orchestratorId, description }) => {
-        const at = new Date(timestamp).toISOString();
-        return `  ${at} ${severity} ${printable(orchestratorId)}: ${printable(description)}`;
-      }),
-    ]);
-  }
+  if (query.includeAnomalies) sections.push(anomalyLines(report, paint));
   return `${sections.map(lines => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** The first instant that is not in it, as it was asked for. */
+function endOf({ endTime }: ReportQuery): string {
+  return new Date(endTime.getTime() + 1).toISOString();
+}
+
+/** Silence would be taken for "there are none". */
+function anomalyLines({ anomalies, anomalySearch }: Report, paint: Paint): string[] {
+  const head = paint('anomalies', 'bold');
+  if (anomalies === undefined) return [head, '  not looked for: detection is off'];
+  const lines = anomalies
+    .slice(-ANOMALIES_MAX)
+    .map(({ timestamp, severity, orchestratorId, description }) => {
+      const at = new Date(timestamp).toISOString();
+      return `  ${at} ${severity} ${printable(orchestratorId)}: ${printable(description)}`;
+    });
+  if (lines.length === 0) lines.push('  none');
+  const earlier = anomalies.length - ANOMALIES_MAX;
+  if (earlier > 0) lines.unshift(`  ${formatCount(earlier)} earlier ones`);
+  if (anomalySearch?.startTime === undefined && anomalySearch !== undefined) {
+    lines.push('  not looked for: the time has not begun');
+  }
+  const others = anomalySearch?.notLookedAt ?? 0;
+  if (others > 0) lines.push(`  not looked at: ${formatCount(others)} orchestrators that have used less`);
+  return [head, ...lines];
 }
 
 function headed([head = '', ...lines]: string[], paint: Paint): string[] {

@@ -3,7 +3,7 @@ import { isLoopback } from '../../serve/options';
 import type { DashboardOptions } from '../../serve/types';
 import { readInteger } from '../amount';
 import { readDuration } from '../arguments';
-import { EXIT, UsageError } from '../exit';
+import { CommandError, EXIT, UsageError } from '../exit';
 import { type Known, knownOrchestrators } from '../known/names';
 import { write } from '../output';
 import { Interrupt } from '../replay/interrupt';
@@ -102,7 +102,9 @@ async function serveUntil(
   // Neither the server nor the tracker keeps a process alive.
   const alive = setInterval(() => {}, ALIVE_MS);
   try {
-    const { url } = await dashboard.listen(listening);
+    const { url } = await dashboard.listen(listening).catch(error => {
+      throw listenFailure(error, listening);
+    });
     await write(process.stdout, `${url}\n`);
     if (!signal.aborted) {
       await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -111,6 +113,12 @@ async function serveUntil(
     clearInterval(alive);
     await dashboard.close();
   }
+}
+
+/** An address that is taken is no mistake in the arguments. */
+function listenFailure(error: unknown, { host, port }: { port: number; host: string }): unknown {
+  const { code } = ((error as { cause?: unknown } | null)?.cause ?? {}) as NodeJS.ErrnoException;
+  return code === undefined ? error : new CommandError(`--port: cannot listen on ${host}:${port} (${code})`);
 }
 
 /** The names, looked up again after a while; an old list is better than none. */
