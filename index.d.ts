@@ -1825,6 +1825,8 @@ interface AnomalySearch {
     /** How many orchestrators were looked at, and how many others had usage too. */
     orchestrators: number;
     notLookedAt: number;
+    /** How many anomalies were found before the latest 1,000, which are told. */
+    leftOut: number;
 }
 /** What the usage cost, by the prices that were in force when it was recorded. */
 interface ReportCostEstimate extends CostEstimate {

@@ -206,7 +206,13 @@ test('--anomalies has its section, whatever was found', async () => {
     return text.slice(text.indexOf('\n\nanomalies\n') + 2);
   };
   expect(await section({})).toBe('anomalies\n  not looked for: detection is off\n');
-  const search = { startTime: new Date(0), endTime: new Date(1), orchestrators: 3, notLookedAt: 0 };
+  const search = {
+    startTime: new Date(0),
+    endTime: new Date(1),
+    orchestrators: 3,
+    notLookedAt: 0,
+    leftOut: 0,
+  };
   expect(await section({ anomalies: [], anomalySearch: search })).toBe('anomalies\n  none\n');
   expect(await section({ anomalies: [], anomalySearch: { ...search, notLookedAt: 1200 } })).toBe(
     'anomalies\n  none\n  not looked at: 1,200 orchestrators that have used less\n',

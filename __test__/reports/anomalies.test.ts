@@ -48,7 +48,7 @@ test('without a name, whoever had usage is looked at, over the time of the repor
   expect(report.anomalies?.[1]).toMatchObject({ sessionId: 'loud-15', actualValue: 90_000 });
   expect(report.anomalySearch).toEqual({
     ...{ startTime: new Date(START_MS), endTime: new Date(START_MS + 24 * HOUR_MS - 1) },
-    ...{ orchestrators: 3, notLookedAt: 0 },
+    ...{ orchestrators: 3, notLookedAt: 0, leftOut: 0 },
   });
   const one = { ...params(START_MS, START_MS + 24 * HOUR_MS - 1), orchestratorId: 'loud' };
   expect((await reporter.getReport(one)).anomalies).toHaveLength(1);
@@ -67,6 +67,25 @@ test('those with the most usage are looked at, and how many were not is said', a
   const report = await reporter.getReport(params(START_MS, START_MS + 24 * HOUR_MS - 1));
   expect(report.anomalySearch).toMatchObject({ orchestrators: 100, notLookedAt: 4 });
   expect(report.anomalies).toHaveLength(1);
+});
+
+test('of very many the latest are told, and how many more there are', async () => {
+  const startMs = START_MS - 69 * 24 * HOUR_MS;
+  const records = ['a', 'b', 'c'].flatMap(id =>
+    Array.from({ length: 70 * 24 }, (_, hour) =>
+      usage({
+        ...{ orchestratorId: id, timestamp: new Date(startMs + hour * HOUR_MS) },
+        // Two hours of three differ from what is usual, which is the median of the weeks before.
+        inputTokens: hour < 56 * 24 ? 1000 : 1000 + (hour % 3) * 100_000,
+      }),
+    ),
+  );
+  const reporter = new UsageReporter({ anomalyDetection: { spikeThreshold: 0.5 } }, memoryStorage(records));
+  reporters.push(reporter);
+  const { anomalies, anomalySearch } = await reporter.getReport(params(startMs, START_MS + 24 * HOUR_MS - 1));
+  expect(anomalies).toHaveLength(1000);
+  expect(anomalySearch?.leftOut).toBe(344);
+  expect(anomalies?.at(-1)?.timestamp).toEqual(new Date(START_MS + 23 * HOUR_MS));
 });
 
 test('hours unlike those of the weeks before are found in a time long ago, over any storage', async () => {
@@ -101,5 +120,8 @@ test('where they were not looked for, none are told', async () => {
   expect([report.anomalies, report.anomalySearch]).toEqual([undefined, undefined]);
   const nowMs = Date.now();
   const later = await (await filled(day('loud', 15))).getReport(params(nowMs + HOUR_MS, nowMs + 2 * HOUR_MS));
-  expect([later.anomalies, later.anomalySearch]).toEqual([[], { orchestrators: 0, notLookedAt: 0 }]);
+  expect([later.anomalies, later.anomalySearch]).toEqual([
+    [],
+    { orchestrators: 0, notLookedAt: 0, leftOut: 0 },
+  ]);
 });

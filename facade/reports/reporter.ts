@@ -51,6 +51,8 @@ import { StorageSource } from './storage-source';
 const PAGE_RECORDS = 1000;
 /** Of a report over everybody: each is a look of its own. */
 const LOOKED_AT_MAX = 100;
+/** Of a report: the latest. */
+const ANOMALIES_MAX = 1000;
 /** How often usual hours are looked at while usage is recorded: they are weeks of it. */
 const PATTERNS_EVERY_MS = 300_000;
 const PATTERNS_KNOWN_MAX = 10_000;
@@ -313,11 +315,12 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
     // One after the other: others want to be answered meanwhile.
     for (const id of looked) anomalies.push(...(await this.#findAnomalies(id, at)));
     anomalies.sort((a, b) => a.timestamp.getTime() - b.timestamp.getTime());
+    const leftOut = Math.max(0, anomalies.length - ANOMALIES_MAX);
     return {
-      anomalies,
+      anomalies: anomalies.slice(leftOut),
       anomalySearch: {
         ...(at !== undefined && { startTime: new Date(at.fromMs), endTime: new Date(at.toMs) }),
-        ...{ orchestrators: looked.length, notLookedAt: all.length - looked.length },
+        ...{ orchestrators: looked.length, notLookedAt: all.length - looked.length, leftOut },
       },
     };
   }

@@ -59,7 +59,13 @@ export interface Report {
     cost?: unknown;
   }>;
   anomalies?: Array<{ timestamp: Date; severity: string; orchestratorId: string; description: string }>;
-  anomalySearch?: { startTime?: Date; endTime?: Date; orchestrators: number; notLookedAt: number };
+  anomalySearch?: {
+    startTime?: Date;
+    endTime?: Date;
+    orchestrators: number;
+    notLookedAt: number;
+    leftOut: number;
+  };
   costEstimate: { totalCost: number; currency: string };
 }
 

@@ -76,7 +76,7 @@ function anomalyLines({ anomalies, anomalySearch }: Report, paint: Paint): strin
       return `  ${at} ${severity} ${printable(orchestratorId)}: ${printable(description)}`;
     });
   if (lines.length === 0) lines.push('  none');
-  const earlier = anomalies.length - ANOMALIES_MAX;
+  const earlier = anomalies.length - ANOMALIES_MAX + (anomalySearch?.leftOut ?? 0);
   if (earlier > 0) lines.unshift(`  ${formatCount(earlier)} earlier ones`);
   if (anomalySearch?.startTime === undefined && anomalySearch !== undefined) {
     lines.push('  not looked for: the time has not begun');
