@@ -100,13 +100,18 @@ impl<'a> Reader<'a> {
         self.amount().ok_or(Malformed::Submission)
     }
 
-    /// The length of a text; `None` for an absent one.
-    fn length(&mut self) -> Result<Option<usize>, Malformed> {
+    /// -1 is `None`.
+    fn optional(&mut self) -> Result<Option<u64>, Malformed> {
         match self.number() {
             Some(-1.0) => Ok(None),
-            Some(length) => amount(length).map(|length| Some(length as usize)).ok_or(Malformed::Submission),
+            Some(number) => amount(number).map(Some).ok_or(Malformed::Submission),
             None => Err(Malformed::Submission),
         }
+    }
+
+    /// The length of a text; `None` for an absent one.
+    fn length(&mut self) -> Result<Option<usize>, Malformed> {
+        self.optional().map(|length| length.map(|length| length as usize))
     }
 
     /// The length of a text that may be the same as last.
@@ -330,7 +335,7 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
     let request = reader.length()?;
     let record = reader.need()? != 0;
     let (total, parts) = (reader.need()?, parts(reader)?);
-    let (now_ms, cost_micros) = (reader.need()?, reader.need()?);
+    let (now_ms, cost_micros) = (reader.need()?, reader.optional()?);
     let name = reader.string(id)?;
     let usage = Usage {
         total,
@@ -341,7 +346,8 @@ fn settle(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         metadata_json: None,
         reported_at_ms: now_ms,
         occurred_at_ms: None,
-        cost_micros,
+        cost_micros: cost_micros.unwrap_or_default(),
+        costs_as_held: cost_micros.is_none(),
     };
     let usage = record.then_some(usage);
     if let Some(id) = UnheldId::parse(&name) {
@@ -373,6 +379,7 @@ fn track(reader: &mut Reader<'_>) -> Result<CallKind, Malformed> {
         // What is dated now or later counts as now, whatever the store's clock says.
         occurred_at_ms: (reported_at_ms < now_ms).then_some(reported_at_ms),
         cost_micros,
+        costs_as_held: false,
     };
     let operation = Operation::Track(usage);
     Ok(CallKind::Operate { orchestrator: id?, operation, caller_now_ms: Some(now_ms) })

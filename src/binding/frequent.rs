@@ -23,6 +23,10 @@ use crate::domain::usage::{Parts, Usage};
 /// Which texts a call brings.
 const GIVEN_INDEX: usize = 62;
 
+/// What the usage of a settle cost, and what stands there when nobody knows.
+const SETTLED_COST_INDEX: usize = 8;
+const COSTS_AS_HELD: f64 = -1.0;
+
 mod given {
     pub const ORCHESTRATOR: u32 = 1;
     pub const MODEL: u32 = 2;
@@ -127,8 +131,9 @@ impl Embedded {
     }
 
     fn settle(&mut self, call: &Call) -> Result<sys::napi_value> {
-        let [now_ms, record, total, prompt, completion, cache_read, cache_write, reasoning, cost_micros] =
-            self.inputs()?;
+        let [now_ms, record, total, prompt, completion, cache_read, cache_write, reasoning] = self.inputs()?;
+        let cost = self.numbers().get(SETTLED_COST_INDEX).copied().unwrap_or_default();
+        let cost_micros = if cost == COSTS_AS_HELD { 0 } else { exact("a number", cost)? };
         self.keep(call)?;
         if !self.accepts() {
             return Ok(nothing());
@@ -143,6 +148,7 @@ impl Embedded {
         usage.reported_at_ms = now_ms;
         usage.occurred_at_ms = None;
         usage.cost_micros = cost_micros;
+        usage.costs_as_held = cost == COSTS_AS_HELD;
         let recorded = (record != 0).then_some(&*usage);
         let settled = if let Some(id) = ReservationId::parse(&name) {
             let known = orchestrator.as_ref().filter(|known| known.encoded() == id.orchestrator_encoded());
@@ -179,6 +185,7 @@ impl Embedded {
         usage.reported_at_ms = reported_at_ms;
         usage.occurred_at_ms = (reported_at_ms < now_ms).then_some(reported_at_ms);
         usage.cost_micros = cost_micros;
+        usage.costs_as_held = false;
         match self.tracker.track(self.kept.orchestrator()?, &self.kept.usage, now_ms) {
             Ok(tracked) => {
                 self.write(0, &[f64::from(u8::from(tracked.duplicate))]);

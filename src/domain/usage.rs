@@ -45,6 +45,10 @@ pub struct Usage {
     /// What it cost, in micro-units of the currency.
     #[serde(default)]
     pub cost_micros: u64,
+    /// Nobody said what it cost: with a reservation it costs its share of what that holds, else nothing.
+    /// `cost_micros` is 0 then.
+    #[serde(default)]
+    pub costs_as_held: bool,
 }
 
 impl Usage {
@@ -223,6 +227,7 @@ mod tests {
             reported_at_ms: 0,
             occurred_at_ms: None,
             cost_micros: 6,
+            costs_as_held: false,
         };
         let expected = format!(
             concat!(

@@ -156,6 +156,90 @@ pub async fn what_was_not_held_costs_what_it_cost<H: Harness>(desk: Desk<H>) {
     assert_eq!(cost(&desk, Period::Hourly).await, [5, 0]);
 }
 
+fn as_held(total: u64) -> Usage {
+    Usage { costs_as_held: true, ..usage(total) }
+}
+
+pub async fn a_settle_of_unknown_cost_costs_its_share_of_what_was_held<H: Harness>(mut desk: Desk<H>) {
+    desk.limits = Limits::UNLIMITED;
+    // Held tokens, their money, used tokens, and what these cost.
+    let shares = [
+        (100, 60, 50, 30),
+        (100, 60, 100, 60),
+        (100, 60, 150, 90),
+        (100, 60, 0, 0),
+        (3, 10, 1, 4),
+        (3, 10, 2, 7),
+        (7, 0, 7, 0),
+        (0, 10, 0, 0),
+        (0, 10, 1, 10),
+        (MAX_TOKENS, 1, 1, 1),
+        (1, MAX_TOKENS, 1, MAX_TOKENS),
+        (1, MAX_TOKENS, 2, MAX_TOKENS),
+        (MAX_TOKENS, MAX_TOKENS, MAX_TOKENS - 1, MAX_TOKENS - 1),
+        (MAX_TOKENS, MAX_TOKENS - 1, MAX_TOKENS - 2, MAX_TOKENS - 2),
+        (3, MAX_TOKENS, 2, 6_004_799_503_160_661),
+    ];
+    for (held, money, used, costs) in shares {
+        let id = reserve(&desk, held, money, Periods::ALL).await.unwrap();
+        let settled = desk.try_settle(&id, Some(as_held(used))).await.unwrap();
+        assert_eq!((settled.reserved_cost, settled.recorded_cost), (money, costs), "{used} of {held} for {money}");
+    }
+}
+
+pub async fn a_share_of_what_was_held_is_exact<H: Harness>(mut desk: Desk<H>) {
+    desk.limits = Limits::UNLIMITED;
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut number = |least| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Of every size.
+        ((seed >> 11) >> (seed % 40)).max(least)
+    };
+    for _ in 0..300 {
+        let (held, money, used) = (number(1), number(1), number(1));
+        let id = reserve(&desk, held, money, Period::Hourly.into()).await.unwrap();
+        let settled = desk.try_settle(&id, Some(as_held(used))).await.unwrap();
+        let product = u128::from(money) * u128::from(used);
+        let costs = (product / u128::from(held) + u128::from(product % u128::from(held) > 0)) as u64;
+        let costs = if product / u128::from(held) >= u128::from(MAX_TOKENS) { MAX_TOKENS } else { costs };
+        assert_eq!(settled.recorded_cost, costs, "{used} of {held} for {money}");
+    }
+}
+
+pub async fn a_share_of_what_was_held_counts_as_any_money<H: Harness>(desk: Desk<H>) {
+    let desk = with_cost(desk).with_thresholds(&[0.5]);
+    let id = reserve(&desk, 10, 60, Periods::ALL).await.unwrap();
+    let text = r#"a "totalTokens":1 \""#.to_owned();
+    let settled = desk.try_settle(&id, Some(Usage { session_id: text.clone(), ..as_held(10) })).await.unwrap();
+    assert_eq!(of_cost(&settled.transitions), [(Period::Hourly, 0.0, 0.6)]);
+    for period in Period::ALL {
+        assert_eq!(cost(&desk, period).await, [60, 0]);
+    }
+    let record = &desk.history(Period::Hourly, 0, 9).await[0];
+    let told = (&record["sessionId"], &record["totalTokens"], &record["costMicros"]);
+    assert_eq!(told, (&text.into(), &10.into(), &60.into()));
+    // Late, after it was given back.
+    let id = reserve(&desk, 10, 40, Periods::ALL).await.unwrap();
+    desk.advance(TTL_MS);
+    desk.try_track(usage(1)).await.unwrap();
+    let late = desk.try_settle(&id, Some(as_held(5))).await.unwrap();
+    assert_eq!((late.late, late.reserved_cost, late.recorded_cost), (true, 40, 20));
+    assert_eq!(cost(&desk, Period::Daily).await, [80, 0]);
+    // What is known already costs nothing more, and what holds no money costs nothing.
+    let request = |total| Usage { request_id: Some("r".to_owned()), ..as_held(total) };
+    let ids = [reserve(&desk, 2, 4, Periods::ALL).await.unwrap(), reserve(&desk, 2, 4, Periods::ALL).await.unwrap()];
+    assert_eq!(desk.try_settle(&ids[0], Some(request(1))).await.unwrap().recorded_cost, 2);
+    assert_eq!(desk.try_settle(&ids[1], Some(request(1))).await.unwrap().recorded_cost, 0);
+    let id = reserve(&desk, 2, 0, Periods::ALL).await.unwrap();
+    assert_eq!(desk.try_settle(&id, Some(as_held(2))).await.unwrap().recorded_cost, 0);
+    let id = UnheldId::generate(&desk.orchestrator);
+    let Ok(Outcome::Settled(settled)) = desk.one(Operation::SettleUnheld { id, usage: Some(as_held(9)) }).await else {
+        panic!("it settles")
+    };
+    assert_eq!((settled.recorded, settled.recorded_cost), (9, 0));
+    assert_eq!(cost(&desk, Period::Daily).await, [82, 0]);
+}
+
 pub async fn limits_of_money_are_set_at_run_time<H: Harness>(desk: Desk<H>) {
     let desk = with_cost(desk);
     let limits = Limits { tokens: [Some(7), None, None], cost: [None, Some(9), None] };

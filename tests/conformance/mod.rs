@@ -114,6 +114,8 @@ macro_rules! conformance_tests {
                 what_was_not_held_costs_what_it_cost, limits_of_money_are_set_at_run_time,
                 money_has_levels_of_its_own, a_limit_of_no_money_is_crossed_by_the_first,
                 a_batch_is_decided_in_order, a_record_tells_what_it_cost, a_repeated_batch_costs_once,
+                a_settle_of_unknown_cost_costs_its_share_of_what_was_held, a_share_of_what_was_held_is_exact,
+                a_share_of_what_was_held_counts_as_any_money,
                 an_override_raises_the_limit_of_money,
             ];
             pause: [

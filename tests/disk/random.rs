@@ -135,6 +135,7 @@ impl Driver {
     fn usage(&mut self) -> Usage {
         let (prompt, completion) = (self.below(100), self.below(50));
         let request_id = (self.below(3) == 0).then(|| format!("r{}", self.below(30)));
+        let costs_as_held = self.below(3) == 0;
         Usage {
             total: prompt + completion + self.below(5),
             parts: Parts { prompt, completion, ..Parts::default() },
@@ -144,7 +145,8 @@ impl Driver {
             metadata_json: (self.below(4) == 0).then(|| r#"{"a":"ä"}"#.to_owned()),
             reported_at_ms: self.now_ms,
             occurred_at_ms: (self.below(4) == 0).then(|| self.now_ms - self.below(7_200_000)),
-            cost_micros: if self.below(2) == 0 { self.below(200) } else { 0 },
+            cost_micros: if !costs_as_held && self.below(2) == 0 { self.below(200) } else { 0 },
+            costs_as_held,
         }
     }
 

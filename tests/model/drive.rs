@@ -230,7 +230,8 @@ impl<H: Harness> Stage<H> {
             metadata_json: None,
             reported_at_ms: self.now_ms,
             occurred_at_ms: spent.occurred_ms.map(|from_now_ms| self.now_ms.saturating_add_signed(from_now_ms)),
-            cost_micros: spent.cost,
+            cost_micros: spent.cost.unwrap_or_default(),
+            costs_as_held: spent.cost.is_none(),
         }
     }
 

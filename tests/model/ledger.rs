@@ -66,6 +66,20 @@ fn add(a: u64, b: u64) -> u64 {
     (a + b).min(MAX_TOKENS)
 }
 
+/// With the price of a token that the reservation stands for, where nobody says what they cost.
+fn charge(reservation: &OpenReservation, usage: &Usage) -> Usage {
+    let mut usage = usage.clone();
+    if usage.costs_as_held && usage.total > 0 {
+        let (held, used) = (u128::from(reservation.tokens), u128::from(usage.total));
+        let money = u128::from(reservation.cost_micros);
+        let whole = (money * used).checked_div(held).unwrap_or(money);
+        let is_less = whole * held < money * used;
+        usage.cost_micros =
+            u64::try_from(whole + u128::from(is_less && held > 0)).unwrap_or(MAX_TOKENS).min(MAX_TOKENS);
+    }
+    usage
+}
+
 fn level(spent: u64, limit: Option<u64>) -> f64 {
     match limit {
         None => 0.0,
@@ -232,7 +246,8 @@ impl Ledger {
         let reservation = open
             .or_else(|| self.expired(id))
             .ok_or_else(|| OperationError::ReservationNotFound { id: id.as_str().to_owned() })?;
-        let usage = usage.filter(|usage| usage.total > 0 || usage.cost_micros > 0);
+        let charged = usage.map(|usage| charge(&reservation, usage));
+        let usage = charged.as_ref().filter(|usage| usage.total > 0 || usage.cost_micros > 0);
         let is_known = usage.map_or(Ok(false), |usage| self.is_known(usage))?;
         let spent_before = Period::ALL.map(|period| self.spent(period));
         self.facts.push(match late {

@@ -53,7 +53,8 @@ pub enum Act {
 #[derive(Debug, Clone)]
 pub struct Spent {
     pub total: u64,
-    pub cost: u64,
+    /// `None`: nobody says what it cost.
+    pub cost: Option<u64>,
     pub parts: Parts,
     pub model: u8,
     pub request: Option<u8>,
@@ -92,7 +93,7 @@ pub fn reservations_only() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn plain(total: u64) -> Spent {
-    Spent { total, cost: 0, parts: Parts::default(), model: 0, request: None, occurred_ms: None }
+    Spent { total, cost: Some(0), parts: Parts::default(), model: 0, request: None, occurred_ms: None }
 }
 
 fn zone_and_start() -> impl Strategy<Value = (&'static str, u64)> {
@@ -163,9 +164,15 @@ fn spent() -> impl Strategy<Value = Spent> {
     let occurred_ms = select(vec![0, -1, 60_000, -60_000, -3_600_000, -86_400_000, -2_700_000_000]);
     let model = prop_oneof![4 => 0..4_u8, 1 => 0..80_u8];
     let request = prop::option::weighted(0.4, 0..5_u8);
-    (tokens(), cost(), parts(), model, request, prop::option::weighted(0.3, occurred_ms)).prop_map(
-        |(total, cost, parts, model, request, occurred_ms)| Spent { total, cost, parts, model, request, occurred_ms },
-    )
+    (tokens(), prop::option::weighted(0.7, cost()), parts(), model, request, prop::option::weighted(0.3, occurred_ms))
+        .prop_map(|(total, cost, parts, model, request, occurred_ms)| Spent {
+            total,
+            cost,
+            parts,
+            model,
+            request,
+            occurred_ms,
+        })
 }
 
 fn parts() -> impl Strategy<Value = Parts> {

@@ -1,5 +1,6 @@
 //! Tokens held by reservations, found by id and by expiry.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,6 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::domain::identifier::{OrchestratorId, ReservationKey};
 use crate::domain::period::Periods;
 use crate::domain::reservation::OpenReservation;
+use crate::domain::tokens;
+use crate::domain::usage::Usage;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Hold {
@@ -19,6 +22,16 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    /// `usage` with what it cost, if nobody said it.
+    pub fn charge<'a>(&self, usage: &'a Usage) -> Cow<'a, Usage> {
+        // Without money there is nothing to tell, and nothing is copied.
+        if !usage.costs_as_held || self.cost_micros == 0 {
+            return Cow::Borrowed(usage);
+        }
+        let cost_micros = tokens::cost_as_held(self.tokens, self.cost_micros, usage.total);
+        Cow::Owned(Usage { cost_micros, costs_as_held: false, ..usage.clone() })
+    }
+
     pub fn to_reservation(self, key: ReservationKey, orchestrator: &OrchestratorId) -> OpenReservation {
         OpenReservation {
             id: key.to_id(orchestrator),

@@ -18,7 +18,8 @@ struct Found {
 
 impl OrchestratorState {
     /// Ends a reservation and records `usage` in full. Without usage, or with one of 0 tokens, it
-    /// gives the tokens back and records nothing.
+    /// gives the tokens back and records nothing. What [`costs as held`](Usage::costs_as_held) costs its share
+    /// of the money that was held, also when it is late.
     ///
     /// # Errors
     ///
@@ -54,7 +55,8 @@ impl OrchestratorState {
             transitions: Vec::new(),
         };
         let held = (!late).then_some(&hold);
-        match usage.filter(|usage| usage.is_something()) {
+        let usage = usage.map(|usage| hold.charge(usage));
+        match usage.as_deref().filter(|usage| usage.is_something()) {
             Some(usage) => match self.sighting(context, usage) {
                 Sighting::New => {
                     settlement.recorded = usage.total;

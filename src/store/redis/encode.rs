@@ -53,7 +53,7 @@ pub fn batch_call(keys: &OrchestratorKeys, channel: &str, batch: &Batch, timing:
     let mut writer = Writer::with_capacity(256 + batch.requests.len() * 64);
     let array = writer.begin_array();
     write_head(&mut writer, batch, &named, channel, timing);
-    write_costs(&mut writer, batch, costs_from);
+    write_costs(&mut writer, batch, &named, costs_from);
     let mut records = Records { kept: batch.policy.history_limit > 0, args: vec![Vec::new()] };
     let mut override_key = overrides_from;
     for run in runs(&batch.requests) {
@@ -106,7 +106,7 @@ struct Named<'a> {
     request_ids: Vec<&'a str>,
     writes: bool,
     /// Whether anything costs money: each amount of tokens is followed by one of money then.
-    costs: bool,
+    costs: Costs,
 }
 
 impl<'a> Named<'a> {
@@ -118,11 +118,11 @@ impl<'a> Named<'a> {
             request_numbers: HashMap::new(),
             request_ids: Vec::new(),
             writes: false,
-            costs: false,
+            costs: Costs::Nothing,
         };
         for Request { operation, .. } in &batch.requests {
             named.writes |= operation.writes();
-            named.costs |= costs(operation);
+            named.costs = named.costs.max(costs(operation));
             match operation {
                 Operation::Reserve { id, .. } => named.add_reservation(id),
                 Operation::Settle { id, usage } => {
@@ -138,6 +138,10 @@ impl<'a> Named<'a> {
             }
         }
         named
+    }
+
+    fn has_costs(&self) -> bool {
+        self.costs > Costs::Nothing
     }
 
     fn add_reservation(&mut self, id: &'a ReservationId) {
@@ -163,14 +167,25 @@ impl<'a> Named<'a> {
     }
 }
 
-fn costs(operation: &Operation) -> bool {
-    match operation {
-        Operation::Reserve { cost_micros, .. } => *cost_micros > 0,
+/// What is known of the money of a batch before the server has looked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Costs {
+    Nothing,
+    /// A reservation ends, and it may hold money.
+    AsHeld,
+    Something,
+}
+
+fn costs(operation: &Operation) -> Costs {
+    let cost_micros = match operation {
+        Operation::Settle { usage: Some(usage), .. } if usage.costs_as_held => return Costs::AsHeld,
+        Operation::Reserve { cost_micros, .. } => *cost_micros,
         Operation::Settle { usage: Some(usage), .. }
         | Operation::SettleUnheld { usage: Some(usage), .. }
-        | Operation::Track(usage) => usage.cost_micros > 0,
-        _ => false,
-    }
+        | Operation::Track(usage) => usage.cost_micros,
+        _ => 0,
+    };
+    if cost_micros > 0 { Costs::Something } else { Costs::Nothing }
 }
 
 struct KeyList {
@@ -195,8 +210,8 @@ fn key_list(keys: &OrchestratorKeys, batch: &Batch, named: &Named<'_>) -> KeyLis
     if !named.request_ids.is_empty() {
         list.extend(keys.requests());
     }
-    let costs_from = if named.costs { list.len() + 1 } else { 0 };
-    if named.costs {
+    let costs_from = if named.has_costs() { list.len() + 1 } else { 0 };
+    if named.has_costs() {
         list.extend(Period::ALL.map(|period| keys.cost_usage(period)));
     }
     let overrides_from = list.len() + 1;
@@ -242,13 +257,14 @@ fn write_head(writer: &mut Writer, batch: &Batch, named: &Named<'_>, channel: &s
     }
 }
 
-fn write_costs(writer: &mut Writer, batch: &Batch, costs_from: usize) {
+fn write_costs(writer: &mut Writer, batch: &Batch, named: &Named<'_>, costs_from: usize) {
     let limits = writer.begin_array();
     if batch.configured.has_cost() {
         batch.configured.cost.iter().for_each(|limit| writer.optional(*limit));
     }
     writer.end_array(limits);
     writer.uint(costs_from as u64);
+    writer.uint(u64::from(named.costs == Costs::AsHeld));
 }
 
 fn write_request(
@@ -271,7 +287,7 @@ fn write_request(
             write_reservation(writer, named, id);
             writer.uint(*tokens);
             writer.uint(*ttl_ms);
-            if named.costs {
+            if named.has_costs() {
                 writer.uint(*cost_micros);
             }
         }
@@ -370,8 +386,8 @@ fn write_usage(
         }
         None => writer.uint(0),
     }
-    if named.costs {
-        writer.uint(usage.cost_micros);
+    if named.has_costs() {
+        writer.optional((!usage.costs_as_held).then_some(usage.cost_micros));
     }
 }
 

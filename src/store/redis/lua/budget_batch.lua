@@ -20,7 +20,8 @@ ARGV  1 one MessagePack array, A:
         21 thresholds (fractions)   22 request ids   23 channel of events, '' = none
         24 "<client> <orchestrator>"   25 configured limits of money (micro-units; none: empty)
         26 number of the first key of money, 0 = nothing costs any; else each amount of tokens has one of money
-        27.. operations: kind, size, deadline ms (0 = none), fields
+        27 1 = only what is held may cost any: A[26] becomes 0 when no reservation holds money
+        28.. operations: kind, size, deadline ms (0 = none), fields
       2.. records of the history, JSON
       The fields of each kind are named in include/op_*.lua; size counts all elements.
 Reply one MessagePack array:
@@ -51,7 +52,7 @@ local dirty = false
 --- @include expire
 --- @include requests
 
-local i, last = 27, #A
+local i, last = 28, #A
 while i <= last do
   local kind, deadline = A[i], A[i + 2]
   if not limits and (kind <= 5 or kind == 8 or kind == 15) then

@@ -11,6 +11,12 @@ for from = 1001, 9 + records, 1000 do
   local more = call('MGET', unpack(KEYS, from, min(from + 999, 9 + records)))
   for k = 1, #more do stored[from + k - 1] = more[k] end
 end
+-- Tokens are settled far more often than money: without any held, its keys are left alone.
+if A[27] == 1 then
+  local has_money = false
+  for k = 10, 9 + records do has_money = has_money or match(stored[k] or '', '^%d+ %d+ %d+ %d') end
+  if not has_money then A[26] = 0 end
+end
 -- M: money. used, held, limits 4-6 are money as well; nobody looks there without it.
 local is_read, S, M = true
 if stored[1] then is_read, S, M = lua_pcall(cmsgpack.unpack, stored[1]) end

@@ -3,7 +3,7 @@
 --         Of one that holds nothing: slot 0, then the number of its mark among the request ids.
 -- usage:  total, prompt, completion, cache read, cache write, reasoning, unattributed, model,
 --         occurred ms (-1 = now), number of the record in ARGV (0 = none), number of the request id
---         (0 = none), numbers, cost (with A[26])
+--         (0 = none), numbers, cost (with A[26]; -1 = nobody knows, see cost_as_held)
 -- Out of Track: 0 | 6 | 7, n, n x transition. Out of Settle: 0, tokens held, recorded, overage,
 -- late 0|1, bits: 1 duplicate, 2 money held and recorded follow, n, n x transition (period, before, after, used, held, limit).
 local status, u, slot, bits, name = 0, i + 3, false, 0, false
@@ -19,6 +19,13 @@ end
 local total, cost = 0, 0
 if u < i + A[i + 1] then
   total, cost = A[u], A[26] > 0 and A[i + A[i + 1] - 1] or 0
+end
+if cost < 0 then
+  cost = 0
+  if slot and slot > 0 and status == 0 and total > 0 and R_cost and R_cost[slot] then
+    --- @include cost_as_held
+    --- @include tell_cost
+  end
 end
 local records_it = status == 0 and (kind == 1 or total > 0 or cost > 0)
 if records_it and A[u + 10] > 0 then
