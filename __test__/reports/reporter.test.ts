@@ -153,6 +153,38 @@ test('usage of a model that the calculator refuses is recorded for a tracker, an
   expect(errors).toEqual([expect.objectContaining({ code: 'INVALID_ARGUMENT' })]);
 });
 
+test('cached tokens beside the prompt, as Anthropic counts them, cost the same in a report as in a budget', async () => {
+  const tracker = new TokenBudgetTracker({ currency: 'USD' });
+  const reporter = make({}, undefined, new CostCalculator());
+  const errors: unknown[] = [];
+  reporter.on('error', error => errors.push(error)).attach(tracker);
+  const timestamp = new Date();
+  await tracker.trackUsage({
+    ...{ orchestratorId: 'a', sessionId: 's', timestamp, model: 'claude-sonnet-4-5', totalTokens: 10_130 },
+    ...{
+      promptTokens: 100,
+      cacheReadTokens: 9000,
+      cacheWriteTokens: 1000,
+      completionTokens: 10,
+      reasoningTokens: 20,
+    },
+  });
+  const budgeted = (await tracker.getUsageStats('a')).cost?.used;
+  await tracker.close();
+  const range = {
+    startTime: new Date(timestamp.getTime() - 1000),
+    endTime: new Date(timestamp.getTime() + 1000),
+  };
+  const estimate = await eventually('it is recorded', async () => {
+    const found = await reporter.getCostEstimate(range);
+    return found.totalCost > 0 ? found : undefined;
+  });
+  // 100 at 3, 9,000 at 0.30, 1,000 at 3.75, 10 and 20 at 15 dollars for a million.
+  expect(budgeted).toEqual({ amount: '0.0072', currency: 'USD' });
+  expect(estimate.totalCost).toBeCloseTo(0.0072, 9);
+  expect(errors).toEqual([]);
+});
+
 test('CSV quotes what needs it, and holds no formula', async () => {
   const reporter = make();
   await reporter.recordUsage(

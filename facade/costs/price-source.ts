@@ -3,6 +3,7 @@ import type { Currency, MeteredUsage, PriceSource, UnknownModelPolicy } from '..
 import { MAX_TOKENS } from '../validate';
 import type { CheckedUsage } from './read-usage';
 import type { PriceTable } from './table';
+import { wholeOf } from './whole';
 
 const MICRO = 1_000_000n;
 const HALF = MICRO / 2n;
@@ -28,7 +29,9 @@ export function priceSource(
       if (priced === null) return null;
       const cost = table.costOf(priced, checked(usage), nano());
       const micros = (cost.inputPico + cost.outputPico + HALF) / MICRO;
-      const parts = usage.promptTokens + usage.completionTokens;
+      const cached = (usage.cacheReadTokens ?? 0) + (usage.cacheWriteTokens ?? 0);
+      const output = wholeOf(usage.completionTokens, usage.reasoningTokens ?? 0);
+      const parts = wholeOf(usage.promptTokens, cached) + output;
       const rest = usage.totalTokens === undefined ? 0 : usage.totalTokens - parts;
       const unattributed = rest > 0 ? table.mostMicros(priced, atMs(usage), rest, nano()) : 0;
       return Math.min(MAX_TOKENS, Number(micros) + unattributed);

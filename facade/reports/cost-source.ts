@@ -1,3 +1,4 @@
+import { wholeOf } from '../costs/whole';
 import { TokenBudgetError } from '../errors';
 import { readMoney } from '../money';
 import type {
@@ -151,7 +152,14 @@ function estimated(calculator: ReportCalculator, usage: TokenUsageRecord): Recor
 function pricedUsage(usage: TokenUsageRecord): PricedUsage {
   const { modelId, provider, timestamp, inputTokens, outputTokens } = usage;
   const { cacheReadTokens, cacheWriteTokens, reasoningTokens, batch } = usage;
-  const priced: PricedUsage = { modelId, timestamp, inputTokens, outputTokens };
+  const cached = (cacheReadTokens ?? 0) + (cacheWriteTokens ?? 0);
+  const priced: PricedUsage = {
+    modelId,
+    timestamp,
+    // Tokens that are gone are recorded however they were counted.
+    inputTokens: wholeOf(inputTokens, cached),
+    outputTokens: wholeOf(outputTokens, reasoningTokens ?? 0),
+  };
   if (provider !== '') priced.provider = provider;
   if (cacheReadTokens !== undefined) priced.cacheReadTokens = cacheReadTokens;
   if (cacheWriteTokens !== undefined) priced.cacheWriteTokens = cacheWriteTokens;

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { getCostCalculator } from '../costs/calculator';
+import { wholeOf } from '../costs/whole';
 import { asConfigError } from '../credentials/check';
 import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { Telling } from '../telling';
@@ -380,6 +381,9 @@ function readCalculator(given: ReportCalculator | undefined, pricing: 'published
 
 /** Tokens that no part accounts for are priced as output, the dearer side: for nothing would be wrong for certain. */
 function withUnattributed(usage: TokenUsageRecord): TokenUsageRecord {
-  const rest = usage.totalTokens - usage.inputTokens - usage.outputTokens;
-  return rest > 0 ? { ...usage, outputTokens: usage.outputTokens + rest } : usage;
+  const { cacheReadTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 } = usage;
+  const inputTokens = wholeOf(usage.inputTokens, cacheReadTokens + cacheWriteTokens);
+  const outputTokens = wholeOf(usage.outputTokens, reasoningTokens);
+  const rest = usage.totalTokens - inputTokens - outputTokens;
+  return rest > 0 ? { ...usage, inputTokens, outputTokens: outputTokens + rest } : usage;
 }
