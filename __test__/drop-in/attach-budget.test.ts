@@ -100,6 +100,64 @@ test('with `check` nothing is held, in every period it must fit, and usage is tr
   expect(await keeper.getUsageStats('orch', 'daily')).toMatchObject({ totalUsed: 50, reservedTokens: 0 });
 });
 
+describe.each(['reserve', 'check'] as const)('within a budget in money, with `%s`', mode => {
+  async function limited(config: object = {}, options: AttachBudgetOptions = {}) {
+    const daemon = new Daemon();
+    const dailyCost = { amount: '0.10', currency: 'USD' };
+    const keeper = tracker({ defaultBudget: { dailyCost }, ...config });
+    const errors: unknown[] = [];
+    const refused: unknown[] = [];
+    const detach = attachBudget(daemon, keeper, {
+      ...{ mode, period: 'all', onError: error => errors.push(error) },
+      ...{ onRefused: (_, answer) => refused.push(answer), ...options },
+    });
+    const run = async (of: DaemonSession) => {
+      daemon.emit('session:spawned', of);
+      daemon.emit('session:completed', used(of, 6000, 3000));
+      await eventually('its end', async () => {
+        const { totalUsed } = await keeper.getUsageStats('orch', 'daily');
+        return totalUsed > 0 ? true : undefined;
+      });
+    };
+    return { daemon, keeper, errors, refused, detach, run };
+  }
+
+  test('sessions are priced by their model, and what does not fit is stopped', async () => {
+    const { daemon, keeper, errors, refused, detach, run } = await limited();
+    // 10,000 tokens of gpt-4o cost 0.10 at most; these cost 0.045.
+    await run(session({ model: 'gpt-4o' }));
+    const second = session({ model: 'gpt-4o' });
+    daemon.emit('session:spawned', second);
+    await eventually('it to be stopped', () => (daemon.stopped.length > 0 ? true : undefined));
+    await detach();
+    expect(daemon.stopped).toEqual([second.id]);
+    expect(refused).toMatchObject([{ limitedBy: 'cost' }]);
+    expect(errors).toEqual([]);
+    expect((await keeper.getUsageStats('orch', 'daily')).cost?.used.amount).toBe('0.045');
+  });
+
+  test('a session without a model is refused, unless it may cost nothing', async () => {
+    const nameless = { model: undefined } as Partial<DaemonSession>;
+    const { daemon, errors, refused, detach } = await limited();
+    const one = session(nameless);
+    daemon.emit('session:spawned', one);
+    await detach();
+    expect({ stopped: daemon.stopped, errors }).toEqual({ stopped: [one.id], errors: [] });
+    const message = expect.stringContaining('expected a cost or a model');
+    expect(refused).toMatchObject([
+      mode === 'check' ? { allowed: false, message } : { success: false, error: message },
+    ]);
+    const free = await limited({ unknownModel: 'unpriced' });
+    free.daemon.emit('session:spawned', session(nameless));
+    await free.detach();
+    expect({ stopped: free.daemon.stopped, errors: free.errors }).toEqual({ stopped: [], errors: [] });
+    const named = await limited({}, { model: 'gpt-4o' });
+    named.daemon.emit('session:spawned', session(nameless));
+    await named.detach();
+    expect(named.daemon.stopped).toEqual([]);
+  });
+});
+
 test('the real daemon: runs before it is spawned, tells a failure with its error, has a session manager', async () => {
   const manager = new Daemon();
   const daemon = Object.assign(new EventEmitter(), { sessionManager: manager });

@@ -1,5 +1,5 @@
 import { TokenBudgetError } from '../errors';
-import type { BudgetCheck } from '../types/budget';
+import type { BudgetCheck, BudgetPeriod } from '../types/budget';
 import type { ReservationResult, ReservationSettlement } from '../types/reservation';
 import type { UsageAttribution } from '../types/usage';
 import * as check from '../validate';
@@ -130,16 +130,24 @@ export class Sessions {
     tokens: number,
   ): Promise<ReservationResult | undefined> {
     const { periods, reservationTtlMs: ttl } = this.#settings;
-    const options = ttl === undefined ? undefined : { ttl };
-    const answer = await this.#tracker.reserveTokens(session.orchestratorId, tokens, periods, options);
+    const options = { ...this.#modelOf(session), ...(ttl !== undefined && { ttl }) };
+    const { orchestratorId } = session;
+    const answer = await unlessUnpriced(
+      this.#tracker.reserveTokens(orchestratorId, tokens, periods, options),
+      error => ({ success: false, remaining: 0, error, retryable: false }),
+    );
     known.reservationId = answer.reservationId;
     return answer.success ? undefined : answer;
   }
 
   async #check(session: DaemonSession, tokens: number): Promise<BudgetCheck | undefined> {
-    const checks = await Promise.all(
-      this.#settings.periods.map(period => this.#tracker.checkBudget(session.orchestratorId, tokens, period)),
-    );
+    const model = this.#modelOf(session);
+    const check = (period: BudgetPeriod) =>
+      unlessUnpriced(
+        this.#tracker.checkBudget(session.orchestratorId, tokens, period, model),
+        (message): BudgetCheck => ({ ...unchecked(tokens, period), message }),
+      );
+    const checks = await Promise.all(this.#settings.periods.map(check));
     return checks.find(({ allowed }) => !allowed);
   }
 
@@ -152,7 +160,7 @@ export class Sessions {
       ...(more.cacheRead > 0 && { cacheReadTokens: more.cacheRead }),
       ...(more.cacheWrite > 0 && { cacheWriteTokens: more.cacheWrite }),
       ...(more.reasoning > 0 && { reasoningTokens: more.reasoning }),
-      model: this.#modelOf(session),
+      ...this.#modelOf(session),
       sessionId: session.id,
       ...(more.total > 0 && requestId !== undefined && { requestId }),
     };
@@ -162,6 +170,7 @@ export class Sessions {
     if (more.total > 0 && !isCounted) {
       const { orchestratorId } = session;
       await this.#tracker.trackUsage({
+        model: 'unknown',
         ...attribution,
         orchestratorId,
         timestamp: new Date(),
@@ -189,10 +198,30 @@ export class Sessions {
     }
   }
 
-  #modelOf(session: DaemonSession): string {
-    if (typeof session.model === 'string' && session.model !== '') return session.model;
-    return (this.#settings.model(session) as string | undefined) ?? 'unknown';
+  /** Nothing when it has none: what that costs is the tracker's to decide. */
+  #modelOf(session: DaemonSession): { model?: string } {
+    if (typeof session.model === 'string' && session.model !== '') return { model: session.model };
+    const model = this.#settings.model(session) as string | undefined;
+    return model === undefined || model === '' ? {} : { model };
   }
+}
+
+/** Where money is limited, what nobody knows the cost of is refused as what does not fit is. */
+async function unlessUnpriced<T>(answer: Promise<T>, refusal: (message: string) => T): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof TokenBudgetError && error.field === 'options.cost')) throw error;
+    return refusal(error.message);
+  }
+}
+
+/** Of a session whose cost is not known: nothing was asked of the store. */
+function unchecked(tokens: number, period: BudgetPeriod): BudgetCheck {
+  return {
+    ...{ allowed: false, remaining: 0, limit: 0, period, percentUsed: 0, estimatedTokens: tokens },
+    ...{ wouldExceed: true, available: 0, limitedBy: 'cost' },
+  };
 }
 
 function begin(session: DaemonSession): Known {

@@ -55,7 +55,10 @@ export interface AttachBudgetOptions {
   estimate?: number | ((session: DaemonSession) => number | Promise<number>);
   /** Where they have to fit. Default `hourly`. */
   period?: BudgetPeriod | readonly BudgetPeriod[] | 'all';
-  /** The model of sessions that name none. Default `unknown`. */
+  /**
+   * The model of sessions that name none, by which they are priced where money is limited. Without any, such a session is
+   * refused, or costs nothing with `unknownModel: 'unpriced'` of the tracker. Its usage counts under `unknown`.
+   */
   model?: string | ((session: DaemonSession) => string | undefined);
   /** How long tokens are held at most, in milliseconds. What is used later still counts. Default: the tracker's. */
   reservationTTL?: number;
