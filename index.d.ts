@@ -12,8 +12,10 @@ interface Money {
     /** ISO 4217. */
     currency: string;
 }
-/** Prices for budgets in money, in whole micro-units (10^-6) of the tracker's currency; `null`: no price is known. */
+/** Prices for budgets in money, in whole micro-units (10^-6) of a currency; `null`: no price is known. One that throws knows none, too. */
 interface BudgetPrices {
+    /** Of its amounts, ISO 4217, converted with `currencyRates`. Default: the tracker's. */
+    readonly currency?: string;
     /** The most that so many tokens of the model can cost, rounded up. */
     reserveMicros(model: string, tokens: number): number | null;
     /** What they have cost, rounded half up. */
@@ -923,7 +925,8 @@ interface BudgetConfig extends StoreOptions {
     currencyRates?: Record<string, number | string>;
     /**
      * What tokens cost, for reservations and usage that name a model and no cost. Asked where money is counted: a budget has
-     * a limit of money, or `currency` or `priceSource` is given.
+     * a limit of money, or `currency` or `priceSource` is given. Default: the prices that are shipped, which need a rate in
+     * `currencyRates` when `currency` is not `USD`.
      */
     priceSource?: BudgetPrices;
     /**
@@ -1111,7 +1114,7 @@ interface TokenUsage extends TokenParts {
     requestId?: string;
     /** Kept in the history as JSON, at most 64 KiB of it. */
     metadata?: Record<string, unknown>;
-    /** What it cost. Default: what `priceSource` says, where money is counted. */
+    /** What it cost. Default: what `priceSource` says, where money is counted; absent in events where nobody knows. */
     cost?: Money;
 }
 /** Who used the tokens of a reservation that ends. */
@@ -1120,7 +1123,10 @@ interface UsageAttribution extends Partial<TokenParts> {
     sessionId?: string;
     /** As in {@link TokenUsage.requestId}. */
     requestId?: string;
-    /** As in {@link TokenUsage.cost}; without a model, that of the reservation is asked for. */
+    /**
+     * As in {@link TokenUsage.cost}; without a model, that of the reservation is asked for. Where no price is known, or the
+     * reservation is of another process: its share of the money that the reservation holds, rounded up.
+     */
     cost?: Money;
 }
 /** One entry of the history of a period. */
@@ -1430,7 +1436,10 @@ interface AttachBudgetOptions {
     estimate?: number | ((session: DaemonSession) => number | Promise<number>);
     /** Where they have to fit. Default `hourly`. */
     period?: BudgetPeriod | readonly BudgetPeriod[] | 'all';
-    /** The model of sessions that name none. Default `unknown`. */
+    /**
+     * The model of sessions that name none, by which they are priced where money is limited. Without any, such a session is
+     * refused, or costs nothing with `unknownModel: 'unpriced'` of the tracker. Its usage counts under `unknown`.
+     */
     model?: string | ((session: DaemonSession) => string | undefined);
     /** How long tokens are held at most, in milliseconds. What is used later still counts. Default: the tracker's. */
     reservationTTL?: number;

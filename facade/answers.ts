@@ -10,6 +10,9 @@ import type { ReservationResult, ReservationSettlement, TokenReservation } from 
 import type { UsageStats } from './types/usage';
 import { MAX_INSTANT_MS } from './validate';
 
+const NO_LIMIT = 'No budget limit set for this period';
+const NO_TOKEN_LIMIT = 'No limit of tokens set for this period, but one of money';
+
 export function checkAnswer(
   numbers: Float64Array,
   at: number,
@@ -22,6 +25,7 @@ export function checkAnswer(
   if (costMicros === 0 && !hasMoney(numbers, at)) return check;
   const { exceeds, cost } = costCheck(numbers, at, costMicros, currency);
   check.cost = cost;
+  if (check.message === NO_LIMIT && cost.limit !== null) check.message = NO_TOKEN_LIMIT;
   if (!exceeds || check.wouldExceed) return check;
   check.allowed = false;
   check.wouldExceed = true;
@@ -45,7 +49,7 @@ function checkOfTokens(numbers: Float64Array, at: number, tokens: number, index:
       percentUsed: 0,
       estimatedTokens: tokens,
       wouldExceed: false,
-      message: 'No budget limit set for this period',
+      message: NO_LIMIT,
       available: Infinity,
     };
   }

@@ -2,7 +2,7 @@
 import { types } from 'node:util';
 import { signalOf } from './abort';
 import { metadataJson } from './json';
-import { DOLLARS, type MoneyTerms, readMoney } from './money';
+import { DOLLARS, type MoneyTerms, readLimit, readMoney } from './money';
 import { ALL_PERIODS, PERIODS, type PeriodIndex } from './periods';
 import type { TokenUsage } from './types/usage';
 import { uuid } from './uuid';
@@ -51,7 +51,7 @@ export interface Amounts {
   costMicros: number;
 }
 
-/** Nobody said what it cost. */
+/** Nobody said what it cost. Of a reservation that ends the store takes it as its share of what was held. */
 export const UNKNOWN_COST = -1;
 
 /** Of tokens, then of money in micro-units, in the order of the periods; `null` is unlimited. */
@@ -282,7 +282,7 @@ export function readOverride(override: unknown, terms: MoneyTerms = DOLLARS): Ch
   const read = (key: string) => own(source, key, 'override');
   const id = read('id');
   const cost = read('additionalCost');
-  const costMicros = cost === undefined ? 0 : readMoney(cost, 'override.additionalCost', terms, 'half up');
+  const costMicros = cost === undefined ? 0 : readLimit(cost, 'override.additionalCost', terms);
   const tokens = countField(source, 'additionalTokens', 'override');
   if (costMicros > 0 && tokens > 0) {
     throw invalid('override.additionalTokens', '0 beside additionalCost: an override of each', tokens);
@@ -348,7 +348,7 @@ export function readBudget(budget: unknown, at: string, terms: MoneyTerms = DOLL
   };
   const cost = (key: (typeof COSTS)[number]) => {
     const value = own(source, key, at);
-    return value === undefined ? null : readMoney(value, join(at, key), terms, 'half up');
+    return value === undefined ? null : readLimit(value, join(at, key), terms);
   };
   const tokens = [limit('hourly'), limit('daily'), limit('monthly')] as const;
   return [...tokens, cost('hourlyCost'), cost('dailyCost'), cost('monthlyCost')];

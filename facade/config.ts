@@ -10,6 +10,7 @@ import { isTimeZone } from './native';
 import { percentOf } from './percent';
 import { describe } from './text';
 import type { BudgetConfig } from './types/config';
+import type { BudgetPrices } from './types/money';
 import * as check from './validate';
 
 export interface Settings {
@@ -85,7 +86,9 @@ function read(config: object): Settings {
   const orchestratorBudgets = optional('orchestratorBudgets', [], (value, at) =>
     readBudgets(value, at, terms),
   );
-  const prices = optional('priceSource', undefined, readPrices);
+  const prices = optional<BudgetPrices | undefined>('priceSource', undefined, (value, at) =>
+    readPrices(value, at, terms),
+  );
   const limits = [defaultBudget, ...orchestratorBudgets.map(([, budget]) => budget)];
   const money: MoneySettings = {
     terms,

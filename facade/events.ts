@@ -1,10 +1,11 @@
 import type { EventEmitter } from 'node:events';
-import type { Amounts } from './arguments';
+import { type Amounts, UNKNOWN_COST } from './arguments';
 import { moneyOf } from './money';
 import { percentOf, percentUsed } from './percent';
 import { PERIODS, periodName, periodsOf } from './periods';
 import { Telling } from './telling';
 import type { BudgetDeniedEvent, BudgetThresholdEvent, TrackerEvents } from './types/events';
+import type { Money } from './types/money';
 import type { ReservationSettlement, TokenReservation } from './types/reservation';
 import type { TokenUsage } from './types/usage';
 
@@ -112,12 +113,13 @@ export function reservationOf(
   return reservation;
 }
 
-/** The usage that ending a reservation recorded. */
+/** The usage that ending a reservation recorded, at the cost that `counted` tells; before it is recorded, as far as it is known. */
 export function settledUsage(
   orchestratorId: string,
   amounts: Amounts,
   nowMs: number,
   currency: string,
+  counted?: ReservationSettlement,
 ): TokenUsage {
   const usage: TokenUsage = {
     orchestratorId,
@@ -132,6 +134,8 @@ export function settledUsage(
     model: amounts.model === '' ? 'unknown' : amounts.model,
   };
   if (amounts.requestId !== null) usage.requestId = amounts.requestId;
-  if (amounts.costMicros > 0) usage.cost = moneyOf(amounts.costMicros, currency);
+  // Without a price and without money that was held nobody knows what it cost: that is not told as 0.
+  if (amounts.costMicros !== UNKNOWN_COST) usage.cost = moneyOf(amounts.costMicros, currency);
+  else if (Number(counted?.cost?.recorded.amount ?? 0) > 0) usage.cost = counted?.cost?.recorded as Money;
   return usage;
 }

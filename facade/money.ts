@@ -57,6 +57,35 @@ export function readRates(value: unknown, at: string): ReadonlyMap<string, Decim
  * ```
  */
 export function readMoney(value: unknown, at: string, terms: MoneyTerms, rounding: 'up' | 'half up'): number {
+  const { amount, given, currency } = read(value, at);
+  const micros = microsOf(amount, currency, at, terms, rounding);
+  if (micros <= MAX_MICROS) return Number(micros);
+  throw check.invalid(`${at}.amount`, `at most ${textOf(Number.MAX_SAFE_INTEGER)} ${terms.currency}`, given);
+}
+
+/** The same of a limit, half up: what is too little to be counted would be a limit of nothing. */
+export function readLimit(value: unknown, at: string, terms: MoneyTerms): number {
+  const micros = readMoney(value, at, terms, 'half up');
+  if (micros > 0) return micros;
+  const { amount, given } = read(value, at);
+  if (amount.digits === 0n) return 0;
+  throw check.invalid(`${at}.amount`, `0, or at least ${textOf(1)} ${terms.currency}`, given);
+}
+
+/** Micro-units of one currency in the tracker's; more than can be counted are as many as can. */
+export function exchange(
+  micros: number,
+  currency: string,
+  at: string,
+  terms: MoneyTerms,
+  rounding: 'up' | 'half up',
+): number {
+  const amount = { digits: BigInt(micros), places: BigInt(MICRO_DIGITS) };
+  const exchanged = microsOf(amount, currency, at, terms, rounding);
+  return Number(exchanged < MAX_MICROS ? exchanged : MAX_MICROS);
+}
+
+function read(value: unknown, at: string): { amount: Decimal; given: unknown; currency: string } {
   const source = check.object(value, at);
   check.onlyNames(source, at, NAMES);
   const given = check.own(source, 'amount', at);
@@ -64,15 +93,22 @@ export function readMoney(value: unknown, at: string, terms: MoneyTerms, roundin
   if (amount === undefined) {
     throw check.invalid(`${at}.amount`, 'a number that is not negative, or one as decimal text', given);
   }
-  const currency = readCurrency(check.own(source, 'currency', at), `${at}.currency`);
+  return { amount, given, currency: readCurrency(check.own(source, 'currency', at), `${at}.currency`) };
+}
+
+function microsOf(
+  amount: Decimal,
+  currency: string,
+  at: string,
+  terms: MoneyTerms,
+  rounding: 'up' | 'half up',
+): bigint {
   const from = rateOf(currency, at, currency, terms);
   const to = rateOf(terms.currency, at, currency, terms);
   // amount * to / from, in micro-units.
   const over = amount.digits * to.digits * 10n ** (BigInt(MICRO_DIGITS) + from.places);
   const under = from.digits * 10n ** (amount.places + to.places);
-  const micros = rounding === 'up' ? (over + under - 1n) / under : (over * 2n + under) / (under * 2n);
-  if (micros <= MAX_MICROS) return Number(micros);
-  throw check.invalid(`${at}.amount`, `at most ${textOf(Number.MAX_SAFE_INTEGER)} ${terms.currency}`, given);
+  return rounding === 'up' ? (over + under - 1n) / under : (over * 2n + under) / (under * 2n);
 }
 
 /** Exact: `{ amount: '25.00', currency: 'USD' }`. */

@@ -27,6 +27,7 @@ export class Pricing {
   readonly #models = new Map<string, string>();
   /** Models that were warned of. */
   readonly #unknown = new Set<string>();
+  #hasThrown = false;
 
   constructor(settings: Settings, announcer: Announcer) {
     this.#settings = settings;
@@ -50,8 +51,8 @@ export class Pricing {
     if (costMicros !== UNKNOWN_COST) return costMicros;
     if (!this.#isActive) return 0;
     const { prices, unknownModel } = this.#settings.money;
-    const estimate = model === null ? undefined : prices.reserveMicros(model, tokens);
-    if (typeof estimate === 'number') return estimate;
+    const estimate = model === null ? null : this.#ask(() => prices.reserveMicros(model, tokens));
+    if (estimate !== null) return estimate;
     const isBudgeted = this.#budgeted.get(id) ?? this.#isBudgetedByDefault;
     if (!isBudgeted || unknownModel === 'unpriced') return 0;
     const message =
@@ -64,30 +65,45 @@ export class Pricing {
   /** Keeps the model of what is granted. */
   async remember(reserved: Promise<ReservationResult>, model: string): Promise<ReservationResult> {
     const result = await reserved;
-    if (this.#isActive && result.reservationId !== undefined) keep(this.#models, result.reservationId, model);
+    if (result.reservationId !== undefined) keep(this.#models, result.reservationId, model);
     return result;
   }
 
   /** Says what `usage` cost. */
   price(usage: CheckedUsage): void {
     if (usage.costMicros !== UNKNOWN_COST) return;
-    usage.costMicros = this.#isActive ? this.#used(usage, usage.model, usage.timestampMs) : 0;
-    if (usage.costMicros === 0) return;
+    usage.costMicros = 0;
+    if (!this.#isActive || usage.total === 0) return;
+    const cost = this.#used(usage, usage.timestampMs);
+    if (cost === null) return;
+    usage.costMicros = cost;
     // The event tells what was counted.
-    usage.given = { ...usage.given, cost: moneyOf(usage.costMicros, this.#announcer.currency) };
+    usage.given = { ...usage.given, cost: moneyOf(cost, this.#announcer.currency) };
   }
 
-  /** The same for a reservation that ends. */
+  /**
+   * The same for a reservation that ends, by the model that it was made with when none is named. What stays unknown
+   * costs its share of what the reservation holds, as the store knows.
+   */
   priceSettled(reservationId: string, amounts: Amounts): void {
-    const model = amounts.model === '' ? (this.#models.get(reservationId) ?? '') : amounts.model;
-    this.#models.delete(reservationId);
+    if (amounts.model === '') amounts.model = this.#models.get(reservationId) ?? '';
     if (amounts.costMicros !== UNKNOWN_COST) return;
-    amounts.costMicros = this.#isActive ? this.#used(amounts, model, undefined) : 0;
+    if (amounts.total === 0) amounts.costMicros = 0;
+    else if (this.#isActive) amounts.costMicros = this.#used(amounts, undefined) ?? UNKNOWN_COST;
   }
 
-  #used(amounts: Amounts, model: string, timestampMs: number | undefined): number {
-    if (amounts.total === 0) return 0;
-    const cost = this.#settings.money.prices.usageMicros({
+  /** Lets go of the model of a reservation once it has ended: a settle that failed is asked for again. */
+  forget(reservationId: string, settled: Promise<void>): Promise<void> {
+    if (!this.#models.has(reservationId)) return settled;
+    return settled.then(() => {
+      this.#models.delete(reservationId);
+    });
+  }
+
+  /** `null`: no price is known, which is told. */
+  #used(amounts: Amounts, timestampMs: number | undefined): number | null {
+    const { model } = amounts;
+    const usage = {
       model,
       ...(timestampMs !== undefined && { timestamp: new Date(timestampMs) }),
       promptTokens: amounts.prompt,
@@ -96,21 +112,40 @@ export class Pricing {
       cacheWriteTokens: amounts.cacheWrite,
       reasoningTokens: amounts.reasoning,
       totalTokens: amounts.total,
-    });
-    if (typeof cost === 'number') return cost;
-    this.#warn(model);
-    return 0;
+    };
+    const cost = model === '' ? null : this.#ask(() => this.#settings.money.prices.usageMicros(usage));
+    if (cost === null) this.#warn(model);
+    return cost;
   }
 
-  /** Tokens that are gone are recorded whatever they cost: once for each model it is told that they cost nothing. */
+  /** A source of prices that throws knows none. */
+  #ask(prices: () => number | null): number | null {
+    try {
+      return prices();
+    } catch (error) {
+      if (!this.#hasThrown) {
+        this.#hasThrown = true;
+        this.#announcer.emit('store:warning', {
+          message: `priceSource threw, which counts as knowing no price: ${reasonText(error)}`,
+        });
+      }
+      return null;
+    }
+  }
+
+  /** Tokens that are gone are recorded whatever they cost: once for each model it is told what they count as. */
   #warn(model: string): void {
     if (this.#unknown.has(model) || this.#unknown.size >= KEPT_MAX) return;
     this.#unknown.add(model);
     const what = model === '' ? 'usage without a model and a cost' : `the model ${describe(model)}`;
     this.#announcer.emit('store:warning', {
-      message: `No price is known of ${what}: it counts as costing nothing`,
+      message: `No price is known of ${what}: it counts as costing nothing, with a reservation its share of what that held`,
     });
   }
+}
+
+function reasonText(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : describe(error);
 }
 
 /** Lets go of the oldest one. */

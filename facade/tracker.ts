@@ -172,7 +172,7 @@ export class TokenBudgetTracker extends TypedEmitter<TrackerEvents> {
       const amounts = readAttribution(attribution, check.count(actualUsed, 'actualUsed'), terms);
       if (reservationId.length > RESERVATION_ID_MAX_LENGTH) throw reservationNotFound(reservationId);
       this.#pricing.priceSettled(reservationId, amounts);
-      return this.#backend.settle(reservationId, amounts);
+      return this.#pricing.forget(reservationId, this.#backend.settle(reservationId, amounts));
     } catch (error) {
       return rejected(error);
     }

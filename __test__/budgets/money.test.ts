@@ -1,6 +1,13 @@
 /** Budgets in money beside those in tokens, whatever keeps the state. */
-import { type BudgetConfig, type BudgetPrices, type Money, TokenBudgetTracker } from '@wundr.io/token-budget';
-import { heard, rejection, usage } from '../facade/helpers';
+import {
+  type BudgetConfig,
+  type BudgetPrices,
+  CostCalculator,
+  type Money,
+  TokenBudgetTracker,
+} from '@wundr.io/token-budget';
+import { run } from '../cli/run';
+import { granted, heard, rejection, usage } from '../facade/helpers';
 import { eventually } from '../support/system';
 import { trackersOverStores } from './trackers';
 
@@ -151,6 +158,77 @@ describe.each(over.stores)('in %s', store => {
     expect((await elsewhere.reserveTokens('orch', 1)).success).toBe(true);
   });
 
+  test('where no price is known, a reservation that ends costs its share of what it held', async () => {
+    const subject = tracker({ defaultBudget: { dailyCost: usd('1.50') } });
+    const tracked = heard(subject, 'usage:tracked');
+    const spent = async () => (await subject.getUsageStats('orch', 'daily')).cost;
+    const hold = async (tokens: number, options: object) =>
+      granted(await subject.reserveTokens('orch', tokens, 'all', options));
+    await subject.releaseReservation(await hold(1000, { cost: usd('0.5') }), 900);
+    expect(await spent()).toMatchObject({ used: usd('0.45'), reserved: usd('0.00') });
+    await subject.releaseReservation(await hold(3, { cost: usd('0.00001') }), 1, { model: 'nobody-knows' });
+    expect(await spent()).toMatchObject({ used: usd('0.450004') });
+    await subject.releaseReservation(await hold(100, { cost: usd('0.1') }), 250);
+    await subject.releaseReservation(await hold(100, { cost: usd('0.1') }), 0);
+    expect(await spent()).toMatchObject({ used: usd('0.700004'), reserved: usd('0.00') });
+    // The model of the reservation has a price, which is better than a share.
+    await subject.releaseReservation(await hold(1000, { model: 'opus' }), 1000, { promptTokens: 1000 });
+    expect(await spent()).toMatchObject({ used: usd('0.703004') });
+    await subject.releaseReservation(await hold(10, { model: 'opus' }), 10, { cost: usd('0') });
+    expect(tracked.map(([told]) => told)).toMatchObject([
+      { model: 'unknown', totalTokens: 900, cost: usd('0.45') },
+      { model: 'nobody-knows', totalTokens: 1, cost: usd('0.000004') },
+      { model: 'unknown', totalTokens: 250, cost: usd('0.25') },
+      { model: 'opus', totalTokens: 1000, cost: usd('0.003') },
+      { model: 'opus', totalTokens: 10, cost: usd('0.00') },
+    ]);
+    const history = await subject.getUsageHistory('orch', 'daily');
+    expect(history.map(({ cost }) => cost?.amount)).toEqual([undefined, '0.003', '0.25', '0.000004', '0.45']);
+  });
+
+  test('a reservation that expired costs its share of what it held', async () => {
+    const subject = tracker();
+    const expired = heard(subject, 'reservation:expired');
+    const options = { cost: usd('0.6'), ttl: 1 };
+    const id = granted(await subject.reserveTokens('orch', 100, 'all', options));
+    await eventually('its expiry', () => (expired.length > 0 ? true : undefined));
+    await subject.releaseReservation(id, 50);
+    const { cost } = await subject.getUsageStats('orch', 'daily');
+    expect(cost).toMatchObject({ used: usd('0.30'), reserved: usd('0.00') });
+  });
+
+  test('a source of prices that throws knows none: usage counts, and nothing stays held', async () => {
+    const broken = () => {
+      throw new Error('no prices today');
+    };
+    const subject = tracker({ priceSource: { reserveMicros: broken, usageMicros: broken } });
+    const warnings = heard(subject, 'store:warning');
+    const error = await rejection(subject.reserveTokens('orch', 1, 'daily', { model: 'opus' }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'options.cost' });
+    const id = granted(await subject.reserveTokens('orch', 100, 'daily', { cost: usd('0.5') }));
+    await subject.trackUsage(now(7));
+    await subject.releaseReservation(id, 50, { model: 'opus' });
+    expect(await subject.getUsageStats('orch', 'daily')).toMatchObject({
+      ...{ totalUsed: 57, activeReservations: 0 },
+      cost: { used: usd('0.25'), reserved: usd('0.00') },
+    });
+    expect(warnings.map(([told]) => (told as { message: string }).message)).toEqual([
+      expect.stringContaining('priceSource threw, which counts as knowing no price: Error: no prices today'),
+      expect.stringContaining('"opus"'),
+    ]);
+  });
+
+  test('a check of a budget in money alone tells of it', async () => {
+    const subject = tracker({ defaultBudget: { dailyCost: usd('1') } });
+    const fits = await subject.checkBudget('orch', 1, 'daily', { cost: usd('0.5') });
+    expect(fits).toMatchObject({
+      allowed: true,
+      message: 'No limit of tokens set for this period, but one of money',
+    });
+    const unlimited = await subject.checkBudget('orch', 1, 'hourly', { cost: usd('0.5') });
+    expect(unlimited).toMatchObject({ allowed: true, message: 'No budget limit set for this period' });
+  });
+
   test('budgets in money are set at run time, for every tracker', async () => {
     const subject = tracker({ defaultBudget: { daily: 1000 }, currencyRates: { EUR: '0.8' } });
     const set = heard(subject, 'budget:set');
@@ -264,6 +342,11 @@ describe('what is refused', () => {
       'defaultBudget.dailyCost.cents',
       { defaultBudget: { dailyCost: { amount: 1, currency: 'USD', cents: 1 } } },
     ],
+    ['defaultBudget.dailyCost.amount', { defaultBudget: { dailyCost: usd('0.0000004') } }],
+    // Prices are in dollars.
+    ['currencyRates.EUR', { currency: 'EUR', defaultBudget: { dailyCost: { amount: 1, currency: 'EUR' } } }],
+    ['priceSource.currency', { priceSource: { ...PRICES, currency: 'EUR' } }],
+    ['priceSource.currency', { priceSource: { ...PRICES, currency: 'euros' } }],
     ['defaultBudget.weeklyCost', { defaultBudget: { weeklyCost: usd('1') } }],
   ])('%s of a configuration: %j', (field, config) => {
     let error: unknown;
@@ -287,6 +370,10 @@ describe('what is refused', () => {
     );
     expect(await field(subject.reserveTokens('a', 1, 'all', { model: 5 as never }))).toBe('options.model');
     expect(await field(subject.releaseReservation('x', 1, { cost: null as never }))).toBe('attribution.cost');
+    expect(await field(subject.setBudget('a', { dailyCost: usd('0.0000004') }))).toBe(
+      'budget.dailyCost.amount',
+    );
+    await subject.setBudget('a', { dailyCost: usd('0') });
   });
 });
 
@@ -321,14 +408,58 @@ describe('without a price source, prices are those of the snapshot', () => {
     expect(await subject.reserveTokens('orch', 50_000, 'daily', call)).toMatchObject({ success: true });
   });
 
-  test('in another currency by the rate that was given, and without one costs must be told', async () => {
+  test('in another currency by the rate that was given', async () => {
     const euros = { amount: '10', currency: 'EUR' };
     const priced = over.open({
       ...{ currency: 'EUR', currencyRates: { EUR: '0.8' }, defaultBudget: { dailyCost: euros } },
     });
     const held = await priced.reserveTokens('orch', 50_000, 'daily', call);
     expect(held.reservation?.cost).toEqual({ amount: '0.40', currency: 'EUR' });
-    const unpriced = over.open({ currency: 'EUR', defaultBudget: { dailyCost: euros } });
-    expect((await rejection(unpriced.reserveTokens('orch', 1, 'daily', call))).field).toMatch(/cost/);
   });
+
+  test('a source of another currency is converted, up when held and half up when used', async () => {
+    const currencyRates = { EUR: '0.8' };
+    const subject = over.open({ currencyRates, priceSource: { ...PRICES, currency: 'EUR' } });
+    const held = await subject.reserveTokens('orch', 1, 'daily', { model: 'opus' });
+    // 15 micro-units of a euro.
+    expect(held.reservation?.cost).toEqual(usd('0.000019'));
+    await subject.trackUsage(now(2, { promptTokens: 2, completionTokens: 0 }));
+    expect((await subject.getUsageStats('orch')).cost?.used).toEqual(usd('0.000008'));
+    const calculator = new CostCalculator({ currencyRates });
+    const euros = over.open({ currencyRates, priceSource: calculator.priceSource({ currency: 'EUR' }) });
+    const same = await euros.reserveTokens('orch', 50_000, 'daily', call);
+    expect(same.reservation?.cost).toEqual(usd('0.50'));
+  });
+});
+
+test('a reservation settled by another process, or by the command, costs its share of what it held', async () => {
+  const config = over.configOf('Redis');
+  const limited = { ...config, defaultBudget: { dailyCost: usd('1.00') } };
+  const [one, other] = [over.open(limited), over.open(limited)];
+  const reserve = () => one.reserveTokens('team', 50_000, 'all', { model: 'gpt-4o' });
+  // The dearer side of gpt-4o is 10 dollars for a million tokens.
+  const grants = [];
+  for (let call = 0; call < 5; call++) {
+    const held = await reserve();
+    if (!held.success) break;
+    await other.releaseReservation(granted(held), 50_000);
+    grants.push(held);
+  }
+  expect(grants).toHaveLength(2);
+  const held = await one.reserveTokens('second', 50_000, 'all', { model: 'gpt-4o' });
+  const { port, keyPrefix } = config.redis as { port: number; keyPrefix: string };
+  const store = ['--redis', `redis://127.0.0.1:${port}`, '--prefix', keyPrefix];
+  const released = await run(['release', granted(held), '--used', '25000', ...store]);
+  expect(released).toMatchObject({ code: 0 });
+  expect((await one.getUsageStats('second', 'daily')).cost?.used).toEqual(usd('0.25'));
+});
+
+test('a reservation of a process that is gone costs its share of what it held', async () => {
+  const config = { ...over.configOf('disk'), defaultBudget: { dailyCost: usd('1.00') } };
+  const before = new TokenBudgetTracker(config);
+  const id = granted(await before.reserveTokens('orch', 100_000, 'all', { model: 'gpt-4o' }));
+  await before.close();
+  const after = over.open(config);
+  await after.releaseReservation(id, 60_000);
+  expect((await after.getUsageStats('orch', 'daily')).cost?.used).toEqual(usd('0.60'));
 });

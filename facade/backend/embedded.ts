@@ -148,7 +148,7 @@ export class EmbeddedBackend implements Backend {
     const settlement = settlementAnswer(numbers, 0, amounts.total, this.#announcer.currency);
     if (status === EVENTS_WAIT) this.#announce();
     this.#announcer.settled(reservationId, settlement, () =>
-      settledUsage(orchestratorOf(reservationId), amounts, now, this.#announcer.currency),
+      settledUsage(orchestratorOf(reservationId), amounts, now, this.#announcer.currency, settlement),
     );
     return Promise.resolve();
   }

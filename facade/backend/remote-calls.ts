@@ -141,7 +141,7 @@ export class SettleCall extends Call<void> {
     const { currency } = this.announcer;
     const settlement = settlementAnswer(record.numbers, record.at, amounts.total, currency);
     const orchestratorId = record.string(8);
-    const usage = () => settledUsage(orchestratorId, amounts, nowMs, currency);
+    const usage = () => settledUsage(orchestratorId, amounts, nowMs, currency, settlement);
     this.announcer.settled(reservationId, settlement, usage);
   }
 

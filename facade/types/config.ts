@@ -105,7 +105,8 @@ export interface BudgetConfig extends StoreOptions {
   currencyRates?: Record<string, number | string>;
   /**
    * What tokens cost, for reservations and usage that name a model and no cost. Asked where money is counted: a budget has
-   * a limit of money, or `currency` or `priceSource` is given.
+   * a limit of money, or `currency` or `priceSource` is given. Default: the prices that are shipped, which need a rate in
+   * `currencyRates` when `currency` is not `USD`.
    */
   priceSource?: BudgetPrices;
   /**

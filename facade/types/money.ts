@@ -6,8 +6,10 @@ export interface Money {
   currency: string;
 }
 
-/** Prices for budgets in money, in whole micro-units (10^-6) of the tracker's currency; `null`: no price is known. */
+/** Prices for budgets in money, in whole micro-units (10^-6) of a currency; `null`: no price is known. One that throws knows none, too. */
 export interface BudgetPrices {
+  /** Of its amounts, ISO 4217, converted with `currencyRates`. Default: the tracker's. */
+  readonly currency?: string;
   /** The most that so many tokens of the model can cost, rounded up. */
   reserveMicros(model: string, tokens: number): number | null;
   /** What they have cost, rounded half up. */

@@ -44,7 +44,7 @@ export interface TokenUsage extends TokenParts {
   requestId?: string;
   /** Kept in the history as JSON, at most 64 KiB of it. */
   metadata?: Record<string, unknown>;
-  /** What it cost. Default: what `priceSource` says, where money is counted. */
+  /** What it cost. Default: what `priceSource` says, where money is counted; absent in events where nobody knows. */
   cost?: Money;
 }
 
@@ -54,7 +54,10 @@ export interface UsageAttribution extends Partial<TokenParts> {
   sessionId?: string;
   /** As in {@link TokenUsage.requestId}. */
   requestId?: string;
-  /** As in {@link TokenUsage.cost}; without a model, that of the reservation is asked for. */
+  /**
+   * As in {@link TokenUsage.cost}; without a model, that of the reservation is asked for. Where no price is known, or the
+   * reservation is of another process: its share of the money that the reservation holds, rounded up.
+   */
   cost?: Money;
 }
 
