@@ -93,7 +93,11 @@ function install(project, tarballs) {
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true }));
   const quiet = ['--offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  run('npm', ['install', ...quiet, ...tarballs], project);
+  // What the package depends on comes from here, too: nobody knows what is in the cache of npm.
+  const needed = Object.keys(manifest.dependencies).map(
+    name => pack(join(root, 'node_modules', name), work).tarball,
+  );
+  run('npm', ['install', ...quiet, ...tarballs, ...needed], project);
 }
 
 function use(project) {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { TokenBudgetError } from '../errors';
 import { TokenBudgetTracker } from '../tracker';
 import type { BudgetConfig, RedisOptions } from '../types/config';
-import type { Money } from '../types/money';
+import type { BudgetPrices, Money } from '../types/money';
 import type { GivenMoney } from './amount';
 import { parseArguments, readBudgetList } from './arguments';
 import { CommandError, messageOf, UsageError } from './exit';
@@ -70,6 +70,9 @@ export interface Target {
   configured: string[];
 }
 
+/** Commands name amounts, never a model that has a price: no rate of the currency is needed. */
+const NO_PRICES: BudgetPrices = { reserveMicros: () => null, usageMicros: () => null };
+
 /** Throws `UsageError`, naming the option or the variable. */
 export function readTarget(values: TargetValues, env: NodeJS.ProcessEnv, timeoutMs = 5000): Target {
   const file = values.config ?? filled(env.TOKEN_BUDGET_CONFIG);
@@ -83,7 +86,7 @@ export function readTarget(values: TargetValues, env: NodeJS.ProcessEnv, timeout
     connectTimeout: timeoutMs,
     commandTimeout: Math.min(timeoutMs, given.commandTimeout ?? 2000),
     ...(values.budget !== undefined && { defaultBudget: budget }),
-    ...(currency !== undefined && { currency }),
+    ...(currency !== undefined && { currency, priceSource: NO_PRICES }),
     ...(values['time-zone'] !== undefined && { timeZone: values['time-zone'] }),
   };
   return { config, address: store.address, configured: namesIn(given) };
