@@ -799,7 +799,7 @@ type TokenBudgetErrorCode = 'INVALID_CONFIG' | 'INVALID_ARGUMENT' | 'RESERVATION
  * ```
  */
 declare class TokenBudgetError extends Error {
-    readonly name = "TokenBudgetError";
+    readonly name: string;
     readonly code: TokenBudgetErrorCode;
     /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
     readonly field: string | undefined;
@@ -3680,6 +3680,7 @@ declare class CircuitBreaker extends TypedEmitter<CircuitBreakerEvents> {
  * ```
  */
 declare class CircuitOpenError extends TokenBudgetError {
+    readonly name = "CircuitOpenError";
     readonly service: string;
     /** When it is worth another try; `undefined`: not before the breaker is reset by hand. */
     readonly retryAt: Date | undefined;

@@ -58,7 +58,7 @@ export type TokenBudgetErrorCode =
  * ```
  */
 export class TokenBudgetError extends Error {
-  override readonly name = 'TokenBudgetError';
+  override readonly name: string = 'TokenBudgetError';
   readonly code: TokenBudgetErrorCode;
   /** Path of the refused field, such as `usage.promptTokens` or `redis.port`. */
   readonly field: string | undefined;

@@ -85,6 +85,7 @@ describe('execute', () => {
     const call = jest.fn(works);
     const error = await one.execute(call).catch(thrown => thrown);
     expect(error).toBeInstanceOf(CircuitOpenError);
+    expect(error).toMatchObject({ name: 'CircuitOpenError', code: 'CIRCUIT_OPEN' });
     expect(error).toBeInstanceOf(TokenBudgetError);
     expect(error).toMatchObject({
       code: 'CIRCUIT_OPEN',

@@ -14,6 +14,7 @@ import { TokenBudgetError } from '../errors';
  * ```
  */
 export class CircuitOpenError extends TokenBudgetError {
+  override readonly name = 'CircuitOpenError';
   readonly service: string;
   /** When it is worth another try; `undefined`: not before the breaker is reset by hand. */
   readonly retryAt: Date | undefined;

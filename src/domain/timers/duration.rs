@@ -50,6 +50,7 @@ fn part<'a>(text: &str, rest: &'a str) -> Result<(u128, &'a str), String> {
     if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
         return Err(format!("{text:?} is no duration: expected a number such as 5 or 1.5 before each unit"));
     }
+    let rest = rest.trim_start();
     let unit_end = rest.find(|sign: char| !sign.is_alphabetic()).unwrap_or(rest.len());
     let (unit, rest) = rest.split_at(unit_end);
     if unit.is_empty() {
@@ -88,6 +89,8 @@ mod tests {
             ("6m0s", 360_000),
             ("1h30m", 5_400_000),
             ("1h 30m", 5_400_000),
+            ("5 m", 300_000),
+            ("1.5 h 30 m", 7_200_000),
             (" 2d ", 172_800_000),
             ("1w", 604_800_000),
             ("1.5h", 5_400_000),
@@ -119,6 +122,8 @@ mod tests {
             ("1e3s", "unknown unit, \"e\""),
             ("5M", "unknown unit, \"M\""),
             ("5min", "unknown unit, \"min\""),
+            ("5 minutes", "unknown unit, \"minutes\""),
+            ("5 30m", "has no unit: write 5ms"),
             ("5µs", "unknown unit"),
             ("1,5h", "has no unit"),
             ("5m-3s", "expected a number"),
