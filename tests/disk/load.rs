@@ -1,16 +1,22 @@
 //! Many at once, states written meanwhile, and many openings.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use token_budget::domain::decide::Context;
 use token_budget::domain::period::Period;
 use token_budget::domain::policy::Limits;
+use token_budget::domain::rate_limit::amounts::Amounts;
+use token_budget::domain::rate_limit::decide::Ask;
+use token_budget::domain::rate_limit::operation::Priority;
+use token_budget::domain::rate_limit::terms::Policy;
 use token_budget::domain::usage::Usage;
 use token_budget::store::disk::DiskStore;
 
 use super::{Driver, Folder, PATIENCE, assert_same, budget_policy, key, open};
 
 const NOW_MS: u64 = 1_700_000_000_000;
+const DAY_MS: u64 = 86_400_000;
 
 /// So short that states are written all the time.
 const SHORT_LOG: usize = 20_000;
@@ -89,6 +95,34 @@ fn states_written_in_between_change_nothing() {
             }
         }
     }
+}
+
+/// Entries of what was forgotten may stay in the log, in a row with others that are needed: then so must their policies.
+#[test]
+fn what_was_forgotten_leaves_a_file_that_can_be_opened() {
+    let folder = Folder::new();
+    let (path, copy) = (folder.file("state.db"), folder.file("copy.db"));
+    let store = DiskStore::open_with(&path, PATIENCE, 2_000).unwrap();
+    for round in 0..40 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..200).for_each(|_| count(&store, "team")));
+            scope.spawn(|| (0..50).for_each(|number| forgotten(&store, round * 50 + number)));
+        });
+        assert!(store.wait_durable(store.written_seq(), PATIENCE));
+        let _ = std::fs::remove_file(&copy);
+        back_up(&path, &copy);
+        DiskStore::close(open(&copy), PATIENCE);
+    }
+    DiskStore::close(store, PATIENCE);
+}
+
+/// A limiter that nobody else has, with a policy of its own, and long after the one before it.
+fn forgotten(store: &DiskStore, number: u64) {
+    let policy = Policy { permit_ttl_ms: 1_000 + number, client_lease_ms: 1_000, ..Policy::default() };
+    let amounts = Amounts::call(1, 1);
+    let ask = Ask { id: "permit", amounts, priority: Priority::Normal, agent: "", wait: false };
+    let limiter = key(&format!("forgotten-{number}"));
+    Arc::clone(store.limiters()).limiter(limiter).acquire(number * DAY_MS, "client", &policy, &ask);
 }
 
 #[test]

@@ -42,6 +42,21 @@ impl Snapshot {
     }
 }
 
+/// What a commit did with entries that nobody needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OldLog {
+    /// So many bytes of them are there no more.
+    Removed(usize),
+    /// No row is left that holds such entries only. No entry before this one is there.
+    Gone { kept_from: u64 },
+}
+
+impl Default for OldLog {
+    fn default() -> Self {
+        OldLog::Removed(0)
+    }
+}
+
 /// A state that is being written.
 struct Writing {
     kind: Kind,
@@ -192,15 +207,14 @@ impl Compaction {
         self.cleaned_before.take()
     }
 
-    /// `added` bytes stand in the log. `old_log`: what was looked for, and the bytes of it that are there no more;
-    /// `None`: none was left.
-    pub fn committed(&mut self, added: usize, old_log: Option<(u64, Option<usize>)>) {
+    /// `added` bytes stand in the log. `old_log`: what became of what was looked for.
+    pub fn committed(&mut self, added: usize, old_log: Option<OldLog>) {
         self.log_bytes += added;
         match old_log {
-            Some((_, Some(removed))) => self.log_bytes = self.log_bytes.saturating_sub(removed),
-            Some((before_seq, None)) => {
+            Some(OldLog::Removed(bytes)) => self.log_bytes = self.log_bytes.saturating_sub(bytes),
+            Some(OldLog::Gone { kept_from }) => {
                 self.has_old_log = false;
-                self.cleaned_before = Some(before_seq);
+                self.cleaned_before = Some(kept_from);
             }
             None => {}
         }

@@ -49,6 +49,13 @@ impl Written<'_> {
         Ok(bytes.map(|bytes| bytes as usize))
     }
 
+    /// The first entry that is still there, needed or not.
+    pub fn first_logged_seq(&self) -> rusqlite::Result<Option<u64>> {
+        let first: Option<i64> =
+            self.0.prepare_cached("SELECT min(first_seq) FROM log")?.query_row([], |row| row.get(0))?;
+        Ok(first.map(|seq| seq as u64))
+    }
+
     pub fn put_policy(&self, id: u32, kind: u8, policy: &[u8]) -> rusqlite::Result<()> {
         let sql = "INSERT OR REPLACE INTO policy (id, kind, crc, policy) VALUES (?, ?, ?, ?)";
         self.0.prepare_cached(sql)?.execute(params![id, kind, crc32(&head::policy(id, kind), policy), policy]).map(drop)

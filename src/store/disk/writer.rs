@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::compaction::{Compaction, STALE_PARTS, Snapshot};
+use super::compaction::{Compaction, OldLog, STALE_PARTS, Snapshot};
 use super::entry::Entry;
 use super::file::StoreFile;
 use super::kind::Kind;
@@ -146,7 +146,7 @@ impl Writer {
                 Ok(()) => {
                     self.note_deleted(&job, &deleted);
                     let added = job.rows.iter().map(|row| row.entries.len()).sum();
-                    self.compaction.committed(added, job.old_log.map(|before_seq| (before_seq, deleted.log_bytes)));
+                    self.compaction.committed(added, job.old_log.is_some().then_some(deleted.log));
                     if !job.taken.entries.is_empty() {
                         self.recorder.committed(&job.taken);
                     }
@@ -166,8 +166,7 @@ impl Writer {
 /// What a commit deleted.
 #[derive(Default)]
 struct Deleted {
-    /// Of the old log; `None`: nothing was left of it.
-    log_bytes: Option<usize>,
+    log: OldLog,
     /// Something is left of what these states were before.
     large: Vec<usize>,
     /// Nothing is left of the state that was large before.
@@ -213,10 +212,14 @@ impl Job {
             let of = StateOf { kind: *kind as u8, key: key.encoded(), seq: *seq };
             deleted.stale_is_gone = !file.delete_states_before(&of, STALE_PARTS)?;
         }
-        deleted.log_bytes = match self.old_log {
-            Some(before_seq) => file.delete_log(before_seq, OLD_ROWS)?,
-            None => None,
-        };
+        if let Some(before_seq) = self.old_log {
+            deleted.log = match file.delete_log(before_seq, OLD_ROWS)? {
+                Some(bytes) => OldLog::Removed(bytes),
+                // A row is there as long as one of its entries is needed. Where its first ones belong to states that were
+                // forgotten, they are replayed.
+                None => OldLog::Gone { kept_from: file.first_logged_seq()?.unwrap_or(before_seq).min(before_seq) },
+            };
+        }
         for id in &self.old_policies {
             file.delete_policy(*id)?;
         }
