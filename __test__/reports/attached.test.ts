@@ -7,7 +7,7 @@ import {
   UsageReporter,
 } from '@wundr.io/token-budget/budget';
 import fc from '../support/properties';
-import { eventually } from '../support/system';
+import { eventually, temporaryFolder } from '../support/system';
 
 const dist = join(__dirname, '../../dist/reports');
 const { usageId } = require(join(dist, 'attach.js')) as typeof import('../../facade/reports/attach');
@@ -91,6 +91,38 @@ test('ids and names are told apart whatever they consist of', () => {
       expect(givenName(keptName(a))).toBe(a);
     }),
   );
+});
+
+test('the tool in the metadata of a usage is the one it is grouped by', async () => {
+  const { tracker, reporter, report } = attached();
+  for (const toolName of ['bash', 'bash', 'search', '', 7, 'x'.repeat(257)]) {
+    await tracker.trackUsage(tracked({ metadata: { toolName, toolCallId: 'call' } }));
+  }
+  await tracker.trackUsage(tracked());
+  await report(7);
+  const { breakdown } = await reporter.getReport({
+    ...{ startTime: new Date(0), endTime: new Date(Date.now() + 1000), granularity: 'monthly' },
+    groupBy: ['tool'],
+  });
+  const tools = (breakdown ?? []).map(({ key, totalTokens }) => [key, totalTokens]);
+  expect(Object.fromEntries(tools)).toEqual({ bash: 4000, search: 2000, unknown: 8000 });
+});
+
+test('two reporters of one file record a usage without a request id once', async () => {
+  const folder = temporaryFolder('attached-twice');
+  const tracker = new TokenBudgetTracker();
+  const reporters = [1, 2].map(() => new UsageReporter({}, join(folder.path, 'usage.db')));
+  for (const reporter of reporters) reporter.attach(tracker);
+  for (let count = 0; count < 5; count += 1) await tracker.trackUsage(tracked());
+  await tracker.close();
+  await Promise.all(reporters.map(reporter => reporter.close()));
+  const reader = new UsageReporter({}, join(folder.path, 'usage.db'));
+  const { summary } = await reader.getReport({
+    ...{ startTime: new Date(0), endTime: new Date(Date.now() + 1000), granularity: 'monthly' },
+  });
+  expect(summary.totalRecords).toBe(5);
+  await reader.close();
+  folder.remove();
 });
 
 test('what the tracker was told that it cost is what is reported', async () => {

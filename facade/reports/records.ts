@@ -9,7 +9,7 @@ import { picoText } from './pico';
 import type { LedgerRecord } from './source';
 
 export const ID_MAX_BYTES = 1024;
-const NAME_MAX_BYTES = 256;
+export const NAME_MAX_BYTES = 256;
 
 /** A usage that was checked; `extra` is JSON of the fields that are only kept. */
 export interface CheckedRecord {

@@ -21,7 +21,8 @@ Reservation:
   --used <n>               tokens that were used, of each; they are recorded
                            (default 0)
   --cost <amount>          what they cost, of each: 0.05 (in the currency of the
-                           budgets), or 0.05EUR (default 0)
+                           budgets), or 0.05EUR (default: the share that the
+                           tokens have of what the reservation holds)
   --list <orchestrator>    what it holds, soonest expiry first, at most 1000
   --period <period>        with --list: held in hourly, daily or monthly
 
