@@ -225,6 +225,32 @@ test('--anomalies has its section, whatever was found', async () => {
   });
 });
 
+test('costs that are guessed are marked', async () => {
+  const estimate = {
+    ...{ totalCost: 3.5, currency: 'USD' },
+    breakdown: [
+      { modelId: 'gpt-5', totalCost: 1.25, isEstimate: true },
+      { modelId: 'gpt-4o', totalCost: 2.25 },
+    ],
+  };
+  const row = {
+    type: 'model',
+    inputTokens: 1,
+    outputTokens: 0,
+    totalTokens: 1,
+    percentage: 50,
+    recordCount: 1,
+  } as const;
+  const breakdown = [
+    { ...row, key: 'gpt-5', cost: 1.25 },
+    { ...row, key: 'gpt-4o', cost: 2.25 },
+  ];
+  const { text } = await tell(standIn({ costEstimate: estimate, breakdown }));
+  expect(text).toMatch(/cost +3\.50 USD\n +~ guessed of it +1\.25 USD\n/);
+  expect(text).toMatch(/^gpt-5 .* ~1\.25$/m);
+  expect(text).toMatch(/^gpt-4o .* 2\.25$/m);
+});
+
 test('a real ledger: --to is not included, anomalies are looked for, and a damaged one is a failure', async () => {
   const folder = temporaryFolder('report');
   const path = join(folder.path, 'usage.db');

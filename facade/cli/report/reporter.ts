@@ -66,7 +66,11 @@ export interface Report {
     notLookedAt: number;
     leftOut: number;
   };
-  costEstimate: { totalCost: number; currency: string };
+  costEstimate: {
+    totalCost: number;
+    currency: string;
+    breakdown?: Array<{ modelId: string; totalCost: number; isEstimate?: boolean }>;
+  };
 }
 
 export type OpenReporter = (path: string) => Reporter;

@@ -8,6 +8,10 @@ const ANOMALIES_MAX = 50;
 export function renderReport(report: Report, query: ReportQuery, paint: Paint): string {
   const { summary, costEstimate } = report;
   const { currency } = costEstimate;
+  // Of a model without a price its relatives tell what it may cost.
+  const guessed = (costEstimate.breakdown ?? []).filter(({ isEstimate }) => isEstimate === true);
+  const guessedModels = new Set(guessed.map(({ modelId }) => modelId));
+  const guessedCost = guessed.reduce((sum, { totalCost }) => sum + totalCost, 0);
   const sections: string[][] = [
     [
       paint(`usage from ${query.startTime.toISOString()} to ${endOf(query)}`, 'bold'),
@@ -20,6 +24,7 @@ export function renderReport(report: Report, query: ReportQuery, paint: Paint): 
           ['  orchestrators', formatCount(summary.uniqueOrchestrators)],
           ['  sessions', formatCount(summary.uniqueSessions)],
           ['  cost', `${costEstimate.totalCost.toFixed(2)} ${currency}`],
+          ...(guessed.length > 0 ? [['  ~ guessed of it', `${guessedCost.toFixed(2)} ${currency}`]] : []),
         ],
         'lr',
       ),
@@ -38,7 +43,7 @@ export function renderReport(report: Report, query: ReportQuery, paint: Paint): 
         formatCount(row.totalTokens),
         formatPercent(row.percentage),
         formatCount(row.recordCount),
-        costText(row.cost),
+        group === 'model' && guessedModels.has(row.key) ? `~${costText(row.cost)}` : costText(row.cost),
       ]);
     const head = [group, 'input', 'output', 'tokens', 'share', 'records', `cost ${currency}`];
     sections.push(headed(alignColumns([head, ...lines], 'lrrrrrr'), paint));
