@@ -8,6 +8,7 @@ pub mod disk;
 pub mod ledger;
 pub mod memory;
 pub mod redis;
+mod sqlite;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ pub(super) enum OldLog {
     /// So many bytes of them are there no more.
     Removed(usize),
     /// No row is left that holds such entries only. No entry before this one is there.
-    Gone { kept_from: u64 },
+    Gone { kept_from_seq: u64 },
 }
 
 impl Default for OldLog {
@@ -212,9 +212,9 @@ impl Compaction {
         self.log_bytes += added;
         match old_log {
             Some(OldLog::Removed(bytes)) => self.log_bytes = self.log_bytes.saturating_sub(bytes),
-            Some(OldLog::Gone { kept_from }) => {
+            Some(OldLog::Gone { kept_from_seq }) => {
                 self.has_old_log = false;
-                self.cleaned_before = Some(kept_from);
+                self.cleaned_before = Some(kept_from_seq);
             }
             None => {}
         }

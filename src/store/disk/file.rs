@@ -1,6 +1,5 @@
 //! The SQLite file: what stands in it, and how its errors read.
 
-use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,8 +8,11 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use super::checksum::crc32;
 use super::rows::{LogRow, Parts, PolicyRow, StateRow, head};
 use super::transaction::Written;
-use super::wal::damage_within;
 use crate::domain::error::{Applied, StoreError};
+use crate::store::sqlite::damage::{is_damage, reason_of};
+use crate::store::sqlite::log::keep_log;
+use crate::store::sqlite::place::{beside, private, refusal_of_main, sync_folder};
+use crate::store::sqlite::wal::damage_within;
 
 /// Says that a file is one of ours: "wtkb".
 const APPLICATION_ID: i32 = 0x7774_6B62;
@@ -23,6 +25,9 @@ const CHECKED_BYTES_MAX: u64 = 32 << 20;
 
 /// As much of SQLite's write-ahead log is carried over to the file at once.
 const CHECKPOINT_BYTES: usize = 16 << 20;
+
+/// What is read again are the pages that the next commit writes to.
+const CACHE_KIB: u32 = 8 << 10;
 
 const SCHEMA: &str = "
     CREATE TABLE state (
@@ -143,16 +148,7 @@ impl StoreFile {
 
     fn prepare(&self, is_empty: bool) -> rusqlite::Result<()> {
         let connection = &self.connection;
-        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        if mode != "wal" {
-            let message = format!("a write-ahead log cannot be kept beside it (journal mode {mode})");
-            return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(message)));
-        }
-        connection.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
-             PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8192;
-             PRAGMA journal_size_limit = 67108864;",
-        )?;
+        keep_log(connection, CACHE_KIB)?;
         if is_empty {
             connection.execute_batch(&format!(
                 "BEGIN IMMEDIATE; {SCHEMA}
@@ -277,35 +273,6 @@ fn disowned() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(code, Some(DISOWNED.into()))
 }
 
-fn reason_of(error: &rusqlite::Error) -> Option<&str> {
-    let rusqlite::Error::SqliteFailure(_, reason) = error else { return None };
-    reason.as_deref()
-}
-
-/// Why a file is not opened. One that was lost must not be taken for a new one while its log is there, which SQLite
-/// would delete; and one that has two names would have two logs.
-pub(in crate::store) fn refusal_of_main(path: &Path) -> Option<String> {
-    let (shown, log_path) = (path.display(), beside(path, "-wal"));
-    // The log first: somebody who makes both at this moment makes the file before.
-    let has_log = std::fs::metadata(&log_path).is_ok_and(|log| log.len() > 0);
-    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    if bytes == 1 {
-        // SQLite takes it for an empty one.
-        return Some(format!("{shown} is damaged: it is cut off behind its first byte"));
-    }
-    if has_log && bytes == 0 {
-        let log = log_path.display();
-        return Some(format!(
-            "{shown} is missing or empty, but its log {log} is there: restore the file, or delete the log to begin anew"
-        ));
-    }
-    #[cfg(unix)]
-    if std::fs::metadata(path).is_ok_and(|file| std::os::unix::fs::MetadataExt::nlink(&file) > 1) {
-        return Some(format!("{shown} has more than one name (hard links)"));
-    }
-    None
-}
-
 /// Whether the write-ahead log is whole up to where it ends, before SQLite takes for its end what is none.
 fn check_log(path: &Path) -> Result<(), StoreError> {
     let log_path = beside(path, "-wal");
@@ -317,22 +284,6 @@ fn check_log(path: &Path) -> Result<(), StoreError> {
         ))),
         Err(error) => Err(unavailable(format!("storage: {log} cannot be read: {error}"))),
     }
-}
-
-/// A file whose name goes on like that.
-pub(in crate::store) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-/// How files are made: addresses of webhooks and messages are nobody else's business.
-pub(in crate::store) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 fn refused(message: String) -> StoreError {
@@ -361,23 +312,6 @@ fn failure(path: &Path, error: &rusqlite::Error) -> StoreError {
     }
 }
 
-/// Some damage SQLite calls by other names: the end of the file is missing, or its head speaks of a format that there
-/// is not.
-pub(in crate::store) fn is_damage(error: &rusqlite::Error) -> bool {
-    error.sqlite_error().is_some_and(|error| {
-        error.code == ErrorCode::DatabaseCorrupt || error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ
-    }) || reason_of(error) == Some("unsupported file format")
-}
-
 pub(super) fn unavailable(message: String) -> StoreError {
     StoreError::Unavailable { message, applied: Applied::No }
-}
-
-/// A new file, and a new log, is found after a power loss only when its folder was synced.
-pub(in crate::store) fn sync_folder(path: &Path) {
-    if let Some(folder) = path.parent().filter(|_| cfg!(unix))
-        && let Ok(folder) = std::fs::File::open(folder)
-    {
-        let _ = folder.sync_all();
-    }
 }

@@ -16,6 +16,7 @@ use super::stores::Stores;
 use super::writer::Writer;
 use super::written_policies::WrittenPolicies;
 use crate::domain::error::StoreError;
+use crate::store::sqlite::place::canonical;
 
 /// How long a commit waits for another program that has a lock on the file, before it counts as failed and is tried
 /// anew.
@@ -23,9 +24,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Who has a path open. The lock is held while it is opened.
 type Place = Arc<Mutex<Weak<DiskStore>>>;
-
-/// Links that are followed to a file that is not there yet.
-const LINKS_MAX: usize = 40;
 
 /// Paths as they were written, and where they led when a file that is open was opened. A link that is set to somewhere
 /// else meanwhile does not part who names the same path.
@@ -122,24 +120,6 @@ fn names() -> MutexGuard<'static, Option<HashMap<PathBuf, PathBuf>>> {
 fn place(path: &Path) -> Place {
     let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(places.get_or_insert_default().entry(path.to_owned()).or_default())
-}
-
-/// The same for every way to write the path. The folder has to exist, the file has not.
-pub(in crate::store) fn canonical(path: &Path) -> Result<PathBuf, String> {
-    let mut path = path.to_owned();
-    for _ in 0..LINKS_MAX {
-        if let Ok(path) = path.canonicalize() {
-            return Ok(path);
-        }
-        // What is made is what a link leads to, not something in place of the link.
-        let Ok(target) = path.read_link() else { break };
-        path = path.parent().unwrap_or(Path::new("")).join(target);
-    }
-    let name = path.file_name().ok_or_else(|| format!("{} names no file", path.display()))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let folder =
-        folder.canonicalize().map_err(|error| format!("the folder {} cannot be used: {error}", folder.display()))?;
-    Ok(folder.join(name))
 }
 
 fn open_file(path: PathBuf, timeout: Duration, log_bytes_min: usize) -> Result<DiskStore, StoreError> {

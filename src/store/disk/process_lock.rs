@@ -1,13 +1,13 @@
 //! One process at a time.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::file::{beside, private, unavailable};
+use super::file::unavailable;
 use crate::domain::error::StoreError;
+use crate::store::sqlite::place::{beside, open_lock};
 
 /// Between two looks whether the other process has ended.
 const LOOK_MS: u64 = 10;
@@ -43,21 +43,5 @@ impl ProcessLock {
                 }
             }
         }
-    }
-}
-
-/// Who may write to the storage may lock it.
-pub(in crate::store) fn open_lock(path: &Path, lock_path: &Path) -> std::io::Result<File> {
-    match private().create_new(true).open(lock_path) {
-        Ok(file) => {
-            if cfg!(unix)
-                && let Ok(storage) = path.metadata()
-            {
-                file.set_permissions(storage.permissions())?;
-            }
-            Ok(file)
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => private().open(lock_path),
-        Err(error) => Err(error),
     }
 }

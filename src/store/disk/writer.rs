@@ -217,7 +217,7 @@ impl Job {
                 Some(bytes) => OldLog::Removed(bytes),
                 // A row is there as long as one of its entries is needed. Where its first ones belong to states that were
                 // forgotten, they are replayed.
-                None => OldLog::Gone { kept_from: file.first_logged_seq()?.unwrap_or(before_seq).min(before_seq) },
+                None => OldLog::Gone { kept_from_seq: file.first_logged_seq()?.unwrap_or(before_seq).min(before_seq) },
             };
         }
         for id in &self.old_policies {

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
-use crate::store::disk::file::is_damage;
+use crate::store::sqlite::damage::is_damage;
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LedgerError {

@@ -9,16 +9,18 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{LedgerError, failure};
 use super::schema::{APPLICATION_ID, FROM_VERSION_1, SCHEMA, VERSION};
-use crate::store::disk::file::{beside, private, refusal_of_main, sync_folder};
-use crate::store::disk::open::canonical;
-use crate::store::disk::process_lock::open_lock;
-use crate::store::disk::wal::damage_within;
+use crate::store::sqlite::log::keep_log;
+use crate::store::sqlite::place::{beside, canonical, open_lock, private, refusal_of_main, sync_folder};
+use crate::store::sqlite::wal::damage_within;
 
 /// How long a transaction waits for another process that writes, before it fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Files that are checked as a whole when they are opened.
 const CHECKED_BYTES_MAX: u64 = 32 << 20;
+
+/// Pages of several indices are written to and read again.
+const CACHE_KIB: u32 = 64 << 10;
 
 /// Statements that stay prepared.
 const STATEMENTS: usize = 64;
@@ -62,7 +64,7 @@ pub(super) fn open(given: &Path) -> Result<Opened, LedgerError> {
     connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     check_integrity(&path, &connection)?;
-    prepare(&connection).map_err(fail)?;
+    keep_log(&connection, CACHE_KIB).map_err(fail)?;
     create_or_check(&path, &mut connection)?;
     // Whoever made the file may have been killed before that.
     sync_folder(&path);
@@ -74,7 +76,9 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536;")?;
+    connection.execute_batch(&format!(
+        "PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -{CACHE_KIB};"
+    ))?;
     Ok(connection)
 }
 
@@ -124,18 +128,6 @@ fn check_integrity(path: &Path, connection: &Connection) -> Result<(), LedgerErr
         found if found == "ok" => Ok(()),
         found => Err(LedgerError::Refused(format!("path: {} is damaged: {found}", path.display()))),
     }
-}
-
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    if mode != "wal" {
-        let message = format!("a write-ahead log cannot be kept beside it (journal mode {mode})");
-        return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(1), Some(message)));
-    }
-    connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1;
-         PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA journal_size_limit = 67108864;",
-    )
 }
 
 /// Two that open a new file at once must not both make its tables.
