@@ -15,6 +15,7 @@ pub mod expiry_index;
 pub mod keys;
 pub mod link;
 pub mod msgpack;
+mod named;
 pub mod news;
 mod overrides;
 pub mod rate_limit;
