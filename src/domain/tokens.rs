@@ -12,19 +12,19 @@ pub fn add(a: u64, b: u64) -> u64 {
     a.saturating_add(b).min(MAX_TOKENS)
 }
 
-/// What `used` tokens cost of which `held` ones cost `held_cost`: `used * held_cost / held`, rounded up and held at
+/// What `used` tokens cost of which `held` ones cost `held_micros`: `used * held_micros / held`, rounded up and at most
 /// [`MAX_TOKENS`]. Where money alone was held, any use costs all of it.
 ///
 /// ```
-/// assert_eq!(token_budget::domain::tokens::cost_as_held(3, 100, 2), 67);
+/// assert_eq!(token_budget::domain::tokens::micros_as_held(3, 100, 2), 67);
 /// ```
-pub fn cost_as_held(held: u64, held_cost: u64, used: u64) -> u64 {
+pub fn micros_as_held(held: u64, held_micros: u64, used: u64) -> u64 {
     match (used, held) {
         (0, _) => 0,
-        (_, 0) => held_cost,
+        (_, 0) => held_micros,
         _ => {
-            let cost = (u128::from(held_cost) * u128::from(used)).div_ceil(u128::from(held));
-            cost.min(u128::from(MAX_TOKENS)) as u64
+            let micros = (u128::from(held_micros) * u128::from(used)).div_ceil(u128::from(held));
+            micros.min(u128::from(MAX_TOKENS)) as u64
         }
     }
 }

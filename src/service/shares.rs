@@ -58,13 +58,8 @@ impl GivenShares {
             (Operation::Handoff { from, to }, Outcome::Done(true)) => self.hand_off(from, to),
             (Operation::KeepShares(said), Outcome::Kept { lapsed, shares }) => {
                 self.list.clone_from(shares);
-                let is_kept = |agent: &Agent| shares.iter().any(|(kept, _)| kept == agent);
-                return said
-                    .iter()
-                    .map(|(agent, _)| agent)
-                    .filter(|agent| *lapsed && !is_kept(agent))
-                    .cloned()
-                    .collect();
+                let is_lost = |agent: &&Agent| *lapsed && shares.iter().all(|(kept, _)| kept != *agent);
+                return said.iter().map(|(agent, _)| agent).filter(is_lost).cloned().collect();
             }
             _ => {}
         }
@@ -72,12 +67,11 @@ impl GivenShares {
     }
 
     fn hand_off(&mut self, from: &Agent, to: &Agent) {
-        let moved: u64 = self.list.iter().filter(|(name, _)| name == from).map(|(_, share_ppm)| share_ppm).sum();
-        let had: u64 =
-            self.list.iter().filter(|(name, _)| name == to && to != from).map(|(_, share_ppm)| share_ppm).sum();
-        self.list.retain(|(name, _)| name != from && name != to);
+        let is_theirs = |(name, _): &&(Agent, u64)| name == from || name == to;
+        let share_ppm = self.list.iter().filter(is_theirs).map(|(_, share_ppm)| share_ppm).sum();
+        self.list.retain(|entry| !is_theirs(&entry));
         if !to.is_empty() {
-            self.list.push((to.clone(), moved + had));
+            self.list.push((to.clone(), share_ppm));
         }
     }
 }

@@ -28,7 +28,7 @@ impl Hold {
         if !usage.costs_as_held || self.cost_micros == 0 {
             return Cow::Borrowed(usage);
         }
-        let cost_micros = tokens::cost_as_held(self.tokens, self.cost_micros, usage.total);
+        let cost_micros = tokens::micros_as_held(self.tokens, self.cost_micros, usage.total);
         Cow::Owned(Usage { cost_micros, costs_as_held: false, ..usage.clone() })
     }
 
