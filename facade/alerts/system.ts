@@ -1,40 +1,31 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { checkedSignal } from '../abort';
 import { asConfig } from '../config/store';
 import { closedError, TokenBudgetError } from '../errors';
 import { shortened } from '../text';
 import * as check from '../validate';
+import { Alarms, PAUSE_MS } from './alarms';
 import { copyOf } from './alert';
 import { readAlertId, readAlertUsage, readHistoryQuery, readNote, readRange } from './arguments';
 import { type AlertingTracker, Attachment, type AttachOptions, type Checked, readAttach } from './attach';
 import { AlertBook } from './book';
-import { readUserId, type Way } from './channel-config';
+import { readUserId } from './channel-config';
 import { requireNodemailer } from './channels/mail';
 import { type Configured, readAlertConfig } from './config';
 import { Deliveries } from './delivery';
 import { readLine } from './fields';
-import { AlertChannel, type AlertLevel, levelAbove, priorityOf } from './levels';
+import { AlertChannel } from './levels';
 import { type AlertSettings, type AlertSystemOptions, readSystemOptions } from './options';
 import { Pauses } from './pauses';
-import { limitKey, RateLimits } from './rate-limits';
+import { RateLimits } from './rate-limits';
 import { checkHost } from './smtp-config';
 import { Feed, type InAppEvent } from './stream/feed';
 import { InAppStream } from './stream/iterate';
 import { serveEvents } from './stream/sse';
 import { Callbacks } from './telling';
-import type {
-  Alert,
-  AlertConfig,
-  AlertHistoryFilter,
-  AlertStats,
-  AlertUsage,
-  BudgetThreshold,
-} from './types';
-import { messageOf, titleOf } from './wording';
+import type { Alert, AlertConfig, AlertHistoryFilter, AlertStats, AlertUsage } from './types';
+import { within } from './within';
 
-/** Alerts go out although a pause takes longer. */
-const PAUSE_MS = 5000;
 const CLOSE_MS = 5000;
 
 /**
@@ -61,14 +52,12 @@ export class BudgetAlertSystem {
   readonly #book: AlertBook;
   readonly #limits = new RateLimits();
   readonly #pauses: Pauses;
+  readonly #alarms: Alarms;
   readonly #configs = new Map<string, Configured>();
   readonly #defaults: Configured | undefined;
   readonly #attachments = new Set<Attachment>();
   readonly #underWay = new Set<Promise<unknown>>();
-  /** Ends the ids of this object: others count from 1 as well. */
-  readonly #origin = randomBytes(6).toString('hex');
   readonly #loaded: Promise<void> | undefined;
-  #count = 0;
   #closing: Promise<void> | undefined;
 
   /** Throws `INVALID_CONFIG`, naming the field. */
@@ -83,6 +72,11 @@ export class BudgetAlertSystem {
       ...{ historyLimit, store },
       due: id => void this.#track(this.#escalate(id)),
       failed: error => void this.#callbacks.failed(error, { of: 'store' }),
+    });
+    this.#alarms = new Alarms({
+      ...{ callbacks: this.#callbacks, deliveries: this.#deliveries, book: this.#book, limits: this.#limits },
+      ...{ pauses: this.#pauses, escalateAfterMs: this.#settings.escalateAfterMs },
+      underWay: work => void this.#track(work),
     });
     if (defaults !== undefined) this.#defaults = asConfig(() => this.#read(defaults, 'defaults', '*'));
     if (store === undefined) return;
@@ -344,117 +338,11 @@ export class BudgetAlertSystem {
     const usage = readAlertUsage(given);
     const config = this.#configOf(id);
     if (config === undefined || !config.enabled) return [];
-    const isReached = ({ percentage }: BudgetThreshold) => usage.percentageUsed >= percentage;
-    const reached = config.thresholds.filter(isReached);
-    // A pause that failed is owed for as long as what it was for.
-    if (reached.some(({ autoPause }) => autoPause)) await this.#catchUp(id);
-    const nowMs = Date.now();
-    const alerts = reached
-      .filter(({ percentage }) =>
-        this.#limits.admits(id, limitKey(percentage, context?.metadata), config.rateLimit, nowMs),
-      )
-      .map(threshold => this.#make(id, threshold, usage, context?.metadata, config));
-    if (alerts.length === 0) return [];
-    // Deliveries may take long, and this process may not live so long.
-    void this.#track(this.#book.written());
-    await this.#pause(alerts, context?.pauseUntil);
-    await Promise.all(alerts.map(alert => this.#deliver(alert, config)));
-    await this.#book.written();
-    return alerts.map(copyOf);
-  }
-
-  #make(
-    orchestratorId: string,
-    threshold: BudgetThreshold,
-    usage: AlertUsage,
-    metadata: Record<string, unknown> | undefined,
-    { escalateAfterMs = this.#settings.escalateAfterMs }: Configured,
-  ): Alert {
-    this.#count += 1;
-    const createdAt = new Date();
-    const alert: Alert = {
-      id: `alert-${orchestratorId}-${this.#count}-${createdAt.getTime()}-${this.#origin}`,
-      orchestratorId,
-      level: threshold.level,
-      title: titleOf(threshold.level, usage),
-      message: messageOf(threshold, usage),
-      threshold: { ...threshold },
-      currentUsage: { ...usage },
-      channels: [],
-      createdAt,
-      acknowledged: false,
-    };
-    if (metadata !== undefined) alert.metadata = { ...metadata };
-    this.#book.add(alert);
-    if (escalateAfterMs !== undefined) this.#book.escalateAt(alert, createdAt.getTime() + escalateAfterMs);
-    this.#book.save(alert);
-    return alert;
-  }
-
-  /** One pause for all that want it, by the most serious of them. */
-  async #pause(alerts: readonly Alert[], until: Date | undefined): Promise<void> {
-    const pausing = alerts.filter(
-      ({ threshold, orchestratorId }) => threshold.autoPause && this.#pauses.isEnabled(orchestratorId),
-    );
-    const gravest = pausing.at(-1);
-    if (gravest === undefined) return;
-    const paused = this.#pauses.pause(copyOf(gravest), until).then(isDone => {
-      for (const alert of pausing) {
-        alert.autoPauseTriggered = isDone;
-        this.#book.save(alert);
-      }
-    });
-    await within(PAUSE_MS, paused);
-  }
-
-  async #catchUp(orchestratorId: string): Promise<void> {
-    const caughtUp = this.#pauses.catchUp(orchestratorId).then(alertId => {
-      const alert = alertId === undefined ? undefined : this.#book.history.get(alertId);
-      if (alert === undefined) return;
-      alert.autoPauseTriggered = true;
-      this.#book.save(alert);
-    });
-    await within(PAUSE_MS, caughtUp);
-  }
-
-  async #deliver(alert: Alert, { channels, name, timezone }: Configured): Promise<void> {
-    const ways = channels.flatMap(({ minLevel, way }): Way[] =>
-      way === undefined || isBelow(alert.level, minLevel) ? [] : [way],
-    );
-    const round = alert.escalations?.length ?? 0;
-    const id = round === 0 ? alert.id : `${alert.id}-${round}`;
-    const letter = { id, alert: copyOf(alert), name, timezone, at: new Date() };
-    const result = await this.#deliveries.deliver(letter, ways);
-    for (const { channel, success } of result.results) if (success) alert.channels.push(channel);
-    this.#book.save(alert);
-    const { onDelivery } = this.#callbacks.given;
-    const context = { orchestratorId: alert.orchestratorId, alertId: alert.id };
-    // Not awaited: it has nothing to do with how the alert fared.
-    void this.#callbacks.call('onDelivery', context, () => onDelivery?.(result));
+    return await this.#alarms.raise(id, usage, config, context);
   }
 
   async #escalate(alertId: string): Promise<void> {
-    const alert = this.#book.history.get(alertId);
-    const to = alert === undefined || alert.acknowledged ? undefined : levelAbove(alert.level);
-    if (alert === undefined || to === undefined || this.#closing !== undefined) return;
-    const config = this.#configOf(alert.orchestratorId);
-    if (config === undefined || !config.enabled) {
-      this.#book.save(alert);
-      await this.#book.written();
-      return;
-    }
-    const at = new Date();
-    alert.escalations = [...(alert.escalations ?? []), { from: alert.level, to, at }];
-    alert.level = to;
-    alert.title = titleOf(to, alert.currentUsage);
-    const { escalateAfterMs = this.#settings.escalateAfterMs } = config;
-    if (escalateAfterMs !== undefined) this.#book.escalateAt(alert, at.getTime() + escalateAfterMs);
-    this.#book.save(alert);
-    const { onEscalation } = this.#callbacks.given;
-    const context = { orchestratorId: alert.orchestratorId, alertId };
-    void this.#callbacks.call('onEscalation', context, () => onEscalation?.(copyOf(alert)));
-    await this.#deliver(alert, config);
-    await this.#book.written();
+    if (this.#closing === undefined) await this.#alarms.escalate(alertId, id => this.#configOf(id));
   }
 
   #detach(attachment: Attachment): void {
@@ -465,25 +353,7 @@ export class BudgetAlertSystem {
   }
 }
 
-function isBelow(level: AlertLevel, minLevel: AlertLevel | undefined): boolean {
-  return minLevel !== undefined && priorityOf(level) < priorityOf(minLevel);
-}
-
 function lastEventIdOf(options: object): string | undefined {
   const given = check.own(options, 'lastEventId', 'options');
   return given === undefined ? undefined : readLine(given, 'options.lastEventId');
-}
-
-/** Waits for `work`, but not longer; holds nothing. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, ms);
-    if (typeof timer === 'object') timer.unref();
-  });
-  try {
-    await Promise.race([work, over]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
