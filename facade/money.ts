@@ -141,7 +141,8 @@ export function decimalText({ digits, places }: Decimal): string {
   return `${text.slice(0, -count)}.${text.slice(-count)}`;
 }
 
-function decimal(value: unknown): Decimal | undefined {
+/** `undefined`: it is none from 0 on. */
+export function decimal(value: unknown): Decimal | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return undefined;
   const parts = DECIMAL.exec(String(value));
   if (parts === null) return undefined;

@@ -97,10 +97,3 @@ export function wordAt(value: unknown, at: string): string {
   if (typeof value === 'string' && /^[a-z0-9][a-z0-9._-]{0,63}$/i.test(value)) return value;
   throw refused(at, 'a name of 1 to 64 letters, digits, dots, dashes or underscores', value);
 }
-
-/** Errors of a constructor are those of its configuration. */
-export function asConfigError(error: unknown): unknown {
-  if (!(error instanceof TokenBudgetError) || error.code !== 'INVALID_ARGUMENT') return error;
-  const { message, field } = error;
-  return new TokenBudgetError('INVALID_CONFIG', message, field === undefined ? {} : { field });
-}

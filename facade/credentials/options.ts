@@ -1,10 +1,9 @@
 /** From what a manager is given to what it works with: checks and defaults. */
 import { types } from 'node:util';
-import { STORE_OPTIONS } from '../config/store';
+import { asConfig, STORE_OPTIONS } from '../config/store';
 import type { StoreOptions } from '../types/config';
 import * as check from '../validate';
 import {
-  asConfigError,
   booleanAt,
   countAt,
   integerAt,
@@ -120,11 +119,7 @@ const HEADER_NAMES: ReadonlySet<string> = new Set<keyof CredentialHeader>(['name
 
 /** Throws `INVALID_CONFIG`, naming the field. */
 export function readOptions(value: unknown): ManagerSettings {
-  try {
-    return read(objectAt(value, 'options'));
-  } catch (error) {
-    throw asConfigError(error);
-  }
+  return asConfig(() => read(objectAt(value, 'options')));
 }
 
 function read(options: object): ManagerSettings {
@@ -233,7 +228,7 @@ function readKey(value: unknown, at: string): string | Uint8Array {
 
 /** Tokens as they are given, each once. Throws `INVALID_CONFIG`; no message quotes one. */
 export function readTokens(value: unknown, provider: string): Credential[] {
-  try {
+  return asConfig(() => {
     if (!Array.isArray(value)) throw refused('tokens', 'an array', value);
     const seen = new Map<string, number>();
     return check.elements(value, 'tokens', TOKENS_MAX_LENGTH).map((item, index) => {
@@ -245,9 +240,7 @@ export function readTokens(value: unknown, provider: string): Credential[] {
       seen.set(key, index);
       return credential;
     });
-  } catch (error) {
-    throw asConfigError(error);
-  }
+  });
 }
 
 export function readToken(item: unknown, at: string, defaultProvider: string): Credential {

@@ -1,4 +1,4 @@
-import { asConfigError } from '../credentials/check';
+import { asConfig } from '../config/store';
 import { TokenBudgetError } from '../errors';
 import { isTimeZone } from '../native';
 import type { AnomalyDetectionConfig, UsageReporterConfig, UsageReporterOptions } from '../types/reports';
@@ -23,7 +23,7 @@ const PRICINGS = ['published', 'exact'] as const;
 
 /** Throws `INVALID_CONFIG`, naming the field. */
 export function readReporterConfig(given: unknown): ReporterSettings {
-  try {
+  return asConfig(() => {
     const source = object(given ?? {}, 'config');
     onlyNames(source, '', NAMES);
     const anomalyDetection = own(source, 'anomalyDetection', 'config');
@@ -39,9 +39,7 @@ export function readReporterConfig(given: unknown): ReporterSettings {
       timeZone: zone(source, 'timeZone') ?? 'UTC',
       budgetTimeZone: zone(source, 'budgetTimeZone') ?? hostTimeZone(),
     };
-  } catch (error) {
-    throw asConfigError(error);
-  }
+  });
 }
 
 interface Issues extends Error {

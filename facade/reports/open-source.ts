@@ -1,4 +1,4 @@
-import { asConfigError } from '../credentials/check';
+import { asConfig } from '../config/store';
 import { Ledger } from '../native';
 import type { UsageStorage } from '../types/reports';
 import { invalid, object, onlyNames, own } from '../validate';
@@ -14,7 +14,7 @@ const PATH_NAMES: ReadonlySet<string> = new Set(['path']);
 
 /** Where records are kept: a path, `{ path }`, a storage, or this process's memory. Throws `INVALID_CONFIG`. */
 export function openSource(storage: unknown, costs: CostSource): UsageSource {
-  try {
+  return asConfig(() => {
     if (storage === undefined || storage === null) return ledgerAt(null);
     if (typeof storage === 'string') return ledgerAt(pathAt(storage, 'storage'));
     const given = object(storage, 'storage');
@@ -28,9 +28,7 @@ export function openSource(storage: unknown, costs: CostSource): UsageSource {
       return ledgerAt(pathAt(path, 'storage.path'));
     }
     throw invalid('storage', `a path, { path } or an object with ${METHODS.join(', ')}`, storage);
-  } catch (error) {
-    throw asConfigError(error);
-  }
+  });
 }
 
 function ledgerAt(path: string | null): UsageSource {

@@ -1,4 +1,5 @@
 import { TokenBudgetError } from '../errors';
+import { decimal } from '../money';
 
 /** Amounts of money in pico-units: 10^12 are one unit of the currency. */
 const PICO_DIGITS = 12;
@@ -24,14 +25,12 @@ export function picoOf(units: number): bigint {
 
 /** In another currency, of which one unit is worth `rate`: taken as the decimal number that it is written as; half up. */
 export function convertPico(pico: bigint, rate: number): bigint {
-  const parts = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(rate));
-  if (parts === null) {
+  const exact = decimal(rate);
+  if (exact === undefined) {
     throw new TokenBudgetError('INVALID_ARGUMENT', `calculator: expected a rate from 0 on, got ${rate}`, {
       field: 'calculator',
     });
   }
-  const [, whole = '', fraction = '', exponent = '0'] = parts;
-  const over = BigInt(whole + fraction) * 10n ** BigInt(Math.max(0, Number(exponent)));
-  const under = 10n ** BigInt(fraction.length + Math.max(0, -Number(exponent)));
-  return (pico * over * 2n + under) / (under * 2n);
+  const under = 10n ** exact.places;
+  return (pico * exact.digits * 2n + under) / (under * 2n);
 }

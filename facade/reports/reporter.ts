@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { asConfig } from '../config/store';
 import { getCostCalculator } from '../costs/calculator';
 import { wholeOf } from '../costs/whole';
-import { asConfigError } from '../credentials/check';
 import { asTokenBudgetError, closedError, TokenBudgetError } from '../errors';
 import { Telling } from '../telling';
 import type { TokenBudgetTracker } from '../tracker';
@@ -100,7 +100,8 @@ export class UsageReporter extends TypedEmitter<UsageReporterEvents> {
   ) {
     super();
     this.#settings = readReporterConfig(config);
-    this.#costs = readCalculator(calculator, this.#settings.pricing);
+    const asPublished = this.#settings.pricing === 'published';
+    this.#costs = asConfig(() => costSource(calculator ?? getCostCalculator(), 'calculator', asPublished));
     this.#source = openSource(storage, this.#costs);
     this.#telling = new Telling<UsageReporterEvents>(this);
     const failed = (error: unknown) => this.#telling.emit('error', asTokenBudgetError(error));
@@ -369,14 +370,6 @@ function mostFirst(rows: readonly LedgerSums[]): string[] {
   const tokens = new Map<string, number>();
   for (const { key, total } of rows) tokens.set(key, (tokens.get(key) ?? 0) + total);
   return [...tokens].sort(([a, x], [b, y]) => y - x || compare(a, b)).map(([key]) => key);
-}
-
-function readCalculator(given: ReportCalculator | undefined, pricing: 'published' | 'exact'): CostSource {
-  try {
-    return costSource(given ?? getCostCalculator(), 'calculator', pricing === 'published');
-  } catch (error) {
-    throw asConfigError(error);
-  }
 }
 
 /** Tokens that no part accounts for are priced as output, the dearer side: for nothing would be wrong for certain. */

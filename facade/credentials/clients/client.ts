@@ -1,6 +1,7 @@
+import { asConfig } from '../../config/store';
 import { TokenBudgetError } from '../../errors';
 import * as check from '../../validate';
-import { asConfigError, objectAt, onlyNames, refused, signalAt } from '../check';
+import { objectAt, onlyNames, refused, signalAt } from '../check';
 import { ProviderError } from '../errors';
 import { limitsOf, type TokenRateLimit } from '../limits';
 import { partsOf, TokenManager } from '../manager';
@@ -50,11 +51,7 @@ export abstract class ProviderClient {
   ) {
     this.provider = provider;
     this.#accept = accept;
-    try {
-      this.#manager = managerOf(provider, credential, objectAt(options, 'options'));
-    } catch (error) {
-      throw asConfigError(error);
-    }
+    this.#manager = asConfig(() => managerOf(provider, credential, objectAt(options, 'options')));
   }
 
   /**

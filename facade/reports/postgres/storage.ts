@@ -1,5 +1,5 @@
+import { asConfig } from '../../config/store';
 import { getCostCalculator } from '../../costs/calculator';
-import { asConfigError } from '../../credentials/check';
 import { TokenBudgetError } from '../../errors';
 import type { TokenUsageRecord } from '../../types/costs';
 import type { UsageFilter, UsageStorage } from '../../types/reports';
@@ -61,21 +61,11 @@ export class PostgresUsageStorage implements UsageStorage {
 
   /** Throws `INVALID_CONFIG`, naming the field. Nothing is asked of the server yet. */
   constructor(pool: PostgresPool, options: PostgresUsageStorageOptions = {}) {
-    try {
-      const given = object(options, 'options');
-      onlyNames(given, 'options', NAMES);
-      const { query, connect } = object(pool, 'pool') as Partial<PostgresPool>;
-      if (typeof query !== 'function' || typeof connect !== 'function') {
-        throw invalid('pool', 'a Pool of the package pg', pool);
-      }
-      this.#pool = pool;
-      this.#schema = identifier(own(given, 'schema', 'options') ?? 'public', 'options.schema');
-      this.#table = identifier(own(given, 'table', 'options') ?? 'token_usage', 'options.table');
-      const calculator = own(given, 'calculator', 'options') as ReportCalculator | undefined;
-      this.#costs = costSource(calculator ?? getCostCalculator(), 'options.calculator');
-    } catch (error) {
-      throw asConfigError(error);
-    }
+    const read = asConfig(() => readOptions(pool, options));
+    this.#pool = pool;
+    this.#schema = read.schema;
+    this.#table = read.table;
+    this.#costs = read.costs;
     this.#source = this.#newSource();
   }
 
@@ -128,4 +118,19 @@ function identifier(value: unknown, at: string): string {
   if (typeof value === 'string' && value.length <= IDENTIFIER_MAX_LENGTH && /^[a-z_][a-z0-9_]*$/i.test(value))
     return value;
   throw invalid(at, `a name of 1 to ${IDENTIFIER_MAX_LENGTH} letters, digits or underscores`, value);
+}
+
+function readOptions(pool: PostgresPool, options: PostgresUsageStorageOptions) {
+  const given = object(options, 'options');
+  onlyNames(given, 'options', NAMES);
+  const { query, connect } = object(pool, 'pool') as Partial<PostgresPool>;
+  if (typeof query !== 'function' || typeof connect !== 'function') {
+    throw invalid('pool', 'a Pool of the package pg', pool);
+  }
+  const calculator = own(given, 'calculator', 'options') as ReportCalculator | undefined;
+  return {
+    schema: identifier(own(given, 'schema', 'options') ?? 'public', 'options.schema'),
+    table: identifier(own(given, 'table', 'options') ?? 'token_usage', 'options.table'),
+    costs: costSource(calculator ?? getCostCalculator(), 'options.calculator'),
+  };
 }
