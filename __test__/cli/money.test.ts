@@ -139,6 +139,31 @@ test('release: what is held is listed with its money, and ends with what it cost
   expect(stats).toMatchObject({ totalUsed: 107, cost: { used: usd('1.43'), reserved: usd('0.00') } });
 });
 
+test('a store that counts in another currency: no rate is needed, and an amount tells the currency', async () => {
+  const eur = (amount: string) => ({ amount, currency: 'EUR' });
+  const storage = join(folder.path, 'euro.db');
+  const NONE = { reserveMicros: () => null, usageMicros: () => null };
+  const tracker = new TokenBudgetTracker({ storage, currency: 'EUR', priceSource: NONE });
+  await tracker.setBudget('o', { dailyCost: eur('1.50') });
+  const { reservationId } = await tracker.reserveTokens('o', 10, 'daily', { cost: eur('0.50') });
+  await tracker.close();
+  const given = ['--period', 'daily', '--reason', 'r', '--for', '1h'];
+  const made = await json(['override', 'o', '--cost', '1.00EUR', ...given], storage);
+  expect(made.additionalCost).toEqual(eur('1.00'));
+  const list = await json(['release', '--list', 'o', '--currency', 'EUR'], storage);
+  expect(list).toMatchObject([{ id: reservationId, cost: eur('0.50') }]);
+  await json(['release', reservationId as string, '--used', '7', '--cost', '0.03EUR'], storage);
+  const { orchestrators } = await json(['status', 'o', '--currency', 'eur'], storage);
+  expect(orchestrators[0].windows[1].cost).toMatchObject({ used: eur('0.03'), limit: eur('2.50') });
+  for (const command of [
+    ['top', 'o', '--once'],
+    ['statusline', 'o', '--strict'],
+  ]) {
+    const { code, stdout } = await run([...command, '--currency', 'EUR'], storage);
+    expect([command[0], code, stdout.includes('EUR')]).toEqual([command[0], 0, true]);
+  }
+});
+
 describe('--budget and --currency', () => {
   const limitOf = async (storage: string, ...args: string[]) => {
     const { orchestrators } = await json(['status', 'somebody', ...args], storage);

@@ -73,13 +73,22 @@ export interface Target {
 /** Commands name amounts, never a model that has a price: no rate of the currency is needed. */
 const NO_PRICES: BudgetPrices = { reserveMicros: () => null, usageMicros: () => null };
 
-/** Throws `UsageError`, naming the option or the variable. */
-export function readTarget(values: TargetValues, env: NodeJS.ProcessEnv, timeoutMs = 5000): Target {
+/**
+ * `cost`: an amount that the command is given; where nothing else says so, the store counts in its currency. Throws
+ * `UsageError`, naming the option or the variable.
+ */
+export function readTarget(
+  values: TargetValues,
+  env: NodeJS.ProcessEnv,
+  timeoutMs = 5000,
+  cost: GivenMoney | null = null,
+): Target {
   const file = values.config ?? filled(env.TOKEN_BUDGET_CONFIG);
   const given = file === undefined ? {} : readConfigFile(file);
   const store = storeOf(values, env, given);
   const told = values.currency?.toUpperCase() ?? given.currency;
-  const { budget, currency } = readBudgetList(values.budget ?? [], '--budget', told);
+  const { budget, currency: known } = readBudgetList(values.budget ?? [], '--budget', told);
+  const currency = known ?? cost?.currency ?? undefined;
   const config: BudgetConfig = {
     ...withoutStore(given),
     ...store.config,

@@ -65,10 +65,8 @@ export async function run(args: string[]): Promise<number> {
   }
   const more = values.list || values.remove !== undefined ? null : readMore(values);
   const work = workOf(values, orchestratorId, more);
-  const target = readTarget(values, process.env, readDuration(values.timeout ?? '5s', '--timeout'));
-  // Nothing else says in which currency this store counts.
-  if (more?.cost?.currency && target.config.currency === undefined)
-    target.config.currency = more.cost.currency;
+  const timeoutMs = readDuration(values.timeout ?? '5s', '--timeout');
+  const target = readTarget(values, process.env, timeoutMs, more?.cost);
   const text = await withTracker(target, tracker => work(tracker, target));
   await write(process.stdout, text);
   return EXIT.fine;

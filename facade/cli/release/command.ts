@@ -63,9 +63,8 @@ export async function run(args: string[]): Promise<number> {
   const period = values.period === undefined ? undefined : readPeriod(values.period, '--period');
   const used = values.used === undefined ? 0 : readAmount(values.used, '--used');
   const cost: GivenMoney | null = values.cost === undefined ? null : readMoney(values.cost, '--cost');
-  const target = readTarget(values, process.env, readDuration(values.timeout ?? '5s', '--timeout'));
-  // Nothing else says in which currency this store counts.
-  if (cost?.currency && target.config.currency === undefined) target.config.currency = cost.currency;
+  const timeoutMs = readDuration(values.timeout ?? '5s', '--timeout');
+  const target = readTarget(values, process.env, timeoutMs, cost);
   if (list !== undefined) {
     const held = await withTracker(target, tracker =>
       tracker.listReservations(list, { limit: LIST_MAX, ...(period !== undefined && { period }) }),
