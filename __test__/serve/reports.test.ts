@@ -62,8 +62,9 @@ describe('anomalies', () => {
     const reporter = reporterOf(() => ({
       breakdown: breakdown(3),
       anomalies: [spike('b', 2), spike('a', 1)],
+      anomalySearch: { notLookedAt: 7 },
     }));
-    expect(await told(reporter)).toEqual({ ids: ['spike-a-1', 'spike-b-2'], anomaliesLeftOut: 0 });
+    expect(await told(reporter)).toEqual({ ids: ['spike-a-1', 'spike-b-2'], anomaliesLeftOut: 7 });
     expect(reporter.asked).toHaveLength(1);
   });
 

@@ -60,7 +60,7 @@ export class Reports {
     const found =
       report.anomalies === undefined && orchestratorId === undefined
         ? await this.#lookInEach(mostUsing(report), params)
-        : { anomalies: report.anomalies ?? null, leftOut: 0 };
+        : { anomalies: report.anomalies ?? null, leftOut: report.anomalySearch?.notLookedAt ?? 0 };
     const anomalies = found.anomalies === null ? null : latest(found.anomalies);
     return { ...report, anomalies, anomaliesLeftOut: found.leftOut };
   }
@@ -88,6 +88,8 @@ export class Reports {
 interface AskedReport {
   /** `undefined`: none were looked for. */
   anomalies?: readonly object[];
+  /** Of reporters that tell where they looked. */
+  anomalySearch?: { notLookedAt?: number };
   breakdown?: unknown;
 }
 
