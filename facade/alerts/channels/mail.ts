@@ -23,7 +23,10 @@ const CONNECTIONS_MAX = 5;
 /** Servers that connections are kept to; the one that was used longest ago is left for another. */
 const SERVERS_MAX = 50;
 
-/** Where mail may go, and how long is waited, as for webhooks; `timeoutMs`: of a server that says nothing. */
+/**
+ * Where mail may go, and how long is waited, as for webhooks; `timeoutMs`: of a server that says nothing. Hosts that need no
+ * looking up were checked when they were configured.
+ */
 type MailSettings = Pick<WebhookSettings, 'rules' | 'lookup' | 'connectTimeoutMs' | 'timeoutMs'>;
 
 export class Mailers {
@@ -62,8 +65,6 @@ export class Mailers {
     if (smtp === undefined) {
       return { ...failure('no server: neither the channel nor the system has an smtp'), isPermanent: true };
     }
-    // Addresses are not looked up, and names of this host need not be.
-    if (this.#settings.rules.refusesHost(smtp.host)) return refusedHost();
     try {
       const { accepted, rejected } = await unlessAborted(this.#to(smtp).sendMail(mail), signal);
       return { ok: true, metadata: { accepted: accepted?.length ?? 0, rejected: rejected?.length ?? 0 } };
@@ -158,7 +159,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function failureOf(error: unknown): SendFailure {
   const { code, responseCode } = (error ?? {}) as { code?: unknown; responseCode?: unknown };
-  if (code === 'REFUSED_ADDRESS') return refusedHost();
+  if (code === 'REFUSED_ADDRESS') return { ...failure(REFUSED_HOST), isPermanent: true };
   const reason = (typeof code === 'string' && REASONS[code]) || 'the message could not be sent';
   if (typeof responseCode !== 'number') {
     const shown = typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,49}$/.test(code) ? ` (${code})` : '';
@@ -169,8 +170,4 @@ function failureOf(error: unknown): SendFailure {
     ...failure(`${reason} (${responseCode})`, { status: responseCode }),
     isPermanent: responseCode >= 500,
   };
-}
-
-function refusedHost(): SendFailure {
-  return { ...failure(REFUSED_HOST), isPermanent: true };
 }
